@@ -1,0 +1,63 @@
+# Test binaries and the targets that run them. Everything is run by tests/run, which aggregates the suites.
+#
+#   build/asan/unit      every tests/unit/*.c with lib/ and UNIT_KERNEL_SRC, under ASan and UBSan
+#   build/tsan/NAME      each tests/tsan/NAME.c with the same harness, lib/ and TSAN_KERNEL_SRC, under TSan
+#   build/fuzz/NAME      each tests/fuzz/NAME_fuzz.c with lib/ and FUZZ_KERNEL_SRC, under libFuzzer, ASan and UBSan;
+#                        seeds in tests/fuzz/corpus/NAME, and generated ones in build/fuzz/seeds/NAME
+#
+# Pure sources of the kernel that such a binary links as well are named here, by their path.
+UNIT_KERNEL_SRC +=
+TSAN_KERNEL_SRC +=
+FUZZ_KERNEL_SRC +=
+
+FUZZ_SECONDS ?= 10
+FUZZ_JOBS    ?= 2
+
+SODIUM_HOST ?= $(wildcard build/host/libsodium.a)
+
+UNIT_SRC   := $(sort $(wildcard tests/unit/*.c))
+TSAN_NAMES := $(sort $(patsubst tests/tsan/%.c,%,$(wildcard tests/tsan/*.c)))
+FUZZ_NAMES := $(sort $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c)))
+UNIT_BIN   := $(BUILD)/asan/unit
+TSAN_BIN   := $(TSAN_NAMES:%=$(BUILD)/tsan/%)
+FUZZ_BIN   := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
+
+# What a test does not use of lib/ is not linked, so that it needs no more than what it tests.
+define lib_archive
+$(BUILD)/$(1)/lib.a: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(LIB_SRC) $(2)) $(MAKEFILE_LIST)
+	$(Q)rm -f $$@; $(AR) rcs $$@ $$(filter %.o,$$^)
+endef
+
+$(eval $(call lib_archive,asan,$(UNIT_KERNEL_SRC)))
+$(eval $(call lib_archive,tsan,$(TSAN_KERNEL_SRC)))
+$(eval $(call lib_archive,fuzz,$(FUZZ_KERNEL_SRC)))
+
+$(UNIT_BIN): $(UNIT_SRC:%.c=$(BUILD)/asan/%.o) $(BUILD)/asan/lib.a $(SODIUM_HOST)
+	$(Q)$(CC) -fsanitize=address,undefined -o $@ $^ -lpthread
+
+$(TSAN_BIN): $(BUILD)/tsan/%: $(BUILD)/tsan/tests/tsan/%.o $(BUILD)/tsan/tests/unit/main.o $(BUILD)/tsan/lib.a \
+		$(SODIUM_HOST)
+	$(Q)$(CC) -fsanitize=thread -o $@ $^ -lpthread
+
+$(FUZZ_BIN): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%_fuzz.o $(BUILD)/fuzz/lib.a $(SODIUM_HOST)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^
+
+.PHONY: test test-unit test-tsan test-fuzz campaign-fuzz test-bins
+test-bins: $(UNIT_BIN) $(TSAN_BIN) $(FUZZ_BIN)
+
+RUN_TESTS = BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run
+
+test: all test-bins ## Everything that CI runs
+	@$(RUN_TESTS)
+
+test-unit: $(UNIT_BIN) ## The pure cores on this machine, under sanitizers
+	@$(RUN_TESTS) unit
+
+test-tsan: $(TSAN_BIN)
+	@$(RUN_TESTS) tsan
+
+test-fuzz: $(FUZZ_BIN) ## Each fuzz target for FUZZ_SECONDS (10)
+	@$(RUN_TESTS) --jobs $(FUZZ_JOBS) fuzz
+
+campaign-fuzz: $(FUZZ_BIN) ## Each fuzz target for an hour (FUZZ_SECONDS), keeping what it finds in build/fuzz
+	@$(MAKE) test-fuzz FUZZ_SECONDS=$(if $(filter command line,$(origin FUZZ_SECONDS)),$(FUZZ_SECONDS),3600)
