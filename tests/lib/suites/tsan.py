@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+"""Lock-free code and locks on the host under TSan: a program for each tests/tsan/*.c."""
+
+import glob
+import os
+
+from runner import Job
+
+ORDER = 30
+
+
+def jobs(context):
+    names = sorted(os.path.basename(p)[:-2] for p in glob.glob("tests/tsan/*.c"))
+    return [Job(f"tsan/{n}", [context.path("tsan", n)], env={"TSAN_OPTIONS": "halt_on_error=1"}) for n in names]
