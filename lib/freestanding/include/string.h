@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a kernel has of <string.h>: the functions that our shared code and the compiler call. mem.c has the four that
+ * an architecture may replace; string.c the rest.
+ */
+#pragma once
+
+#include <stddef.h>
+
+void *memcpy(void *restrict to, const void *restrict from, size_t len);
+void *memmove(void *to, const void *from, size_t len);
+void *memset(void *to, int byte, size_t len);
+int memcmp(const void *a, const void *b, size_t len);
+
+void *memchr(const void *from, int byte, size_t len);
+void *memrchr(const void *from, int byte, size_t len);
+size_t strlen(const char *s);
+size_t strnlen(const char *s, size_t max);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t len);
+char *strchr(const char *s, int c);
+char *strrchr(const char *s, int c);
+char *strstr(const char *s, const char *wanted);
+size_t strspn(const char *s, const char *set);
+size_t strcspn(const char *s, const char *set);
