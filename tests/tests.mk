@@ -42,22 +42,39 @@ $(TSAN_BIN): $(BUILD)/tsan/%: $(BUILD)/tsan/tests/tsan/%.o $(BUILD)/tsan/tests/u
 $(FUZZ_BIN): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%_fuzz.o $(BUILD)/fuzz/lib.a $(SODIUM_HOST)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^
 
+# Device trees as QEMU makes them, for the tests of the reader and as seeds of its fuzzer.
+QEMU       := qemu-system-aarch64 -nographic -nodefaults -nic none
+DTB_NAMES  := v2-1 v3-8 v2-virtualization v2-secure v3-boot
+DTB_ARGS_v2-1              := -M virt,gic-version=2 -cpu cortex-a72 -smp 1 -m 128M
+DTB_ARGS_v3-8              := -M virt,gic-version=3 -cpu max -smp 8 -m 5G
+DTB_ARGS_v2-virtualization := -M virt,gic-version=2,virtualization=on -cpu cortex-a72 -smp 2 -m 256M
+DTB_ARGS_v2-secure         := -M virt,gic-version=2,secure=on -cpu cortex-a72 -smp 4 -m 1G
+DTB_ARGS_v3-boot           := -M virt,gic-version=3 -cpu max -smp 4 -m 256M -append 'run="echo hi" panic=5'
+DTBS       := $(DTB_NAMES:%=$(BUILD)/dtb/%.dtb)
+
+$(BUILD)/dtb/%.dtb: tests/tests.mk
+	@mkdir -p $(@D) $(BUILD)/fuzz/seeds/fdt
+	$(Q)head -c 65536 /dev/zero >$(BUILD)/dtb/$*.kernel
+	$(Q)$(QEMU) $(DTB_ARGS_$*) -kernel $(BUILD)/dtb/$*.kernel -initrd $(BUILD)/dtb/$*.kernel \
+		-machine dumpdtb=$@ >$(BUILD)/dtb/$*.log 2>&1 || { cat $(BUILD)/dtb/$*.log; exit 1; }
+	$(Q)dtc -q -I dtb -O dtb -o $(BUILD)/fuzz/seeds/fdt/$*.dtb $@
+
 .PHONY: test test-unit test-tsan test-fuzz campaign-fuzz test-bins
-test-bins: $(UNIT_BIN) $(TSAN_BIN) $(FUZZ_BIN)
+test-bins: $(UNIT_BIN) $(TSAN_BIN) $(FUZZ_BIN) $(DTBS)
 
 RUN_TESTS = BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run
 
 test: all test-bins ## Everything that CI runs
 	@$(RUN_TESTS)
 
-test-unit: $(UNIT_BIN) ## The pure cores on this machine, under sanitizers
+test-unit: $(UNIT_BIN) $(DTBS) ## The pure cores on this machine, under sanitizers
 	@$(RUN_TESTS) unit
 
 test-tsan: $(TSAN_BIN)
 	@$(RUN_TESTS) tsan
 
-test-fuzz: $(FUZZ_BIN) ## Each fuzz target for FUZZ_SECONDS (10)
+test-fuzz: $(FUZZ_BIN) $(DTBS) ## Each fuzz target for FUZZ_SECONDS (10)
 	@$(RUN_TESTS) --jobs $(FUZZ_JOBS) fuzz
 
-campaign-fuzz: $(FUZZ_BIN) ## Each fuzz target for an hour (FUZZ_SECONDS), keeping what it finds in build/fuzz
+campaign-fuzz: $(FUZZ_BIN) $(DTBS) ## Each fuzz target for an hour (FUZZ_SECONDS), keeping what it finds in build/fuzz
 	@$(MAKE) test-fuzz FUZZ_SECONDS=$(if $(filter command line,$(origin FUZZ_SECONDS)),$(FUZZ_SECONDS),3600)
