@@ -22,7 +22,7 @@ SODIUM_SRC     := $(PORTS)/libsodium/src/libsodium
 SODIUM_HEADERS := $(GEN)/sodium/version.h
 SODIUM_HOST    := build/host/libsodium.a
 SODIUM_USER    := build/user/libsodium.a
-SODIUM_KERNEL  := $(BUILD)/k/libsodium.a
+KERNEL_SODIUM  := $(BUILD)/k/libsodium.a
 GENERATED      += $(SODIUM_HEADERS)
 
 SODIUM_DEFS := -w -DSODIUM_STATIC=1 -DCONFIGURED=1 -DNATIVE_LITTLE_ENDIAN=1 -DHAVE_TI_MODE=1 -DHAVE_INLINE_ASM=1 \
@@ -67,6 +67,33 @@ endef
 SODIUM_KERNEL_FLAGS = $(SODIUM_DEFS) $(KERNEL_CFLAGS) -w -fno-sanitize=array-bounds
 SODIUM_HOST_FLAGS = $(SODIUM_LIBC_DEFS) -std=gnu17 -O2 -g -ffunction-sections -fdata-sections
 
-$(eval $(call sodium_archive,$(SODIUM_KERNEL),$$(SODIUM_KERNEL_FLAGS),$(SODIUM_KERNEL_C),$(wildcard \
+$(eval $(call sodium_archive,$(KERNEL_SODIUM),$$(SODIUM_KERNEL_FLAGS),$(SODIUM_KERNEL_C),$(wildcard \
 	lib/freestanding/include/*.h lib/freestanding/include/sys/*.h),))
 $(eval $(call sodium_archive,$(SODIUM_HOST),$$(SODIUM_HOST_FLAGS),$(SODIUM_LIBC_C),,))
+
+# ---- the sysroot of our own programs ---------------------------------------------------------------------------
+# musl's headers and static library, and compiler-rt's builtins, where USER_CFLAGS and USER_LD look.
+
+SYSROOT       := build/sysroot
+SYSROOT_STAMP := $(SYSROOT)/stamp
+COMPILER_RT   := usr/lib/llvm-19/lib/clang/19/lib/linux
+
+$(SYSROOT_STAMP): $(PORTS)/musl-dev.stamp $(PORTS)/libclang-rt-19-dev.stamp ports/ports.mk
+	$(Q)rm -rf $(SYSROOT)
+	$(Q)mkdir -p $(SYSROOT)/lib
+	$(Q)cp -a $(PORTS)/musl-dev/usr/include/aarch64-linux-musl $(SYSROOT)/include
+	$(Q)cp -a $(PORTS)/musl-dev/usr/lib/aarch64-linux-musl/*.[ao] $(SYSROOT)/lib/
+	$(Q)cp -a $(PORTS)/libclang-rt-19-dev/$(COMPILER_RT)/libclang_rt.builtins-aarch64.a $(SYSROOT)/lib/libbuiltins.a
+	$(Q)cp -a $(PORTS)/libclang-rt-19-dev/$(COMPILER_RT)/clang_rt.crtbegin-aarch64.o $(SYSROOT)/lib/crtbegin.o
+	$(Q)cp -a $(PORTS)/libclang-rt-19-dev/$(COMPILER_RT)/clang_rt.crtend-aarch64.o $(SYSROOT)/lib/crtend.o
+	$(Q)touch $@
+
+# How any program is compiled for and linked with musl; ours and third-party ones differ in warnings and includes.
+MUSL_CFLAGS := --target=aarch64-linux-musl $(CSTD) -O2 -g -nostdlibinc -isystem $(SYSROOT)/include -fPIE \
+	-mno-outline-atomics -ffunction-sections -fdata-sections -fno-strict-aliasing -fstack-protector-strong \
+	-ftrivial-auto-var-init=zero -mbranch-protection=standard
+MUSL_LD := $(LD) -static -pie --no-dynamic-linker -z text -z relro -z now -z noexecstack -z separate-code \
+	--gc-sections --build-id=none $(SYSROOT)/lib/rcrt1.o $(SYSROOT)/lib/crti.o $(SYSROOT)/lib/crtbegin.o
+MUSL_LIBS := $(SYSROOT)/lib/libc.a $(SYSROOT)/lib/libbuiltins.a $(SYSROOT)/lib/crtend.o $(SYSROOT)/lib/crtn.o
+
+$(eval $(call sodium_archive,$(SODIUM_USER),$$(SODIUM_LIBC_DEFS) $$(MUSL_CFLAGS),$(SODIUM_LIBC_C),,$(SYSROOT_STAMP)))

@@ -1,0 +1,45 @@
+# Userland of our own: static-pie programs linked with musl. Everything else in the image is Debian's.
+
+USER_CFLAGS := $(MUSL_CFLAGS) $(WARN) -fdebug-compilation-dir=. $(INCLUDES) -Iuser -Iuser/lib/swos/include -D_GNU_SOURCE
+
+# Generated from abi's tables, included as "abi/caps.h".
+GENERATED += $(GEN)/abi/caps.h
+
+$(GEN)/abi/caps.h: abi/caps.tbl abi/gen-caps
+	@mkdir -p $(@D)
+	$(Q)abi/gen-caps $< >$@.new && mv $@.new $@
+
+build/user/%.o: %.c $(FLAGFILES) ports/ports.mk user/user.mk | $(GENERATED) $(SYSROOT_STAMP)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) -MMD -MP -c -o $@ $<
+
+# What our programs share of lib/.
+USER_LIB_SRC := lib/text/span.c lib/identity/identity.c lib/identity/caps.c lib/service/service.c
+
+build/user/lib.a: $(USER_LIB_SRC:%.c=build/user/%.o)
+	$(Q)rm -f $@; $(AR) rcsD $@ $^
+
+# user_program NAME, SOURCES, FURTHER ARCHIVES
+define user_program
+USER_PROGRAMS += build/user/bin/$(1)
+build/user/bin/$(1): $$(patsubst %.c,build/user/%.o,$(2)) build/user/lib.a $(3) $$(SYSROOT_STAMP) user/user.mk
+	@mkdir -p $$(@D)
+	$$(Q)$$(MUSL_LD) -o $$@.debug $$(filter %.o %.a,$$^) $$(MUSL_LIBS)
+	$$(Q)$$(OBJCOPY) --strip-all $$@.debug $$@
+endef
+
+USER_PROGRAMS :=
+$(eval $(call user_program,init,$(sort $(wildcard user/init/*.c)),))
+$(eval $(call user_program,login,$(sort $(wildcard user/login/*.c)),$(SODIUM_USER)))
+$(eval $(call user_program,id,user/cmd/id.c,))
+$(eval $(call user_program,power,user/cmd/power.c,))
+
+.PHONY: user
+user: $(USER_PROGRAMS)
+
+# Host program that makes and checks identity stores.
+HOST_IDENTITY_OBJ := $(patsubst %.c,build/host/%.o,user/host/swos-passwd.c lib/text/span.c lib/identity/identity.c \
+	lib/identity/caps.c)
+
+build/host/swos-passwd: $(HOST_IDENTITY_OBJ) $(SODIUM_HOST)
+	$(Q)$(CC) -o $@ $^
