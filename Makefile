@@ -1,0 +1,30 @@
+# swos. `make help` lists the targets.
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.SUFFIXES:
+Q := $(if $(V),,@)
+
+.DEFAULT_GOAL := all
+
+ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell mk/setup && echo ok),ok)
+$(error setup failed: see the message above)
+endif
+endif
+
+include mk/toolchain.mk
+GENERATED :=
+-include abi/abi.mk ports/ports.mk lib/lib.mk tools/tools.mk kernel/kernel.mk user/user.mk base/base.mk \
+	tests/tests.mk bench/bench.mk
+include mk/rules.mk
+
+.PHONY: all help clean
+all: build/kernel.img build/base.img ## Build the kernel and the development base image
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort -u
+
+clean: ## Remove everything that was built (the cache of fetched packages stays)
+	rm -rf build

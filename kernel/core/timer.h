@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time and timers. Monotonic time is nanoseconds since boot, from the generic timer's virtual counter. Each CPU
+ * has a tree of one-shot timers and programs the hardware for the first; an idle CPU has no other interrupt.
+ * A timer's function runs in interrupt context on the CPU that the timer was started on, without locks held.
+ */
+#ifndef CORE_TIMER_H
+#define CORE_TIMER_H
+
+#include "base/rbtree.h"
+#include "core/types.h"
+
+struct cpu;
+struct timer;
+typedef void timer_fn(struct timer *t);
+
+struct timer {
+	struct rb_node node;       /* [cpu->timer_lock] */
+	nsec_t deadline;           /* [cpu->timer_lock] */
+	timer_fn *fn;              /* [I] */
+	struct cpu *_Atomic cpu;   /* where it is queued; NULL: not queued */
+	_Atomic bool running;      /* its function is being run */
+};
+
+static inline void
+timer_init(struct timer *t, timer_fn *fn)
+{
+	*t = (struct timer){.fn = fn};
+}
+
+/* (Re)starts t for a deadline in monotonic time, on this CPU. Any context. */
+void timer_start(struct timer *t, nsec_t deadline);
+/* Stops t; returns whether it was queued. Its function may still be running elsewhere. Any context. */
+bool timer_cancel(struct timer *t);
+/* As timer_cancel(), and waits until the function has returned. Not from t's own function, not under its locks. */
+bool timer_cancel_sync(struct timer *t);
+void timer_interrupt(void);                /* from the timer's interrupt: runs what is due */
+void timer_init_cpu(struct cpu *cpu);
+
+nsec_t time_now(void);                     /* monotonic, nanoseconds since boot */
+nsec_t time_realtime(void);                /* nanoseconds since 1970 UTC */
+void time_set_realtime(nsec_t now);
+uint64_t time_realtime_offset(void);       /* realtime minus monotonic */
+uint64_t time_ticks_to_ns(uint64_t ticks);
+/* Parameters for the vDSO: ns = base_ns + ((cntvct - base_ticks) * mult >> shift). */
+struct time_scale {
+	uint32_t mult, shift;
+	uint64_t frequency;
+};
+extern struct time_scale time_scale; /* [I] after boot */
+
+#endif

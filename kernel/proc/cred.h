@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Credentials and the security context of a task: immutable once published, shared by reference, replaced as a whole.
+ */
+#ifndef PROC_CRED_H
+#define PROC_CRED_H
+
+#include "caps.h" /* generated from abi/caps.tbl: CAP_CONSOLE … */
+#include "core/refcount.h"
+#include "core/types.h"
+
+struct group_list {
+	refcount_t refs;
+	uint32_t n;
+	gid_t gid[]; /* sorted */
+};
+
+struct cred {
+	refcount_t refs;
+	uid_t uid, euid, suid, fsuid;
+	gid_t gid, egid, sgid, fsgid;
+	struct group_list *groups;  /* referenced; NULL: none */
+	uint32_t principal;         /* a uid with an entry in the identity store */
+	uint32_t session;
+	caps_t caps;                /* what it may do now */
+	caps_t caps_saved;          /* what restoring the saved uid may bring back */
+	bool no_new_privs;
+};
+
+void cred_get(const struct cred *c);
+void cred_put(const struct cred *c);
+struct cred *cred_copy(const struct cred *from) MUST_CHECK; /* one reference, still private; NULL: out of memory */
+void cred_install(struct cred *c);                          /* replaces the running task's; takes over the reference */
+bool cred_in_group(const struct cred *c, gid_t gid);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * User threads (tasks) and what they run in. A task has a thread, credentials, a handle table, a place in the file
+ * system, signal state; a process (process.h) is the tasks that share a pid.
+ */
+#ifndef PROC_TASK_H
+#define PROC_TASK_H
+
+#include "core/thread.h"
+#include "core/spinlock.h"
+#include "proc/cred.h"
+#include "proc/signal.h"
+#include "vfs/path.h"
+
+struct handle_table;
+struct process;
+struct view;
+
+/* What CLONE_FS shares. */
+struct fs_context {
+	refcount_t refs;
+	struct spinlock lock;
+	struct path root, cwd; /* [lock] referenced */
+	uint32_t umask;        /* [lock] */
+};
+
+struct task {
+	struct thread thread;          /* first */
+	pid_t tid;                     /* [I] */
+	struct process *process;       /* [I] */
+	struct list_node process_node; /* [process->lock] */
+	const struct cred *cred;       /* [own; others under process->lock] */
+	struct handle_table *handles;  /* [own; others under process->lock] */
+	struct fs_context *fs;         /* [own; others under process->lock] */
+	struct view *view;             /* [I] referenced: root of the name space, pids, host name, network */
+	struct task_signals sig;       /* proc/signal.h */
+	uaddr_t clear_child_tid;       /* [own] */
+	uaddr_t robust_list;           /* [own] */
+	uint64_t robust_list_len;
+	int exit_code;                 /* [own] wait status */
+	struct completion *vfork_done; /* [own] the vforking parent waits on it; NULL: none */
+	void *futex;                   /* [futex bucket] what it waits on: proc/futex.c */
+	struct list_node ptrace_node;  /* reserved */
+	struct restart_block {         /* restart_syscall(2): what ERESTART_RESTARTBLOCK goes on with */
+		int64_t (*fn)(struct restart_block *);
+		uint64_t args[6];
+	} restart;
+	uint64_t utime_ns, stime_ns;   /* [own] */
+	uint64_t min_flt, maj_flt;     /* [own] */
+};
+
+static inline struct task *
+current_task(void)
+{
+	return container_of(arch_current(), struct task, thread); /* only in a user thread's context */
+}
+
+static inline const struct cred *
+current_cred(void)
+{
+	return current_task()->cred;
+}
+
+static inline bool
+current_has_caps(caps_t caps)
+{
+	return (current_cred()->caps & caps) == caps;
+}
+
+/* The running process's soft limit (RLIMIT_*); RLIM_INFINITY is UINT64_MAX. */
+uint64_t current_rlimit(uint32_t resource);
+
+#endif

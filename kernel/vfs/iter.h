@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * I/O iterators: the memory a read or write transfers to or from, user or kernel, one segment or many. A file
+ * operation advances the iterator by what it transferred.
+ */
+#ifndef VFS_ITER_H
+#define VFS_ITER_H
+
+#include "core/types.h"
+
+struct iovec_user { /* Linux's struct iovec */
+	uint64_t base;
+	uint64_t len;
+};
+
+struct iter {
+	uint64_t base;                 /* of the rest of the current segment */
+	size_t len;                    /* bytes left in the current segment */
+	size_t count;                  /* bytes left in all segments */
+	const struct iovec_user *next; /* following segments; their ranges were checked */
+	uint32_t nr_next;
+	bool kernel;                   /* base and segments are kernel addresses */
+};
+
+static inline struct iter
+iter_user(uaddr_t base, size_t n)
+{
+	return (struct iter){.base = base.addr, .len = n, .count = n};
+}
+
+static inline struct iter
+iter_kernel(const void *base, size_t n)
+{
+	return (struct iter){.base = (uint64_t)base, .len = n, .count = n, .kernel = true};
+}
+
+/*
+ * Copy to (a read's destination) or from (a write's source) the iterator's memory and advance. Return the bytes
+ * copied: less than n at the iterator's end or at a fault (then the caller returns what it has, or -EFAULT if none).
+ */
+size_t iter_copy_to(struct iter *it, const void *src, size_t n) MUST_CHECK;
+size_t iter_copy_from(struct iter *it, void *dst, size_t n) MUST_CHECK;
+size_t iter_zero(struct iter *it, size_t n) MUST_CHECK;
+void iter_advance(struct iter *it, size_t n);
+/* Undoes an advance of n bytes, within the current segment or by segments; first is the iterator as it was. */
+/* Touches the next n bytes so that a following copy under a spin lock rarely faults. -EFAULT. */
+int iter_prefault(struct iter *it, size_t n, bool write) MUST_CHECK;
+
+#endif

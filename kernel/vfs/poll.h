@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Readiness: poll, ppoll, select, epoll. A file's poll operation calls poll_wait() for each queue that announces a
+ * change, then returns what is ready now.
+ */
+#ifndef VFS_POLL_H
+#define VFS_POLL_H
+
+#include "core/wait.h"
+
+#define POLLIN     0x001u
+#define POLLPRI    0x002u
+#define POLLOUT    0x004u
+#define POLLERR    0x008u
+#define POLLHUP    0x010u
+#define POLLNVAL   0x020u
+#define POLLRDNORM 0x040u
+#define POLLRDBAND 0x080u
+#define POLLWRNORM 0x100u
+#define POLLWRBAND 0x200u
+#define POLLRDHUP  0x2000u
+
+struct file;
+
+struct poll_table {
+	void (*add)(struct poll_table *pt, struct file *f, struct wait_queue *q);
+};
+
+static inline void
+poll_wait(struct poll_table *pt, struct file *f, struct wait_queue *q)
+{
+	if (pt != NULL)
+		pt->add(pt, f, q);
+}
+
+#endif
