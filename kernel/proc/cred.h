@@ -15,11 +15,21 @@ struct group_list {
 	gid_t gid[]; /* sorted */
 };
 
+/* What one real uid uses, against RLIMIT_NPROC and RLIMIT_SIGPENDING. */
+struct user_account {
+	refcount_t refs;
+	uid_t uid;                   /* [I] */
+	_Atomic uint32_t nr_tasks;
+	_Atomic uint32_t nr_signals; /* queued siginfos */
+	struct user_account *next;   /* [accounts_lock] */
+};
+
 struct cred {
 	refcount_t refs;
 	uid_t uid, euid, suid, fsuid;
 	gid_t gid, egid, sgid, fsgid;
 	struct group_list *groups;  /* referenced; NULL: none */
+	struct user_account *account; /* referenced: uid's */
 	uint32_t principal;         /* a uid with an entry in the identity store */
 	uint32_t session;
 	caps_t caps;                /* what it may do now */

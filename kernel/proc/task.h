@@ -24,9 +24,14 @@ struct fs_context {
 	uint32_t umask;        /* [lock] */
 };
 
+struct fs_context *fs_context_copy(struct fs_context *from) MUST_CHECK; /* NULL: out of memory */
+void fs_context_put(struct fs_context *fs);
+
 struct task {
 	struct thread thread;          /* first */
+	refcount_t refs;               /* being alive, and whoever looked it up */
 	pid_t tid;                     /* [I] */
+	struct pid *pid_entry;         /* [tree_lock] */
 	struct process *process;       /* [I] */
 	struct list_node process_node; /* [process->lock] */
 	const struct cred *cred;       /* [own; others under process->lock] */
@@ -34,12 +39,13 @@ struct task {
 	struct fs_context *fs;         /* [own; others under process->lock] */
 	struct view *view;             /* [I] referenced: root of the name space, pids, host name, network */
 	struct task_signals sig;       /* proc/signal.h */
+	uaddr_t set_child_tid;         /* [own] written on the first way to user mode, then null */
 	uaddr_t clear_child_tid;       /* [own] */
 	uaddr_t robust_list;           /* [own] */
 	uint64_t robust_list_len;
 	int exit_code;                 /* [own] wait status */
-	struct completion *vfork_done; /* [own] the vforking parent waits on it; NULL: none */
-	void *futex;                   /* [futex bucket] what it waits on: proc/futex.c */
+	struct completion *vfork_done; /* [process->lock] the vforking parent waits on it; NULL: none */
+	struct task *dead_next;        /* [dead list's lock] exited, memory not yet freed */
 	struct list_node ptrace_node;  /* reserved */
 	struct restart_block {         /* restart_syscall(2): what ERESTART_RESTARTBLOCK goes on with */
 		int64_t (*fn)(struct restart_block *);
