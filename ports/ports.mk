@@ -92,7 +92,7 @@ $(SYSROOT_STAMP): $(PORTS)/musl-dev.stamp $(PORTS)/libclang-rt-19-dev.stamp port
 MUSL_CFLAGS := --target=aarch64-linux-musl $(CSTD) -O2 -g -nostdlibinc -isystem $(SYSROOT)/include -fPIE \
 	-mno-outline-atomics -ffunction-sections -fdata-sections -fno-strict-aliasing -fstack-protector-strong \
 	-ftrivial-auto-var-init=zero -mbranch-protection=standard
-MUSL_LD := $(LD) -static -pie --no-dynamic-linker -z text -z relro -z now -z noexecstack -z separate-code \
+MUSL_LD := $(LD) -static -pie --no-dynamic-linker -z text -z relro -z now -z noexecstack -z separate-code -z max-page-size=4096 \
 	--gc-sections --build-id=none $(SYSROOT)/lib/rcrt1.o $(SYSROOT)/lib/crti.o $(SYSROOT)/lib/crtbegin.o
 MUSL_LIBS := $(SYSROOT)/lib/libc.a $(SYSROOT)/lib/libbuiltins.a $(SYSROOT)/lib/crtend.o $(SYSROOT)/lib/crtn.o
 

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * login: asks for a name and a password on the terminal that is its standard input, and becomes that principal's shell.
+ *
+ * Needs CONSOLE. init starts it, and starts it again when the shell that it became ends. Passwords stay in memory only
+ * while they are checked.
+ */
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "login/login.h"
+#include "sodium/utils.h"
+
+#define FIRST_DELAY_SECONDS 1
+#define LAST_DELAY_SECONDS  8
+
+/* Asks until there is a name. Returns false at the end of input. */
+static bool
+ask_name(char name[LOGIN_LINE_SIZE])
+{
+	int len;
+	do {
+		len = terminal_ask("login: ", TERMINAL_ECHO, name);
+	} while (len == 0);
+	return len != -1;
+}
+
+static bool
+ask_password_and_check(const char *name, struct identity *id, bool *ended)
+{
+	char password[LOGIN_LINE_SIZE];
+	int len = terminal_ask("Password: ", TERMINAL_NO_ECHO, password);
+	bool right = len != -1 && authenticate(name, password, id);
+
+	sodium_memzero(password, sizeof(password));
+	*ended = len == -1;
+	return right && len >= 0;
+}
+
+static void
+delay(unsigned int failures)
+{
+	unsigned int seconds = FIRST_DELAY_SECONDS;
+	while (--failures > 0 && seconds < LAST_DELAY_SECONDS)
+		seconds *= 2;
+	struct timespec t = {.tv_sec = seconds};
+	while (nanosleep(&t, &t) != 0)
+		;
+}
+
+static int
+usage(int argc, char *argv[])
+{
+	bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
+	dprintf(help ? STDOUT_FILENO : STDERR_FILENO,
+		"usage: login\n"
+		"Asks for a name and a password on the terminal, and becomes that principal's "
+		"shell.\n"
+		"Only who holds the capability CONSOLE can log others in.\n");
+	return help ? 0 : 2;
+}
+
+int
+main(int argc, char *argv[])
+{
+	char name[LOGIN_LINE_SIZE];
+	struct identity id;
+	unsigned int failures = 0;
+	bool ended = false;
+
+	if (argc > 1)
+		return usage(argc, argv);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGTSTP, SIG_IGN);
+	terminal_take();
+	while (ask_name(name)) {
+		if (ask_password_and_check(name, &id, &ended)) {
+			session_start(&id);
+			return 1;
+		}
+		if (ended)
+			return 0;
+		delay(++failures);
+		dprintf(STDOUT_FILENO, "Login incorrect\n");
+	}
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* login: what its files share. */
+#ifndef LOGIN_LOGIN_H
+#define LOGIN_LOGIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "identity/identity.h"
+
+#define LOGIN_LINE_SIZE 256
+
+/* ---- terminal.c: the terminal on standard input */
+
+enum terminal_echo { TERMINAL_ECHO, TERMINAL_NO_ECHO };
+
+/* Makes it this session's controlling terminal, and sane whatever a killed program left behind. */
+void terminal_take(void);
+
+/*
+ * Prompts for a line and reads it, without its end, into line. Returns its length; -1 at the end of input or on an
+ * error; -2 for a line that does not fit or holds a zero byte, which is read to its end. The line is "" then.
+ */
+int terminal_ask(const char *prompt, enum terminal_echo echo, char line[LOGIN_LINE_SIZE]);
+
+/* ---- authenticate.c */
+
+/*
+ * Checks name and password against the identity store. Returns true and fills *id, whose spans stay valid, if they
+ * belong together. A principal that does not exist takes as long as a wrong password.
+ */
+bool authenticate(const char *name, const char *password, struct identity *id);
+
+/* ---- session.c */
+
+/* Becomes the principal and replaces login by its shell. Returns only if that fails, after saying why. */
+void session_start(const struct identity *id);
+
+#endif

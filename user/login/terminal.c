@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* The console as login uses it. */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "login/login.h"
+
+void
+terminal_take(void)
+{
+	struct termios t = {0};
+
+	setsid(); /* fails where init has made the session already */
+	ioctl(STDIN_FILENO, TIOCSCTTY, 1);
+	if (tcgetattr(STDIN_FILENO, &t) != 0)
+		return; /* no terminal */
+	t.c_iflag = ICRNL | IXON | BRKINT | IMAXBEL | (t.c_iflag & IUTF8);
+	t.c_oflag = OPOST | ONLCR;
+	t.c_lflag = ISIG | ICANON | IEXTEN | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE;
+	t.c_cflag =
+		(t.c_cflag & ~(tcflag_t)(CSIZE | PARENB | CSTOPB)) | CS8 | CREAD | CLOCAL | HUPCL;
+	t.c_cc[VINTR] = 'C' & 0x1f;
+	t.c_cc[VQUIT] = '\\' & 0x1f;
+	t.c_cc[VERASE] = 0x7f;
+	t.c_cc[VKILL] = 'U' & 0x1f;
+	t.c_cc[VEOF] = 'D' & 0x1f;
+	t.c_cc[VTIME] = 0;
+	t.c_cc[VMIN] = 1;
+	t.c_cc[VSTART] = 'Q' & 0x1f;
+	t.c_cc[VSTOP] = 'S' & 0x1f;
+	t.c_cc[VSUSP] = 'Z' & 0x1f;
+	t.c_cc[VREPRINT] = 'R' & 0x1f;
+	t.c_cc[VWERASE] = 'W' & 0x1f;
+	t.c_cc[VLNEXT] = 'V' & 0x1f;
+	t.c_cc[VEOL] = t.c_cc[VEOL2] = 0;
+	tcsetattr(STDIN_FILENO, TCSANOW, &t);
+}
+
+static void
+set_echo(enum terminal_echo echo)
+{
+	struct termios t = {0};
+
+	if (tcgetattr(STDIN_FILENO, &t) != 0)
+		return;
+	t.c_lflag &= ~(tcflag_t)ECHO;
+	if (echo == TERMINAL_ECHO)
+		t.c_lflag |= ECHO;
+	tcsetattr(STDIN_FILENO, TCSANOW, &t);
+}
+
+static void
+put(const char *text)
+{
+	size_t len = strlen(text);
+	while (len > 0) {
+		ssize_t done = write(STDOUT_FILENO, text, len);
+		if (done < 0 && errno != EINTR)
+			return;
+		if (done > 0) {
+			text += done;
+			len -= (size_t)done;
+		}
+	}
+}
+
+/* Reads one byte. Returns 1, or 0 at the end of input or on an error. */
+static int
+get(char *c)
+{
+	ssize_t got;
+	do {
+		got = read(STDIN_FILENO, c, 1);
+	} while (got < 0 && errno == EINTR);
+	return got == 1;
+}
+
+/* Byte by byte, so that what is typed ahead stays for the shell. */
+static int
+read_line(char line[LOGIN_LINE_SIZE])
+{
+	size_t len = 0;
+	bool bad = false;
+	char c = 0;
+
+	for (;;) {
+		if (!get(&c))
+			return -1;
+		if (c == '\n')
+			break;
+		if (c == '\0' || len == LOGIN_LINE_SIZE - 1)
+			bad = true;
+		else
+			line[len++] = c;
+	}
+	line[bad ? 0 : len] = '\0';
+	return bad ? -2 : (int)len;
+}
+
+int
+terminal_ask(const char *prompt, enum terminal_echo echo, char line[LOGIN_LINE_SIZE])
+{
+	/* The terminal is set before the prompt, so that who answers a prompt at once is not echoed. */
+	if (echo == TERMINAL_NO_ECHO)
+		set_echo(TERMINAL_NO_ECHO);
+	put(prompt);
+	line[0] = '\0';
+	int len = read_line(line);
+	if (echo == TERMINAL_NO_ECHO) {
+		set_echo(TERMINAL_ECHO);
+		put("\n");
+	}
+	return len;
+}
