@@ -11,13 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The first of swos's own system call numbers; Linux's lie below. */
-#define SWOS_CALL_BASE 4096
-
-#define SWOS_NR_boot_healthy (SWOS_CALL_BASE + 0)
-#define SWOS_NR_login        (SWOS_CALL_BASE + 1)
-#define SWOS_NR_context      (SWOS_CALL_BASE + 2)
-
 /*
  * swos_login(): the security context that the calling process takes on, with all user and group ids set to uid and
  * gid. Supplementary groups stay as they are.
@@ -27,7 +20,7 @@ struct swos_login {
 	uint32_t uid; /* also the principal */
 	uint32_t gid;
 	uint32_t session;
-	uint64_t caps; /* SWOS_CAP_* */
+	uint64_t caps; /* CAP_* */
 };
 
 /* swos_context(): the security context of the calling process. */
@@ -36,7 +29,7 @@ struct swos_context {
 	uint32_t principal;
 	uint32_t session;
 	uint32_t reserved; /* 0 */
-	uint64_t caps;     /* SWOS_CAP_* */
+	uint64_t caps;     /* CAP_* */
 };
 
 _Static_assert(offsetof(struct swos_login, uid) == 4, "swos_login.uid");

@@ -2,19 +2,13 @@
 
 USER_CFLAGS := $(MUSL_CFLAGS) $(WARN) -fdebug-compilation-dir=. $(INCLUDES) -Iuser -Iuser/lib/swos/include -D_GNU_SOURCE
 
-# Generated from abi's tables, included as "abi/caps.h".
-GENERATED += $(GEN)/abi/caps.h
-
-$(GEN)/abi/caps.h: abi/caps.tbl abi/gen-caps
-	@mkdir -p $(@D)
-	$(Q)abi/gen-caps $< >$@.new && mv $@.new $@
-
 build/user/%.o: %.c $(FLAGFILES) ports/ports.mk user/user.mk | $(GENERATED) $(SYSROOT_STAMP)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(USER_CFLAGS) -MMD -MP -c -o $@ $<
 
 # What our programs share of lib/.
-USER_LIB_SRC := lib/text/span.c lib/identity/identity.c lib/identity/caps.c lib/service/service.c
+USER_LIB_SRC := lib/text/span.c lib/identity/identity.c lib/identity/caps.c lib/service/service.c \
+	lib/base/cmdline.c
 
 build/user/lib.a: $(USER_LIB_SRC:%.c=build/user/%.o)
 	$(Q)rm -f $@; $(AR) rcsD $@ $^
@@ -38,8 +32,13 @@ $(eval $(call user_program,power,user/cmd/power.c,))
 user: $(USER_PROGRAMS)
 
 # Host program that makes and checks identity stores.
-HOST_IDENTITY_OBJ := $(patsubst %.c,build/host/%.o,user/host/swos-passwd.c lib/text/span.c lib/identity/identity.c \
+HOST_IDENTITY_OBJ := $(patsubst %.c,$(BUILD)/host/%.o,user/host/swos-passwd.c lib/text/span.c lib/identity/identity.c \
 	lib/identity/caps.c)
 
-build/host/swos-passwd: $(HOST_IDENTITY_OBJ) $(SODIUM_HOST)
+$(BUILD)/host/swos-passwd: $(HOST_IDENTITY_OBJ) $(SODIUM_HOST)
 	$(Q)$(CC) -o $@ $^
+
+# mk/rules.mk reads the dependencies below $(BUILD); userland is the same whatever the kernel is built for.
+ifneq ($(BUILD),build)
+-include $(shell find build/user -name '*.d' 2>/dev/null)
+endif

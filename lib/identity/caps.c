@@ -4,17 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "abi/caps.h"
+#include "caps.h"
 #include "identity/identity.h"
 
-struct cap_name {
-	const char *name;
-	uint64_t bit;
-};
-
-#define CAP_NAME(name, number) {#name, UINT64_C(1) << (number)},
-
-static const struct cap_name cap_names[] = {SWOS_CAP_LIST(CAP_NAME)};
+/* By bit; a bit that has no name holds NULL. */
+static const char *const cap_names[] = CAP_NAMES;
 
 #define CAP_COUNT (sizeof(cap_names) / sizeof(cap_names[0]))
 
@@ -22,8 +16,8 @@ static int
 cap_bit(struct span name, uint64_t *bit)
 {
 	for (size_t i = 0; i < CAP_COUNT; i++) {
-		if (span_equal(name, cap_names[i].name)) {
-			*bit = cap_names[i].bit;
+		if (cap_names[i] != NULL && span_equal(name, cap_names[i])) {
+			*bit = UINT64_C(1) << i;
 			return 0;
 		}
 	}
@@ -73,12 +67,12 @@ identity_format_caps(uint64_t caps, char *to, size_t size)
 		return -ENAMETOOLONG;
 	to[0] = '\0';
 	for (size_t i = 0; i < CAP_COUNT && err == 0; i++) {
-		if ((caps & cap_names[i].bit) == 0)
+		if (cap_names[i] == NULL || (caps & UINT64_C(1) << i) == 0)
 			continue;
 		if (used > 0)
 			err = append(to, size, &used, ",");
 		if (err == 0)
-			err = append(to, size, &used, cap_names[i].name);
+			err = append(to, size, &used, cap_names[i]);
 	}
 	if (err == 0 && used == 0)
 		err = append(to, size, &used, "-");

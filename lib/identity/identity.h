@@ -25,7 +25,7 @@ struct identity {
 	uint32_t uid; /* also the principal */
 	uint32_t gid;
 	uint32_t session;
-	uint64_t caps;    /* SWOS_CAP_* */
+	uint64_t caps;    /* CAP_* */
 	struct span hash; /* Argon2id in its usual string form, or "!": nobody logs in */
 	struct span home; /* absolute paths without ':' */
 	struct span shell;

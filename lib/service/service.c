@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "abi/caps.h"
+#include "caps.h"
 #include "identity/identity.h"
 #include "service/service.h"
 
@@ -122,7 +122,7 @@ int
 service_parse(struct span text, struct service_file *out, size_t *line)
 {
 	struct service_file file = {
-		.caps = SWOS_CAP_ALL,
+		.caps = CAP_ALL,
 		.max_files = SERVICE_LIMIT_UNSET,
 		.max_memory = SERVICE_LIMIT_UNSET,
 	};

@@ -25,7 +25,7 @@ struct service_file {
 		exec; /* program and arguments: words, see span_word(); the program is an absolute path */
 	struct span user;  /* principal's name; empty: root */
 	struct span after; /* names of services, words */
-	uint64_t caps;     /* upper bound of the capabilities: SWOS_CAP_* */
+	uint64_t caps;     /* upper bound of the capabilities: CAP_* */
 	enum service_restart restart;
 	enum service_output output;
 	uint64_t max_files;  /* RLIMIT_NOFILE */

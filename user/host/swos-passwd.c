@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "abi/caps.h"
+#include "caps.h"
 #include "identity/identity.h"
 #include "sodium/core.h"
 #include "sodium/crypto_pwhash.h"
@@ -70,7 +70,7 @@ expand_caps(const char *caps, char *buffer, size_t size)
 {
 	if (strcmp(caps, "ALL") != 0)
 		return caps;
-	return identity_format_caps(SWOS_CAP_ALL, buffer, size) < 0 ? caps : buffer;
+	return identity_format_caps(CAP_ALL, buffer, size) < 0 ? caps : buffer;
 }
 
 static int

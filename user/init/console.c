@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cmdline.h"
 #include "init/init.h"
 #include "swos.h"
 
@@ -48,20 +49,34 @@ is_development_image(void)
 	return found;
 }
 
+/* The command that the kernel's command line wants to be run, or NULL. */
+static char *
+wanted_command(const char *line)
+{
+	size_t size = strlen(line) + 1;
+	char *wanted = malloc(size);
+
+	if (wanted != NULL && cmdline_get_string(line, "run", wanted, size) < 0) {
+		free(wanted);
+		return NULL;
+	}
+	return wanted;
+}
+
 void
 console_init(void)
 {
-	struct span line, wanted;
+	struct span line;
 
 	if (file_read("/proc/cmdline", &line) < 0)
 		return;
-	if (cmdline_run(line, &wanted)) {
-		if (is_development_image())
-			command = strndup(wanted.text, wanted.len);
-		else
-			say("run= is refused: the base image is not a development image");
-	}
+	command = wanted_command(line.text);
 	free((void *)(uintptr_t)line.text);
+	if (command == NULL || is_development_image())
+		return;
+	say("run= is refused: the base image is not a development image");
+	free(command);
+	command = NULL;
 }
 
 static _Noreturn void

@@ -10,7 +10,10 @@
 
 #define FILE_MAX_SIZE (1u << 20)
 
-/* Reads fd to its end into fresh memory, which the caller frees also after an error. Returns 0 or -errno. */
+/*
+ * Reads fd to its end into fresh memory, and puts a zero byte behind it. The caller frees it also after an error.
+ * Returns 0 or -errno.
+ */
 static int
 read_all(int fd, char **memory, size_t *len)
 {
@@ -18,7 +21,8 @@ read_all(int fd, char **memory, size_t *len)
 	*memory = NULL;
 	*len = 0;
 	for (;;) {
-		if (*len == size) {
+		/* There is always room for one byte more. */
+		if (size - *len <= 1) {
 			if (size == FILE_MAX_SIZE)
 				return -EFBIG;
 			size = size == 0 ? 4096 : size * 2;
@@ -27,13 +31,15 @@ read_all(int fd, char **memory, size_t *len)
 				return -ENOMEM;
 			*memory = grown;
 		}
-		ssize_t got = read(fd, *memory + *len, size - *len);
+		ssize_t got = read(fd, *memory + *len, size - *len - 1);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			return -errno;
-		if (got == 0)
+		if (got == 0) {
+			(*memory)[*len] = '\0';
 			return 0;
+		}
 		*len += (size_t)got;
 	}
 }

@@ -43,8 +43,8 @@ void etc_write_all(void);
 /* ---- file.c */
 
 /*
- * Reads a whole file of up to a mebibyte into fresh memory; the caller frees text->text. Returns 0 or -errno, with
- * *text empty.
+ * Reads a whole file of up to a mebibyte into fresh memory, with a zero byte behind it; the caller frees text->text.
+ * Returns 0 or -errno, with *text empty.
  */
 [[nodiscard]] int file_read(const char *path, struct span *text);
 
@@ -63,11 +63,6 @@ _Noreturn void child_exec(char *const argv[], char *const env[]);
 
 /* Takes on the principal's context with at most caps. Returns 0 or -1 with errno. */
 [[nodiscard]] int child_become(const struct identity *id, uint64_t caps);
-
-/* ---- cmdline.c */
-
-/* Finds run="COMMAND" in the kernel's command line. Returns false, and an empty command, if there is none. */
-bool cmdline_run(struct span line, struct span *command);
 
 /* ---- console.c: login, or the command that the kernel's command line gives */
 

@@ -9,28 +9,29 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "abi/caps.h"
 #include "abi/swos.h"
+#include "caps.h"
+#include "swos_numbers.h"
 
 /* Tells the kernel that the system is up, so that the count of panics starts again. Needs CONSOLE. */
 static inline int
 swos_boot_healthy(void)
 {
-	return (int)syscall(SWOS_NR_boot_healthy);
+	return (int)syscall(SYS_swos_boot_healthy);
 }
 
 /* Makes the calling process the principal that *login says, with its ids and capabilities. Needs CONSOLE. */
 static inline int
 swos_login(const struct swos_login *login)
 {
-	return (int)syscall(SWOS_NR_login, login);
+	return (int)syscall(SYS_swos_login, login);
 }
 
 /* Reads the calling process's security context; context->size must be set. */
 static inline int
 swos_context(struct swos_context *context)
 {
-	return (int)syscall(SWOS_NR_context, context);
+	return (int)syscall(SYS_swos_context, context);
 }
 
 #endif
