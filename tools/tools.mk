@@ -37,3 +37,4 @@ $(GEN)/trusted_keys.h: $(TRUSTED_KEYS) $(KEY_TOOL)
 
 .PHONY: tools
 tools: $(KEY_TOOL) $(IMG_TOOL) ## Build the host programs swos-key and swos-image
+test-bins: $(KEY_TOOL) $(IMG_TOOL)

@@ -30,17 +30,17 @@ image_entry_read(const struct image *img, uint32_t index, struct image_entry *ou
 {
 	const uint8_t *p = img->entries + (size_t)index * IMAGE_ENTRY_SIZE;
 	const char *names = (const char *)img->names;
-	uint32_t ref = image_get_u32(IMAGE_FIELD(p, entry, ref));
-	uint32_t count = image_get_u32(IMAGE_FIELD(p, entry, count));
+	uint32_t ref = load_le32(IMAGE_FIELD(p, entry, ref));
+	uint32_t count = load_le32(IMAGE_FIELD(p, entry, count));
 	*out = (struct image_entry){
-		.name = names + image_get_u32(IMAGE_FIELD(p, entry, name_offset)),
-		.name_length = image_get_u16(IMAGE_FIELD(p, entry, name_length)),
-		.mode = image_get_u16(IMAGE_FIELD(p, entry, mode)),
-		.uid = image_get_u32(IMAGE_FIELD(p, entry, uid)),
-		.gid = image_get_u32(IMAGE_FIELD(p, entry, gid)),
-		.parent = image_get_u32(IMAGE_FIELD(p, entry, parent)),
-		.attributes = image_get_u32(IMAGE_FIELD(p, entry, attributes)),
-		.mtime_ns = (int64_t)image_get_u64(IMAGE_FIELD(p, entry, mtime_ns)),
+		.name = names + load_le32(IMAGE_FIELD(p, entry, name_offset)),
+		.name_length = load_le16(IMAGE_FIELD(p, entry, name_length)),
+		.mode = load_le16(IMAGE_FIELD(p, entry, mode)),
+		.uid = load_le32(IMAGE_FIELD(p, entry, uid)),
+		.gid = load_le32(IMAGE_FIELD(p, entry, gid)),
+		.parent = load_le32(IMAGE_FIELD(p, entry, parent)),
+		.attributes = load_le32(IMAGE_FIELD(p, entry, attributes)),
+		.mtime_ns = (int64_t)load_le64(IMAGE_FIELD(p, entry, mtime_ns)),
 	};
 	switch (out->mode & IMAGE_TYPE_MASK) {
 	case IMAGE_TYPE_DIR:
@@ -61,9 +61,9 @@ void
 image_content_read(const struct image *img, uint32_t index, struct image_content *out)
 {
 	const uint8_t *p = img->contents + (size_t)index * IMAGE_CONTENT_SIZE;
-	out->size = image_get_u64(IMAGE_FIELD(p, content, size));
-	out->payload_offset = image_get_u64(IMAGE_FIELD(p, content, payload_offset));
-	out->tree_offset = image_get_u64(IMAGE_FIELD(p, content, tree_offset));
+	out->size = load_le64(IMAGE_FIELD(p, content, size));
+	out->payload_offset = load_le64(IMAGE_FIELD(p, content, payload_offset));
+	out->tree_offset = load_le64(IMAGE_FIELD(p, content, tree_offset));
 	memcpy(out->root, IMAGE_FIELD(p, content, root), sizeof(out->root));
 }
 
@@ -72,8 +72,8 @@ compare_with_entry(const struct image *img, uint32_t index, const char *name, si
 {
 	const uint8_t *p = img->entries + (size_t)index * IMAGE_ENTRY_SIZE;
 	return image_name_compare(name, length,
-		(const char *)img->names + image_get_u32(IMAGE_FIELD(p, entry, name_offset)),
-		image_get_u16(IMAGE_FIELD(p, entry, name_length)));
+		(const char *)img->names + load_le32(IMAGE_FIELD(p, entry, name_offset)),
+		load_le16(IMAGE_FIELD(p, entry, name_length)));
 }
 
 int

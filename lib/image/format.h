@@ -3,15 +3,14 @@
  * SWOSBASE version 4 as it lies on a disk: offsets, sizes and constants, little-endian throughout. What the fields
  * mean, and what a reader must refuse, is written in docs/formats/image.md.
  *
- * The structures only give offsets; bytes are read with image_get_*() and written with image_put_*(), which take
- * any alignment. None of these structures holds padding.
+ * The structures only give offsets; bytes are read with load_le*() of base/reader.h and written with
+ * image_put_*(), which take any alignment. None of these structures holds padding.
  */
 #ifndef IMAGE_FORMAT_H
 #define IMAGE_FORMAT_H
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #define IMAGE_MAGIC          "SWOSBASE"
 #define IMAGE_MAGIC_SIZE     8
@@ -125,30 +124,6 @@ _Static_assert(offsetof(struct image_disk_entry, mtime_ns) == 16, "");
 _Static_assert(offsetof(struct image_disk_entry, ref) == 32, "");
 _Static_assert(sizeof(struct image_disk_content) == IMAGE_CONTENT_SIZE, "");
 _Static_assert(offsetof(struct image_disk_content, root) == 24, "");
-
-static inline uint16_t
-image_get_u16(const uint8_t *p)
-{
-	uint16_t v;
-	__builtin_memcpy(&v, p, sizeof(v));
-	return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap16(v) : v;
-}
-
-static inline uint32_t
-image_get_u32(const uint8_t *p)
-{
-	uint32_t v;
-	__builtin_memcpy(&v, p, sizeof(v));
-	return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap32(v) : v;
-}
-
-static inline uint64_t
-image_get_u64(const uint8_t *p)
-{
-	uint64_t v;
-	__builtin_memcpy(&v, p, sizeof(v));
-	return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(v) : v;
-}
 
 static inline void
 image_put_u16(uint8_t *p, uint16_t v)

@@ -66,33 +66,33 @@ all_zero(const uint8_t *p, size_t n)
 static void
 read_fields(const uint8_t *p, struct image_header *h)
 {
-	h->kind = image_get_u32(IMAGE_FIELD(p, header, kind));
-	h->flags = image_get_u32(IMAGE_FIELD(p, header, flags));
-	h->generation = image_get_u64(IMAGE_FIELD(p, header, generation));
+	h->kind = load_le32(IMAGE_FIELD(p, header, kind));
+	h->flags = load_le32(IMAGE_FIELD(p, header, flags));
+	h->generation = load_le64(IMAGE_FIELD(p, header, generation));
 	memcpy(h->key_id, IMAGE_FIELD(p, header, key_id), sizeof(h->key_id));
 	memcpy(h->name, IMAGE_FIELD(p, header, name), sizeof(h->name));
-	h->total_length = image_get_u64(IMAGE_FIELD(p, header, total_length));
-	h->signed_length = image_get_u64(IMAGE_FIELD(p, header, signed_length));
-	h->entries_offset = image_get_u64(IMAGE_FIELD(p, header, entries_offset));
-	h->entry_count = image_get_u32(IMAGE_FIELD(p, header, entry_count));
-	h->contents_offset = image_get_u64(IMAGE_FIELD(p, header, contents_offset));
-	h->content_count = image_get_u32(IMAGE_FIELD(p, header, content_count));
-	h->names_offset = image_get_u64(IMAGE_FIELD(p, header, names_offset));
-	h->names_length = image_get_u64(IMAGE_FIELD(p, header, names_length));
-	h->tree_offset = image_get_u64(IMAGE_FIELD(p, header, tree_offset));
-	h->tree_length = image_get_u64(IMAGE_FIELD(p, header, tree_length));
-	h->payload_offset = image_get_u64(IMAGE_FIELD(p, header, payload_offset));
-	h->payload_length = image_get_u64(IMAGE_FIELD(p, header, payload_length));
+	h->total_length = load_le64(IMAGE_FIELD(p, header, total_length));
+	h->signed_length = load_le64(IMAGE_FIELD(p, header, signed_length));
+	h->entries_offset = load_le64(IMAGE_FIELD(p, header, entries_offset));
+	h->entry_count = load_le32(IMAGE_FIELD(p, header, entry_count));
+	h->contents_offset = load_le64(IMAGE_FIELD(p, header, contents_offset));
+	h->content_count = load_le32(IMAGE_FIELD(p, header, content_count));
+	h->names_offset = load_le64(IMAGE_FIELD(p, header, names_offset));
+	h->names_length = load_le64(IMAGE_FIELD(p, header, names_length));
+	h->tree_offset = load_le64(IMAGE_FIELD(p, header, tree_offset));
+	h->tree_length = load_le64(IMAGE_FIELD(p, header, tree_length));
+	h->payload_offset = load_le64(IMAGE_FIELD(p, header, payload_offset));
+	h->payload_length = load_le64(IMAGE_FIELD(p, header, payload_length));
 }
 
 /* The fixed fields: those that are not read into *h have a single legal value. */
 static int
 check_identity(const uint8_t *p, const struct image_header *h, struct image_error *why)
 {
-	uint32_t version = image_get_u32(IMAGE_FIELD(p, header, version));
-	uint32_t header_size = image_get_u32(IMAGE_FIELD(p, header, header_size));
-	uint32_t entry_size = image_get_u32(IMAGE_FIELD(p, header, entry_size));
-	uint32_t content_size = image_get_u32(IMAGE_FIELD(p, header, content_size));
+	uint32_t version = load_le32(IMAGE_FIELD(p, header, version));
+	uint32_t header_size = load_le32(IMAGE_FIELD(p, header, header_size));
+	uint32_t entry_size = load_le32(IMAGE_FIELD(p, header, entry_size));
+	uint32_t content_size = load_le32(IMAGE_FIELD(p, header, content_size));
 	if (version != IMAGE_VERSION)
 		return bad_value(why, "version of the format", version, IMAGE_VERSION);
 	if (header_size != IMAGE_HEADER_SIZE)

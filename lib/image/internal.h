@@ -4,6 +4,8 @@
 #define IMAGE_INTERNAL_H
 
 #include <errno.h>
+#include <string.h>
+#include "base/reader.h"
 #include "image/image.h"
 
 #define IMAGE_FIELD(base, type, field) ((base) + offsetof(struct image_disk_##type, field))

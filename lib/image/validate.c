@@ -37,8 +37,8 @@ check_child(const struct walk *w, uint32_t dir, uint32_t index, const struct ima
 	struct image_entry *e)
 {
 	const uint8_t *p = w->img->entries + (size_t)index * IMAGE_ENTRY_SIZE;
-	e->name_length = image_get_u16(IMAGE_FIELD(p, entry, name_length));
-	uint32_t offset = image_get_u32(IMAGE_FIELD(p, entry, name_offset));
+	e->name_length = load_le16(IMAGE_FIELD(p, entry, name_length));
+	uint32_t offset = load_le32(IMAGE_FIELD(p, entry, name_offset));
 	if (!in_names(w, offset, e->name_length))
 		return bad_entry(w, index, "name out of range");
 	e->name = (const char *)w->img->names + offset;
@@ -48,7 +48,7 @@ check_child(const struct walk *w, uint32_t dir, uint32_t index, const struct ima
 	if (before->name &&
 		image_name_compare(before->name, before->name_length, e->name, e->name_length) >= 0)
 		return bad_entry(w, index, "name is not sorted or not unique in its directory");
-	uint32_t parent = image_get_u32(IMAGE_FIELD(p, entry, parent));
+	uint32_t parent = load_le32(IMAGE_FIELD(p, entry, parent));
 	if (parent != dir)
 		return image_fail_values(w->why, IMAGE_WHERE_ENTRY, index, "parent", parent, dir);
 	return 0;
@@ -104,8 +104,8 @@ check_link(const struct walk *w, uint32_t index, uint32_t offset, uint32_t lengt
 static int
 check_attributes(const struct walk *w, uint32_t index, const uint8_t *p)
 {
-	uint32_t mode = image_get_u16(IMAGE_FIELD(p, entry, mode));
-	uint32_t attributes = image_get_u32(IMAGE_FIELD(p, entry, attributes));
+	uint32_t mode = load_le16(IMAGE_FIELD(p, entry, mode));
+	uint32_t attributes = load_le32(IMAGE_FIELD(p, entry, attributes));
 	uint32_t type = mode & IMAGE_TYPE_MASK;
 	if (type != IMAGE_TYPE_DIR && type != IMAGE_TYPE_FILE && type != IMAGE_TYPE_LINK)
 		return bad_entry(w, index, "neither file nor directory nor symlink");
@@ -115,10 +115,10 @@ check_attributes(const struct walk *w, uint32_t index, const uint8_t *p)
 		return bad_entry(w, index, "unknown attributes");
 	if (attributes && type != IMAGE_TYPE_FILE)
 		return bad_entry(w, index, "attributes on what is not a file");
-	if (image_get_u32(IMAGE_FIELD(p, entry, uid)) == UINT32_MAX ||
-		image_get_u32(IMAGE_FIELD(p, entry, gid)) == UINT32_MAX)
+	if (load_le32(IMAGE_FIELD(p, entry, uid)) == UINT32_MAX ||
+		load_le32(IMAGE_FIELD(p, entry, gid)) == UINT32_MAX)
 		return bad_entry(w, index, "owner or group is -1");
-	if (image_get_u64(IMAGE_FIELD(p, entry, mtime_ns)) > INT64_MAX)
+	if (load_le64(IMAGE_FIELD(p, entry, mtime_ns)) > INT64_MAX)
 		return bad_entry(w, index, "time before 1970");
 	return 0;
 }
@@ -132,9 +132,9 @@ check_entry(struct walk *w, uint32_t index)
 	int err = check_attributes(w, index, p);
 	if (err)
 		return err;
-	uint32_t ref = image_get_u32(IMAGE_FIELD(p, entry, ref));
-	uint32_t count = image_get_u32(IMAGE_FIELD(p, entry, count));
-	switch (image_get_u16(IMAGE_FIELD(p, entry, mode)) & IMAGE_TYPE_MASK) {
+	uint32_t ref = load_le32(IMAGE_FIELD(p, entry, ref));
+	uint32_t count = load_le32(IMAGE_FIELD(p, entry, count));
+	switch (load_le16(IMAGE_FIELD(p, entry, mode)) & IMAGE_TYPE_MASK) {
 	case IMAGE_TYPE_DIR:
 		return check_dir(w, index, ref, count);
 	case IMAGE_TYPE_FILE:
@@ -148,12 +148,12 @@ static int
 check_root(const struct walk *w)
 {
 	const uint8_t *p = w->img->entries;
-	if ((image_get_u16(IMAGE_FIELD(p, entry, mode)) & IMAGE_TYPE_MASK) != IMAGE_TYPE_DIR)
+	if ((load_le16(IMAGE_FIELD(p, entry, mode)) & IMAGE_TYPE_MASK) != IMAGE_TYPE_DIR)
 		return bad_entry(w, IMAGE_ROOT, "the root is not a directory");
-	if (image_get_u16(IMAGE_FIELD(p, entry, name_length)) ||
-		image_get_u32(IMAGE_FIELD(p, entry, name_offset)))
+	if (load_le16(IMAGE_FIELD(p, entry, name_length)) ||
+		load_le32(IMAGE_FIELD(p, entry, name_offset)))
 		return bad_entry(w, IMAGE_ROOT, "the root has a name");
-	if (image_get_u32(IMAGE_FIELD(p, entry, parent)) != IMAGE_ROOT)
+	if (load_le32(IMAGE_FIELD(p, entry, parent)) != IMAGE_ROOT)
 		return bad_entry(w, IMAGE_ROOT, "the root has a parent");
 	return 0;
 }

@@ -3,16 +3,16 @@
 #ifndef TOOLS_IMAGE_COMMANDS_H
 #define TOOLS_IMAGE_COMMANDS_H
 
-#include "tools/image/reader.h"
+#include "tools/image/imagefile.h"
 
-int show_image(struct reader *r);
-int list_image(struct reader *r);
+int show_image(struct image_file *r);
+int list_image(struct image_file *r);
 /* Reads and checks every block. `is_signed`: the signature was checked when the image was opened. */
-int verify_image(struct reader *r, bool is_signed);
-int digest_file(struct reader *r, const char *path);
+int verify_image(struct image_file *r, bool is_signed);
+int digest_file(struct image_file *r, const char *path);
 
 /* Writes the tree into the directory `to`, which must be empty or absent. */
 #define EXTRACT_OWNERS 0x1u /* set owners and all mode bits, which takes a privileged user */
-int extract_image(struct reader *r, const char *to, unsigned int flags);
+int extract_image(struct image_file *r, const char *to, unsigned int flags);
 
 #endif

@@ -19,7 +19,7 @@
 #define NS_PER_S 1000000000
 
 struct extraction {
-	struct reader *r;
+	struct image_file *r;
 	unsigned int flags;
 };
 
@@ -69,7 +69,7 @@ copy_content(const struct extraction *x, const struct image_entry *e, int fd, co
 	image_content_read(&x->r->img, e->content, &c);
 	for (uint64_t done = 0, n; done < c.size; done += n) {
 		n = min(c.size - done, (uint64_t)IMAGE_BLOCK_SIZE);
-		if (reader_block(x->r, &c, done / IMAGE_BLOCK_SIZE, block, name) != 0)
+		if (image_file_block(x->r, &c, done / IMAGE_BLOCK_SIZE, block, name) != 0)
 			return -1;
 		if (write_full(fd, block, n) != 0)
 			return fail("write", name);
@@ -167,7 +167,7 @@ is_empty(int fd)
 }
 
 int
-extract_image(struct reader *r, const char *to, unsigned int flags)
+extract_image(struct image_file *r, const char *to, unsigned int flags)
 {
 	struct extraction x = {.r = r, .flags = flags};
 	struct image_entry root;

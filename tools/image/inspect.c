@@ -13,7 +13,7 @@
 #define NS_PER_S 1000000000
 
 int
-show_image(struct reader *r)
+show_image(struct image_file *r)
 {
 	const struct image_header *h = &r->img.header;
 	char id[2 * IMAGE_KEY_ID_SIZE + 1];
@@ -50,7 +50,7 @@ print_mode(const struct image_entry *e)
 }
 
 static int
-list_entry(struct reader *r, const char *path, const struct image_entry *e, void *ctx)
+list_entry(struct image_file *r, const char *path, const struct image_entry *e, void *ctx)
 {
 	uint64_t size = e->target_length;
 	char when[32];
@@ -75,9 +75,9 @@ list_entry(struct reader *r, const char *path, const struct image_entry *e, void
 }
 
 int
-list_image(struct reader *r)
+list_image(struct image_file *r)
 {
-	return reader_walk(r, list_entry, NULL) ? 1 : 0;
+	return image_file_walk(r, list_entry, NULL) ? 1 : 0;
 }
 
 struct verification {
@@ -86,7 +86,7 @@ struct verification {
 };
 
 static int
-verify_entry(struct reader *r, const char *path, const struct image_entry *e, void *ctx)
+verify_entry(struct image_file *r, const char *path, const struct image_entry *e, void *ctx)
 {
 	struct verification *v = ctx;
 	struct image_content c;
@@ -97,19 +97,19 @@ verify_entry(struct reader *r, const char *path, const struct image_entry *e, vo
 	image_content_read(&r->img, e->content, &c);
 	int result = 0;
 	for (uint64_t i = 0; i * IMAGE_BLOCK_SIZE < c.size; i++)
-		if (reader_block(r, &c, i, block, path) != 0)
+		if (image_file_block(r, &c, i, block, path) != 0)
 			result = -1;
 	v->broken += result != 0;
 	return result;
 }
 
 int
-verify_image(struct reader *r, bool is_signed)
+verify_image(struct image_file *r, bool is_signed)
 {
 	const struct image_header *h = &r->img.header;
 	struct verification v = {.seen = must_have(calloc(h->content_count + 1, sizeof(bool)))};
 	char id[2 * IMAGE_KEY_ID_SIZE + 1];
-	int result = reader_walk(r, verify_entry, &v);
+	int result = image_file_walk(r, verify_entry, &v);
 	free(v.seen);
 	if (v.broken)
 		warnx("%s: %lu contents are damaged; make or copy the image again", r->path,
@@ -126,7 +126,7 @@ verify_image(struct reader *r, bool is_signed)
 }
 
 int
-digest_file(struct reader *r, const char *path)
+digest_file(struct image_file *r, const char *path)
 {
 	uint8_t descriptor[IMAGE_DESCRIPTOR_SIZE], digest[SHA256_DIGEST_SIZE];
 	char hex[2 * SHA256_DIGEST_SIZE + 1];

@@ -284,9 +284,9 @@ parse_read_options(struct read_options *o, int argc, char **argv)
 static int
 run_read_command(const char *command, const struct read_options *o)
 {
-	struct reader r;
+	struct image_file r;
 	int status;
-	if (reader_open(&r, o->file, o->keys, o->key_count) != 0)
+	if (image_file_open(&r, o->file, o->keys, o->key_count) != 0)
 		return 1;
 	if (strcmp(command, "show") == 0)
 		status = show_image(&r);
@@ -298,7 +298,7 @@ run_read_command(const char *command, const struct read_options *o)
 		status = digest_file(&r, o->path);
 	else
 		status = extract_image(&r, o->to, o->flags);
-	reader_close(&r);
+	image_file_close(&r);
 	return status;
 }
 

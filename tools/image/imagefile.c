@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 #include "tools/image/node.h"
-#include "tools/image/reader.h"
+#include "tools/image/imagefile.h"
 
 static int
-read_at(const struct reader *r, uint8_t *out, size_t size, uint64_t offset)
+read_at(const struct image_file *r, uint8_t *out, size_t size, uint64_t offset)
 {
 	while (size) {
 		ssize_t n = pread(r->fd, out, size, (off_t)offset);
@@ -28,7 +28,7 @@ read_at(const struct reader *r, uint8_t *out, size_t size, uint64_t offset)
 }
 
 static int
-refuse(const struct reader *r, const struct image_error *why)
+refuse(const struct image_file *r, const struct image_error *why)
 {
 	char text[160];
 	warnx("%s: %s", r->path, image_error_text(why, text, sizeof(text)));
@@ -36,7 +36,7 @@ refuse(const struct reader *r, const struct image_error *why)
 }
 
 static int
-read_metadata(struct reader *r, uint64_t length, size_t *size)
+read_metadata(struct image_file *r, uint64_t length, size_t *size)
 {
 	uint8_t first[IMAGE_HEADER_SIZE] = {};
 	struct image_header h;
@@ -60,7 +60,7 @@ read_metadata(struct reader *r, uint64_t length, size_t *size)
 }
 
 int
-reader_open(struct reader *r, const char *path, const struct image_key *keys, size_t count)
+image_file_open(struct image_file *r, const char *path, const struct image_key *keys, size_t count)
 {
 	struct image_error why;
 	size_t size = 0;
@@ -70,7 +70,7 @@ reader_open(struct reader *r, const char *path, const struct image_key *keys, si
 	off_t length = r->fd < 0 ? -1 : lseek(r->fd, 0, SEEK_END);
 	if (length < 0) {
 		warn("cannot read %s", path);
-		reader_close(r);
+		image_file_close(r);
 		return -1;
 	}
 	int result = read_metadata(r, (uint64_t)length, &size);
@@ -83,12 +83,12 @@ reader_open(struct reader *r, const char *path, const struct image_key *keys, si
 			result = refuse(r, &why);
 	}
 	if (result)
-		reader_close(r);
+		image_file_close(r);
 	return result;
 }
 
 void
-reader_close(struct reader *r)
+image_file_close(struct image_file *r)
 {
 	if (r->fd >= 0)
 		close(r->fd);
@@ -97,12 +97,12 @@ reader_close(struct reader *r)
 	r->fd = -1;
 }
 
-static struct reader_node *
-find_node(struct reader *r, uint64_t offset)
+static struct cached_node *
+find_node(struct image_file *r, uint64_t offset)
 {
-	struct reader_node *oldest = NULL;
-	for (size_t i = 0; i < READER_NODES; i++) {
-		struct reader_node *n = &r->nodes[i];
+	struct cached_node *oldest = NULL;
+	for (size_t i = 0; i < CACHED_NODES; i++) {
+		struct cached_node *n = &r->nodes[i];
 		if (n->offset == offset)
 			return n;
 		if (!n->holders && (!oldest || n->used < oldest->used))
@@ -115,8 +115,8 @@ find_node(struct reader *r, uint64_t offset)
 static int
 node_get(void *ctx, uint64_t offset, const uint8_t **bytes, uint32_t *flags)
 {
-	struct reader *r = ctx;
-	struct reader_node *n = find_node(r, offset);
+	struct image_file *r = ctx;
+	struct cached_node *n = find_node(r, offset);
 	if (n->offset != offset) {
 		n->offset = n->flags = 0;
 		int error = read_at(r, n->bytes, sizeof(n->bytes), offset);
@@ -134,14 +134,14 @@ node_get(void *ctx, uint64_t offset, const uint8_t **bytes, uint32_t *flags)
 static void
 node_put(void *ctx, uint64_t offset, const uint8_t *bytes, uint32_t flags)
 {
-	struct reader_node *n = find_node(ctx, offset);
+	struct cached_node *n = find_node(ctx, offset);
 	n->holders--;
 	n->flags |= flags;
 }
 
 int
-reader_block(struct reader *r, const struct image_content *c, uint64_t index, uint8_t *block,
-	const char *name)
+image_file_block(struct image_file *r, const struct image_content *c, uint64_t index,
+	uint8_t *block, const char *name)
 {
 	static const struct image_tree_ops ops = {.node_get = node_get, .node_put = node_put};
 	struct image_error why;
@@ -160,8 +160,9 @@ reader_block(struct reader *r, const struct image_content *c, uint64_t index, ui
 }
 
 struct visitor {
-	struct reader *r;
-	int (*visit)(struct reader *r, const char *path, const struct image_entry *e, void *ctx);
+	struct image_file *r;
+	int (*visit)(
+		struct image_file *r, const char *path, const struct image_entry *e, void *ctx);
 	void *ctx;
 	char path[PATH_MAX];
 };
@@ -191,8 +192,9 @@ walk(struct visitor *v, uint32_t index, size_t length)
 }
 
 int
-reader_walk(struct reader *r,
-	int (*visit)(struct reader *r, const char *path, const struct image_entry *e, void *ctx),
+image_file_walk(struct image_file *r,
+	int (*visit)(
+		struct image_file *r, const char *path, const struct image_entry *e, void *ctx),
 	void *ctx)
 {
 	struct visitor *v = must_have(calloc(1, sizeof(*v)));
