@@ -18,4 +18,5 @@ $(BUILD)/k/%.o: %.S $(FLAGFILES) | $(GENERATED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_ASFLAGS) -MMD -MP -c -o $@ $<
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+# Third-party trees below build/ have their own ideas of what *.d is.
+-include $(shell find $(BUILD) \( -path build/ports -o -path 'build/base*' \) -prune -o -name '*.d' -type f -print 2>/dev/null)
