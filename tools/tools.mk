@@ -38,3 +38,9 @@ $(GEN)/trusted_keys.h: $(TRUSTED_KEYS) $(KEY_TOOL)
 .PHONY: tools
 tools: $(KEY_TOOL) $(IMG_TOOL) ## Build the host programs swos-key and swos-image
 test-bins: $(KEY_TOOL) $(IMG_TOOL)
+
+# Images for the fuzzer to begin with.
+$(BUILD)/fuzz/seeds/image.stamp: tests/fuzz/image_seeds $(IMG_TOOL) $(KEY_TOOL)
+	$(Q)tests/fuzz/image_seeds $(IMG_TOOL) $(KEY_TOOL) $(BUILD)/fuzz/seeds/image
+	$(Q)touch $@
+test-bins test-fuzz campaign-fuzz: $(BUILD)/fuzz/seeds/image.stamp
