@@ -13,7 +13,7 @@ blocks_of(uint64_t size)
 void
 image_tree_layout(uint64_t size, struct image_tree *out)
 {
-	uint64_t count[IMAGE_TREE_LEVELS];
+	uint64_t count[IMAGE_TREE_LEVELS] = {};
 	memset(out, 0, sizeof(*out));
 	out->blocks = blocks_of(size);
 	for (uint64_t n = out->blocks; n > 1 && out->levels < IMAGE_TREE_LEVELS;) {
