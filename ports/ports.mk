@@ -97,3 +97,25 @@ MUSL_LD := $(LD) -static -pie --no-dynamic-linker -z text -z relro -z now -z noe
 MUSL_LIBS := $(SYSROOT)/lib/libc.a $(SYSROOT)/lib/libbuiltins.a $(SYSROOT)/lib/crtend.o $(SYSROOT)/lib/crtn.o
 
 $(eval $(call sodium_archive,$(SODIUM_USER),$$(SODIUM_LIBC_DEFS) $$(MUSL_CFLAGS),$(SODIUM_LIBC_C),,$(SYSROOT_STAMP)))
+
+# ---- programs nobody here wrote, for the guest tests -----------------------------------------------------------
+# build/ports-guest is a tree for ROOT_EXTRA: dynamic glibc programs with their libraries in /opt/debian, and bzip2,
+# linked with musl at a fixed address, in /opt/musl. (bash-static and busybox-static are the static glibc ones.)
+
+GUEST_PORTS_TREE  := build/ports-guest
+GUEST_PORTS_STAMP := build/ports-guest.stamp
+GUEST_DEBS := libc6 coreutils libacl1 libattr1 libgmp10 libselinux1 libpcre2-8-0 dash mawk
+
+build/ports-guest.bzip2: $(PORTS)/bzip2.stamp $(SYSROOT_STAMP) ports/build-archive ports/ports.mk
+	$(Q)AR=$(AR) ports/build-archive $(CACHE) $@.a $(CC) $(filter-out -fPIE,$(MUSL_CFLAGS)) -fno-pie -w \
+		-fdebug-compilation-dir=. -D_FILE_OFFSET_BITS=64 -- $(addprefix $(PORTS)/bzip2/,bzip2.c blocksort.c \
+		huffman.c crctable.c randtable.c compress.c decompress.c bzlib.c)
+	$(Q)$(LD) -static --gc-sections -z max-page-size=4096 -s -o $@ $(SYSROOT)/lib/crt1.o $(SYSROOT)/lib/crti.o \
+		$(SYSROOT)/lib/crtbegin.o $@.a $(MUSL_LIBS)
+
+$(GUEST_PORTS_STAMP): $(GUEST_DEBS:%=$(PORTS)/%.stamp) build/ports-guest.bzip2 ports/guest-tree
+	$(Q)ports/guest-tree $(PORTS) $(GUEST_PORTS_TREE) build/ports-guest.bzip2
+	$(Q)touch $@
+
+.PHONY: guest-ports
+guest-ports: $(GUEST_PORTS_STAMP)

@@ -24,9 +24,12 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+/* An empty span may have no text at all, to which C lets nobody add even 0. */
 static void
 skip(struct span *s, size_t count)
 {
+	if (count == 0)
+		return;
 	s->text += count;
 	s->len -= count;
 }
