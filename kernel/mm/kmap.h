@@ -8,11 +8,14 @@
 /* A KSTACK_SIZE stack with unmapped pages on both sides; returns its lowest address or NULL. Stacks are cached. */
 void *kstack_alloc(void) MUST_CHECK;
 void kstack_free(void *stack);
-/* Whether va lies in a stack's guard page. */
+/* Whether va lies in a stack's guard page. Any context. */
 bool kstack_is_guard(uint64_t va);
+/* Frees the cached stacks; returns how many pages that gave. May sleep. */
+uint64_t kstack_drain(void);
+uint64_t kstack_pages(void); /* pages in stacks, cached ones included */
 
-/* Maps device registers (PROT_BIT_DEVICE) or memory that is not in the linear map. NULL when out of memory. */
-void *kmap_device(paddr_t pa, size_t size);
+/* Maps device registers, of any alignment. NULL when out of memory. kmap_unmap() takes what this returned. */
+void *kmap_device(paddr_t pa, size_t size) MUST_CHECK;
 void kmap_unmap(void *va, size_t size);
 void kmap_init(void);
 

@@ -27,6 +27,7 @@ enum page_kind {
 	PAGE_TABLE,    /* a page table */
 	PAGE_ANON,     /* private anonymous memory; mapped by refs page-table entries */
 	PAGE_OBJECT,   /* belongs to a vm_object at index */
+	PAGE_KINDS,
 };
 
 /* 48 bytes, so that they cost 1.2 % of RAM. */
@@ -132,19 +133,37 @@ page_put(struct page *p)
 }
 
 struct page_stats {
-	uint64_t total, free, cached, slab, tables, anon, stacks; /* pages */
+	uint64_t total, free, cached, slab, tables, anon, stacks; /* pages; total: all that the allocator was given */
 	uint64_t reserved; /* RAM in the device tree that never reaches the allocator: image, descriptors */
 };
 void page_get_stats(struct page_stats *out);
 
 /*
- * Boot: ranges of RAM, called in this order by boot code: page_init_begin() with all of RAM (maps and fills
- * descriptors: all reserved), page_add_free() for what is free, then the allocator works. early_alloc() serves
- * page-aligned zeroed memory before that.
+ * Boot, after the linear map of all RAM exists and arch_current()->cpu is valid: maps the descriptors of ram, all of
+ * them reserved, and gives the allocator what is in ram and not in reserved. Ranges may be unsorted, unaligned and
+ * overlapping; what the linear map cannot reach is ignored.
  */
 struct phys_range {
 	paddr_t start, end;
 };
 void page_init(const struct phys_range *ram, size_t nram, const struct phys_range *reserved, size_t nreserved);
+/* Gives reserved RAM (boot code and data, say) to the allocator later. Whole pages of [start, end) only. */
+void page_add_range(paddr_t start, paddr_t end);
+/* A zeroed page for a page table, also while page_init() is still at work. false: out of memory. May sleep. */
+bool page_alloc_table(paddr_t *pa) MUST_CHECK;
+/* Gives this CPU's cached pages back to the buddy lists (all_cpus: every CPU's; then it may sleep). */
+void page_drain(bool all_cpus);
+
+#ifdef SWOS_DEBUG
+/* Fault injection: every n-th allocation of a user thread fails (0: none). For tests of what callers do then. */
+extern _Atomic uint32_t alloc_fail_every;
+bool alloc_should_fail(void);
+#else
+static inline bool
+alloc_should_fail(void)
+{
+	return false;
+}
+#endif
 
 #endif

@@ -79,12 +79,19 @@ struct arch_space {
 	uint64_t table_pages;         /* [table lock] for accounting */
 };
 
+/*
+ * Whoever fills or empties a leaf slot keeps table_used, the number of slots in use, in the leaf table's struct page
+ * (under its table_lock): a table whose count is 0 when the space is destroyed is used again without clearing it.
+ */
 int arch_pt_create(struct arch_space *as) MUST_CHECK;   /* -ENOMEM */
 void arch_pt_destroy(struct arch_space *as);            /* frees all tables; no CPU has it installed */
 /* The leaf slot for va, tables created as needed; NULL when out of memory. *table: the leaf table's page. */
 pte_t *arch_pt_alloc(struct vm_space *space, uint64_t va, struct page **table) MUST_CHECK;
 /* The leaf slot for va, or NULL if its tables do not exist; then *next is the first address past the hole. */
 pte_t *arch_pt_find(struct vm_space *space, uint64_t va, struct page **table, uint64_t *next);
+
+/* Frees this CPU's cached empty tables; returns how many pages that gave. Thread context. */
+uint64_t arch_pt_drain(void);
 
 /* Installs the space (NULL: none, user addresses fault) on this CPU; interrupts masked. */
 void arch_space_switch(struct vm_space *space);
