@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What the base image is made with: fetching by lock file, merging trees, applet names, identity lines."""
+
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+
+from harness import contains, equal, main, test
+
+BUILD = os.environ.get("BUILD", "build")
+PASSWD = os.path.abspath(os.path.join(BUILD, "host/swos-passwd"))
+WORK = tempfile.mkdtemp(dir=os.environ.get("TEST_TMP"))
+
+
+def path(*parts):
+    return os.path.join(WORK, *parts)
+
+
+def run(*argv, **kwargs):
+    return subprocess.run(argv, capture_output=True, text=True, **kwargs)
+
+
+def ok(*argv, **kwargs):
+    done = run(*argv, **kwargs)
+    equal(done.returncode, 0, f"status of {' '.join(argv)} ({done.stderr.strip()})")
+    return done.stdout
+
+
+def refused(reason, *argv, status=1, **kwargs):
+    done = run(*argv, **kwargs)
+    equal(done.returncode, status, f"status of {' '.join(argv)}")
+    contains(done.stderr, reason)
+
+
+def write(name, text="", mode=0o644):
+    os.makedirs(os.path.dirname(path(name)), exist_ok=True)
+    with open(path(name), "w", encoding="utf-8") as f:
+        f.write(text)
+    os.chmod(path(name), mode)
+    return path(name)
+
+
+def read(name):
+    with open(path(name), encoding="utf-8") as f:
+        return f.read()
+
+
+def make_tree(name):
+    write(f"{name}/usr/bin/ls", "busybox")
+    write(f"{name}/etc/motd", "old")
+    os.symlink("usr/bin", path(name, "bin"))
+    os.symlink("usr", path(name, "loop"))
+    os.symlink("/etc", path(name, "outside"))
+    os.symlink("/run/etc/hosts", path(name, "etc/hosts"))
+    return path(name)
+
+
+# ---- merge
+
+
+@test
+def merge_follows_links_to_directories_of_the_tree():
+    tree = make_tree("m1")
+    write("x1/bin/ls", "mine", 0o755)
+    write("x1/new/file", "n")
+    ok("base/merge", path("x1"), tree)
+    equal(os.readlink(path("m1/bin")), "usr/bin")
+    equal(read("m1/usr/bin/ls"), "mine")
+    equal(stat.S_IMODE(os.stat(path("m1/usr/bin/ls")).st_mode), 0o755, "mode")
+    equal(read("m1/new/file"), "n")
+
+
+@test
+def merge_never_writes_to_what_it_replaces():
+    tree = make_tree("m2")
+    os.link(path("m2/etc/motd"), path("kept"))
+    write("x2/etc/motd", "new")
+    write("x2/etc/hosts", "real")
+    ok("base/merge", path("x2"), tree)
+    equal(read("m2/etc/motd"), "new")
+    equal(read("kept"), "old")
+    equal(os.path.islink(path("m2/etc/hosts")), False, "link")
+
+
+@test
+def merge_never_leaves_the_tree():
+    tree = make_tree("m3")
+    write("x3/outside/swos-merge-test", "x")
+    ok("base/merge", path("x3"), tree)
+    equal(os.path.exists("/etc/swos-merge-test"), False)
+    equal(read("m3/outside/swos-merge-test"), "x")
+
+
+@test
+def merge_keeps_modes_of_directories_that_are_there():
+    tree = make_tree("m4")
+    os.chmod(path("m4/etc"), 0o755)
+    write("x4/etc/file")
+    os.chmod(path("x4/etc"), 0o700)
+    os.mkdir(path("x4/mine"), 0o711)
+    os.chmod(path("x4/mine"), 0o711)
+    ok("base/merge", path("x4"), tree)
+    equal(stat.S_IMODE(os.stat(path("m4/etc")).st_mode), 0o755, "mode")
+    equal(stat.S_IMODE(os.stat(path("m4/mine")).st_mode), 0o711, "mode")
+
+
+@test
+def merge_refuses_what_fits_nowhere():
+    tree = make_tree("m5")
+    write("x5/usr", "a file")
+    refused("is a directory", "base/merge", path("x5"), tree)
+    os.makedirs(path("x5b"))
+    os.mkfifo(path("x5b/fifo"))
+    refused("neither", "base/merge", path("x5b"), tree)
+
+
+# ---- applets
+
+
+@test
+def applets_are_found_in_the_program():
+    names = ["[", "[["] + sorted(f"applet{i:03}" for i in range(120)) + ["ls", "zcat"]
+    program = b"\x7fELF junk\0" + "\0".join(names).encode() + b"\0\0Usage: more\0"
+    with open(path("busybox"), "wb") as f:
+        f.write(program)
+    equal(ok("base/busybox-applets", path("busybox")).split(), names, "names")
+    with open(path("busybox"), "wb") as f:
+        f.write(program.replace(b"\0[\0[[\0", b"\0[\0"))
+    refused("not where", "base/busybox-applets", path("busybox"))
+
+
+# ---- identities
+
+
+@test
+def identity_lines_pass_their_own_check():
+    line = ok(PASSWD, "line", "ann", "7", "8", "9", "SPAWN,NET", "/home/ann", "/bin/sh", input="secret\n")
+    fields = line.rstrip("\n").split(":")
+    equal(fields[:5], ["ann", "7", "8", "9", "SPAWN,NET"], "fields")
+    contains(fields[5], "$argon2id$v=19$m=19456,t=2,p=1$")
+    store = write("store", line)
+    ok(PASSWD, "check", store)
+    write("store", line + line)
+    refused("store:2: this name or uid is there already", PASSWD, "check", store)
+    write("store", "# fine\n\nann:7\n")
+    refused("store:3: malformed line", PASSWD, "check", store)
+    locked = ok(PASSWD, "line", "bob", "7", "8", "9", "-", "/", "/bin/false", "--locked")
+    equal(locked, "bob:7:8:9:-:!:/:/bin/false\n")
+
+
+@test
+def identity_lines_that_are_refused():
+    line = (PASSWD, "line", "ann", "7", "8", "9", "SPAWN", "/home/ann", "/bin/sh")
+    refused("no password", *line, input="")
+    refused("empty or too long", *line, input="\n")
+    refused("empty or too long", *line, input="x" * 300 + "\n")
+    refused("no valid line", *line[:6], "TEA", *line[7:], input="secret\n")
+    refused("no valid line", *line[:2], "a:b", *line[3:], input="secret\n")
+    refused("usage", PASSWD, status=2)
+
+
+# ---- fetching, from a cache alone
+
+
+def make_ports(name, version="1.0"):
+    """A ports folder with a lock for one package, and a cache that holds it. Returns fetch, cache and record."""
+    write(f"{name}/pkg/DEBIAN/control",
+          f"Package: thing\nVersion: {version}\nArchitecture: arm64\nMaintainer: x\nDescription: x\n")
+    write(f"{name}/pkg/usr/share/thing", "content")
+    archives = path(name, "cache/archives")
+    os.makedirs(archives)
+    file = f"thing_{version}_arm64.deb"
+    ok("dpkg-deb", "--root-owner-group", "-b", path(name, "pkg"), os.path.join(archives, file))
+    with open(os.path.join(archives, file), "rb") as f:
+        digest = hashlib.sha256(f.read()).hexdigest()
+    os.makedirs(path(name, "ports"))
+    shutil.copy("ports/fetch", path(name, "ports/fetch"))
+    write(f"{name}/ports/lock", f"thing arm64 {version} {digest} {file}\n")
+    return path(name, "ports/fetch"), path(name, "cache"), os.path.join(archives, file)
+
+
+@test
+def fetch_takes_what_the_cache_has():
+    fetch, cache, _ = make_ports("f1")
+    ok(fetch, "--cache", cache, "unpack", "thing", path("f1/out"))
+    equal(read("f1/out/usr/share/thing"), "content")
+    equal(os.path.exists(os.path.join(cache, "apt")), False, "use of apt")
+    write("f1/out/usr/share/stale")
+    ok(fetch, "--cache", cache, "unpack", "thing", path("f1/out"))
+    equal(os.path.exists(path("f1/out/usr/share/stale")), False, "left-over")
+
+
+@test
+def fetch_says_what_the_lock_lacks():
+    fetch, cache, _ = make_ports("f2")
+    refused("ports/lock has no other", fetch, "--cache", cache, "unpack", "other", path("f2/out"))
+    write("f2/ports/lock", "thing arm64\n")
+    refused("5 words wanted", fetch, "--cache", cache, "unpack", "thing", path("f2/out"))
+    os.unlink(path("f2/ports/lock"))
+    refused("make lock", fetch, "--cache", cache, "unpack", "thing", path("f2/out"))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    finally:
+        shutil.rmtree(WORK)
