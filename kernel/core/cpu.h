@@ -18,39 +18,40 @@ struct vm_space;
 
 /* A CPU's share of the page allocator: single pages, touched with interrupts masked (mm/page.c). */
 struct page_cache_percpu {
-	struct list_node free;
+	struct page *free; /* linked by words[0] */
 	uint32_t count;
+	int64_t kinds[8]; /* pages allocated less pages freed on this CPU, by enum page_kind */
 };
 
 /* A CPU's run queue: runnable threads by virtual run time (core/sched.c). */
 struct run_queue {
-	struct spinlock lock;     /* irq-safe; two are taken in CPU-number order */
-	struct rb_root tree;      /* [lock] by vruntime, the running thread not in it */
-	struct thread *leftmost;  /* [lock] */
-	uint32_t nr_running;      /* [lock] runnable threads, the running one included, idle not */
-	uint64_t load;            /* [lock] sum of their weights */
-	uint64_t min_vruntime;    /* [lock] never goes back */
+	struct spinlock lock;    /* irq-safe; two are taken in address order */
+	struct rb_root tree;     /* [lock] by vruntime, the running thread not in it */
+	struct thread *leftmost; /* [lock] */
+	uint32_t nr_running;     /* [lock] runnable threads, the running one included, idle not */
+	uint64_t load;           /* [lock] sum of their weights */
+	uint64_t min_vruntime;   /* [lock] never goes back */
 };
 
 struct cpu {
-	struct thread *current;    /* [this CPU] */
-	uint32_t id;               /* [I] index in cpus[], 0 is the boot CPU */
+	struct thread *current; /* [this CPU] */
+	void *overflow_stack; /* [I] top of the stack for a kernel stack overflow; entry.S knows the offset */
+	uint32_t id; /* [I] index in cpus[], 0 is the boot CPU */
 	_Atomic bool online;
-	uint64_t hwid;             /* [I] MPIDR affinity */
-	struct thread *idle;       /* [I] */
-	struct vm_space *space;    /* [this CPU] whose tables TTBR0 holds, referenced; NULL: none */
+	uint64_t hwid;          /* [I] MPIDR affinity */
+	struct thread *idle;    /* [I] */
+	struct vm_space *space; /* [this CPU] whose tables TTBR0 holds, referenced; NULL: none */
 	struct run_queue rq;
 	struct rb_root timers;     /* [timer_lock] core/timer.c */
 	struct timer *timer_first; /* [timer_lock] */
 	struct spinlock timer_lock;
 	struct page_cache_percpu pages; /* [this CPU, irqs masked] */
-	uint32_t irq_depth;        /* [this CPU] */
+	uint32_t irq_depth;             /* [this CPU] */
 	uint64_t idle_ns, busy_since;
 	uint64_t nr_switches, nr_irqs, nr_syscalls; /* [this CPU] statistics */
-	void *arch;                /* [I] struct arch_cpu */
-	void *slab;                /* [this CPU] slab allocator's per-CPU magazines (mm/slab.c) */
+	void *arch;                                 /* [I] struct arch_cpu */
+	void *slab; /* [this CPU] slab allocator's per-CPU magazines (mm/slab.c) */
 	_Atomic uint32_t ipi_pending;
-	void *overflow_stack;      /* [I] top of the stack for a kernel stack overflow */
 };
 
 extern struct cpu *cpus[CPUS_MAX]; /* [I] after boot: cpus[0 .. cpu_count) */
@@ -71,5 +72,6 @@ this_cpu(void)
 void cpu_send_ipi(struct cpu *cpu, uint32_t what);
 /* Runs fn(arg) on every other online CPU, in interrupt context, and waits until all have. Interrupts on. */
 void cpu_call_others(void (*fn)(void *), void *arg);
+void ipi_init(void);
 
 #endif

@@ -11,7 +11,7 @@
 struct CAPABILITY("mutex") mutex {
 	_Atomic uint32_t state; /* 0 free, 1 held, 2 held and maybe waited for */
 	struct wait_queue waiters;
-	struct thread *owner;   /* debugging: who holds it */
+	struct thread *owner; /* debugging: who holds it */
 };
 
 void mutex_init(struct mutex *m, const char *name);

@@ -9,6 +9,7 @@
 
 #include "core/cpu.h"
 #include "core/thread.h"
+#include "core/wait.h"
 
 void sched_init_cpu(struct cpu *cpu);
 
@@ -37,19 +38,26 @@ sched_point(void)
 		schedule();
 }
 
-void sched_yield_thread(void);                       /* sched_yield(2) */
-void sched_set_nice(struct thread *t, int nice);     /* -20..19 */
-int sched_set_affinity(struct thread *t, const struct cpumask *mask) MUST_CHECK; /* -EINVAL: no online CPU */
+void sched_yield_thread(void);                   /* sched_yield(2) */
+void sched_set_nice(struct thread *t, int nice); /* -20..19 */
+int sched_set_affinity(
+	struct thread *t, const struct cpumask *mask) MUST_CHECK; /* -EINVAL: no online CPU */
 void sched_get_affinity(struct thread *t, struct cpumask *mask);
-uint64_t sched_runtime(struct thread *t);            /* nanoseconds on a CPU, up to now */
-void sched_irq_exit(void);                           /* on the way out of an interrupt of user mode */
+uint64_t sched_runtime(struct thread *t); /* nanoseconds on a CPU, up to now */
+void sched_ipi(void);                     /* from IPI_RESCHEDULE */
+void sched_idle(void) NORETURN;           /* what a CPU's boot thread becomes */
+void sched_thread_init(struct thread *t); /* weight and affinity of a thread without a parent */
+/* Moves the running thread to a CPU that its affinity allows. -ENOMEM. */
+int sched_leave_cpu(void);
 
 struct sched_load {
-	uint64_t idle_ns;      /* summed over CPUs */
+	uint64_t idle_ns; /* summed over CPUs */
 	uint64_t nr_switches;
 	uint32_t nr_running;
-	uint32_t avg[3];       /* load averages, 16.16 fixed point, 1, 5, 15 minutes */
+	uint32_t avg[3]; /* load averages, 16.16 fixed point, 1, 5, 15 minutes */
 };
 void sched_get_load(struct sched_load *out);
+/* The exponentially decayed number of runnable threads: core/loadavg.c. */
+void load_average_get(uint32_t avg[3], nsec_t now);
 
 #endif

@@ -33,7 +33,7 @@ spin_init(struct spinlock *l, const char *name)
 	(void)name;
 }
 
-/* The slow path of spin_lock(): waits with WFE until the lock looks free, then tries again. */
+/* The slow path of spin_lock(): waits until the lock looks free, then tries again. */
 void spin_lock_contended(struct spinlock *l) NO_LOCK_ANALYSIS;
 
 static inline void

@@ -10,6 +10,7 @@
 #ifndef CORE_THREAD_H
 #define CORE_THREAD_H
 
+#include "arch/cpu.h"
 #include "arch/thread.h"
 #include "base/list.h"
 #include "base/rbtree.h"
@@ -23,52 +24,52 @@ struct vm_space;
 #define KSTACK_SIZE ((size_t)16384)
 
 enum thread_state {
-	THREAD_RUNNING,         /* on a CPU or a run queue */
-	THREAD_SLEEPING,        /* interruptible */
-	THREAD_SLEEPING_KILL,   /* only fatal signals end it */
-	THREAD_SLEEPING_UNINT,  /* nothing but its wake-up ends it */
-	THREAD_STOPPED,         /* job control or a tracer; SIGCONT and SIGKILL end it */
-	THREAD_DEAD,            /* off its stack for good once the run-queue lock is free */
+	THREAD_RUNNING,        /* on a CPU or a run queue */
+	THREAD_SLEEPING,       /* interruptible */
+	THREAD_SLEEPING_KILL,  /* only fatal signals end it */
+	THREAD_SLEEPING_UNINT, /* nothing but its wake-up ends it */
+	THREAD_STOPPED,        /* job control or a tracer; SIGCONT and SIGKILL end it */
+	THREAD_DEAD,           /* off its stack for good once the run-queue lock is free */
 };
 
 /* thread->flags: tested as one word on entry from and return to user mode. */
-#define TF_RESCHED     (1u << 0)  /* call schedule() */
-#define TF_SIGNAL      (1u << 1)  /* a signal may be deliverable */
-#define TF_NOTIFY      (1u << 2)  /* deferred work of its own (task_work) */
-#define TF_EXIT        (1u << 3)  /* the process is going: thread_exit at the next exit to user */
+#define TF_RESCHED      (1u << 0) /* call schedule() */
+#define TF_SIGNAL       (1u << 1) /* a signal may be deliverable */
+#define TF_NOTIFY       (1u << 2) /* deferred work of its own (task_work) */
+#define TF_EXIT         (1u << 3) /* the process is going: thread_exit at the next exit to user */
 #define TF_RESTORE_MASK (1u << 4) /* sigsuspend, ppoll: saved mask to be restored */
-#define TF_EXIT_WORK   (TF_RESCHED | TF_SIGNAL | TF_NOTIFY | TF_EXIT | TF_RESTORE_MASK)
-#define TF_TRACE       (1u << 8)  /* APPEND=trace= */
-#define TF_SECCOMP     (1u << 9)
-#define TF_ENTRY_WORK  (TF_TRACE | TF_SECCOMP)
-#define TF_KILLED      (1u << 16) /* a fatal signal is pending: killable sleeps end */
+#define TF_EXIT_WORK    (TF_RESCHED | TF_SIGNAL | TF_NOTIFY | TF_EXIT | TF_RESTORE_MASK)
+#define TF_TRACE        (1u << 8) /* APPEND=trace= */
+#define TF_SECCOMP      (1u << 9)
+#define TF_ENTRY_WORK   (TF_TRACE | TF_SECCOMP)
+#define TF_KILLED       (1u << 16) /* a fatal signal is pending: killable sleeps end */
 
 struct thread {
-	struct arch_thread arch;       /* at offset 0: arch assembly reaches it from the thread pointer */
-	struct cpu *cpu;               /* [rq lock of cpu] where it runs, ran or is queued */
-	_Atomic uint32_t flags;        /* TF_* */
-	_Atomic uint32_t state;        /* enum thread_state; see above */
-	struct process *process;       /* [I] NULL for a kernel thread */
-	struct vm_space *space;        /* [own] NULL for a kernel thread */
-	void *kstack;                  /* [I] lowest address of the kernel stack */
+	struct arch_thread arch; /* at offset 0: arch assembly reaches it from the thread pointer */
+	struct cpu *cpu;         /* [rq lock of cpu] where it runs, ran or is queued */
+	_Atomic uint32_t flags;  /* TF_* */
+	_Atomic uint32_t state;  /* enum thread_state; see above */
+	struct process *process; /* [I] NULL for a kernel thread */
+	struct vm_space *space;  /* [own] NULL for a kernel thread */
+	void *kstack;            /* [I] lowest address of the kernel stack */
 
-	struct rb_node rq_node;        /* [rq lock] */
-	bool on_rq;                    /* [rq lock] queued or running */
-	bool wake_pending;             /* [rq lock] */
-	uint8_t policy;                /* [rq lock] SCHED_OTHER, SCHED_BATCH, SCHED_IDLE */
-	int8_t nice;                   /* [rq lock] -20..19 */
-	uint32_t weight;               /* [rq lock] from nice */
-	uint64_t vruntime;             /* [rq lock] weighted nanoseconds */
-	uint64_t run_start;            /* [rq lock] when it was last put on a CPU or accounted */
-	uint64_t run_total;            /* [rq lock] nanoseconds on a CPU */
-	uint64_t slice_start;          /* [rq lock] run_total at the start of this turn */
+	struct rb_node rq_node; /* [rq lock] */
+	bool on_rq;             /* [rq lock] queued or running */
+	bool wake_pending;      /* [rq lock] */
+	uint8_t policy;         /* [rq lock] SCHED_OTHER, SCHED_BATCH, SCHED_IDLE */
+	int8_t nice;            /* [rq lock] -20..19 */
+	uint32_t weight;        /* [rq lock] from nice */
+	uint64_t vruntime;      /* [rq lock] weighted nanoseconds */
+	uint64_t run_start;     /* [rq lock] when it was last put on a CPU or accounted */
+	uint64_t run_total;     /* [rq lock] nanoseconds on a CPU */
+	uint64_t slice_start;   /* [rq lock] run_total at the start of this turn */
 	uint64_t nr_voluntary, nr_involuntary; /* [own] context switches */
-	struct cpumask affinity;       /* [rq lock] */
-	char name[16];                 /* [own] NUL-terminated comm */
+	struct cpumask affinity;               /* [rq lock] */
+	char name[16];                         /* [own] NUL-terminated comm */
 
-	struct timer *sleep_timer;     /* [own] the deadline it sleeps under */
-	uint32_t syscall_nr;           /* [own] for the log and the tracer */
-	int32_t spin_depth;            /* [own] debug build: spin locks held */
+	struct timer *sleep_timer; /* [own] the deadline it sleeps under */
+	uint32_t syscall_nr;       /* [own] for the log and the tracer */
+	int32_t spin_depth;        /* [own] debug build: spin locks held */
 };
 
 static inline struct thread *
@@ -80,7 +81,8 @@ current_thread(void)
 static inline bool
 thread_test_flags(const struct thread *t, uint32_t flags)
 {
-	return (atomic_load_explicit((_Atomic uint32_t *)&t->flags, memory_order_relaxed) & flags) != 0;
+	return (atomic_load_explicit((_Atomic uint32_t *)&t->flags, memory_order_relaxed) &
+		       flags) != 0;
 }
 
 static inline void
@@ -101,6 +103,8 @@ thread_clear_flags(struct thread *t, uint32_t flags)
  * A struct task's creator sets arch.* for a return to user mode instead (arch/thread.h).
  */
 int thread_init(struct thread *t, const char *name, void (*entry)(void *), void *arg) MUST_CHECK;
+/* Copies at most 15 bytes of name and pads with zeroes. */
+void thread_set_name(struct thread *t, const char *name);
 /* Frees what thread_init() got. The thread never ran, or is THREAD_DEAD and off its stack (thread_wait_off_cpu). */
 void thread_destroy(struct thread *t);
 /* Waits until a dead thread has left its stack and CPU. */

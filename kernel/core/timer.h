@@ -15,11 +15,11 @@ struct timer;
 typedef void timer_fn(struct timer *t);
 
 struct timer {
-	struct rb_node node;       /* [cpu->timer_lock] */
-	nsec_t deadline;           /* [cpu->timer_lock] */
-	timer_fn *fn;              /* [I] */
-	struct cpu *_Atomic cpu;   /* where it is queued; NULL: not queued */
-	_Atomic bool running;      /* its function is being run */
+	struct rb_node node;     /* [cpu->timer_lock] */
+	nsec_t deadline;         /* [cpu->timer_lock] */
+	timer_fn *fn;            /* [I] */
+	struct cpu *_Atomic cpu; /* where it is queued; NULL: not queued */
+	_Atomic bool running;    /* its function is being run */
 };
 
 static inline void
@@ -34,18 +34,19 @@ void timer_start(struct timer *t, nsec_t deadline);
 bool timer_cancel(struct timer *t);
 /* As timer_cancel(), and waits until the function has returned. Not from t's own function, not under its locks. */
 bool timer_cancel_sync(struct timer *t);
-void timer_interrupt(void);                /* from the timer's interrupt: runs what is due */
+void timer_interrupt(void); /* from the timer's interrupt: runs what is due */
 void timer_init_cpu(struct cpu *cpu);
 
-nsec_t time_now(void);                     /* monotonic, nanoseconds since boot */
-nsec_t time_realtime(void);                /* nanoseconds since 1970 UTC */
+nsec_t time_now(void);      /* monotonic, nanoseconds since boot */
+nsec_t time_realtime(void); /* nanoseconds since 1970 UTC */
 void time_set_realtime(nsec_t now);
-uint64_t time_realtime_offset(void);       /* realtime minus monotonic */
+uint64_t time_realtime_offset(void); /* realtime minus monotonic */
 uint64_t time_ticks_to_ns(uint64_t ticks);
-/* Parameters for the vDSO: ns = base_ns + ((cntvct - base_ticks) * mult >> shift). */
+/* nanoseconds = (ticks * mult) >> 32, the product in 128 bits; ticks of the virtual counter since boot. */
 struct time_scale {
-	uint32_t mult, shift;
-	uint64_t frequency;
+	uint64_t mult;
+	uint64_t base_ticks; /* the counter at monotonic time 0 */
+	uint64_t frequency;  /* Hz */
 };
 extern struct time_scale time_scale; /* [I] after boot */
 

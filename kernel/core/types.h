@@ -11,7 +11,7 @@
 
 #include "base/macros.h"
 
-typedef uint64_t paddr_t;  /* a physical address */
+typedef uint64_t paddr_t; /* a physical address */
 typedef int64_t ssize_t;
 typedef int32_t pid_t;
 typedef uint32_t uid_t;
@@ -54,8 +54,8 @@ uaddr_is_null(uaddr_t u)
 #define ERESTARTNOHAND        514 /* restart if no handler ran */
 #define ERESTART_RESTARTBLOCK 516 /* as NOHAND, through restart_syscall with the remaining time */
 
-#define MUST_CHECK __attribute__((warn_unused_result))
-#define NORETURN   __attribute__((noreturn))
+#define MUST_CHECK   __attribute__((warn_unused_result))
+#define NORETURN     __attribute__((noreturn))
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
 
 #endif

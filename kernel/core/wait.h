@@ -29,10 +29,10 @@ struct wait_queue {
 };
 
 struct waiter {
-	struct list_node node;  /* [queue's lock] on its queue, or empty */
-	struct thread *thread;  /* [I] who is to be woken */
-	wait_wake_fn *wake;     /* [I] waiter_wake_thread, or poll's and epoll's own */
-	uint32_t flags;         /* [I] WAITER_* */
+	struct list_node node; /* [queue's lock] on its queue, or empty */
+	struct thread *thread; /* [I] who is to be woken */
+	wait_wake_fn *wake;    /* [I] waiter_wake_thread, or poll's and epoll's own */
+	uint32_t flags;        /* [I] WAITER_* */
 };
 #define WAITER_EXCLUSIVE 1u /* wake_one() and wake_n() stop after it */
 
@@ -100,53 +100,53 @@ int wait_sleep(uint32_t mode, nsec_t deadline) MUST_CHECK;
  * wait_event_locked() when cond must be evaluated under a spin lock, which is released while asleep and held at
  * the end.
  */
-#define wait_event_flags(q, mode, deadline, wflags, cond) \
-	({ \
-		int wait_err_ = 0; \
-		if (!(cond)) { \
-			struct waiter wait_w_; \
-			waiter_init(&wait_w_, arch_current(), (wflags)); \
-			wait_queue_add((q), &wait_w_); \
-			for (;;) { \
-				wait_prepare(mode); \
-				if (cond) { \
-					wait_err_ = 0; \
-					break; \
-				} \
-				if (wait_err_ != 0) \
-					break; \
+#define wait_event_flags(q, mode, deadline, wflags, cond)                   \
+	({                                                                  \
+		int wait_err_ = 0;                                          \
+		if (!(cond)) {                                              \
+			struct waiter wait_w_;                              \
+			waiter_init(&wait_w_, arch_current(), (wflags));    \
+			wait_queue_add((q), &wait_w_);                      \
+			for (;;) {                                          \
+				wait_prepare(mode);                         \
+				if (cond) {                                 \
+					wait_err_ = 0;                      \
+					break;                              \
+				}                                           \
+				if (wait_err_ != 0)                         \
+					break;                              \
 				wait_err_ = wait_sleep((mode), (deadline)); \
-			} \
-			wait_finish(); \
-			wait_queue_remove((q), &wait_w_); \
-		} \
-		wait_err_; \
+			}                                                   \
+			wait_finish();                                      \
+			wait_queue_remove((q), &wait_w_);                   \
+		}                                                           \
+		wait_err_;                                                  \
 	})
 #define wait_event(q, mode, deadline, cond) wait_event_flags(q, mode, deadline, 0, cond)
 
-#define wait_event_locked(q, lk, mode, deadline, wflags, cond) \
-	({ \
-		int wait_err_ = 0; \
-		if (!(cond)) { \
-			struct waiter wait_w_; \
-			waiter_init(&wait_w_, arch_current(), (wflags)); \
-			wait_queue_add((q), &wait_w_); \
-			for (;;) { \
-				wait_prepare(mode); \
-				if (cond) { \
-					wait_err_ = 0; \
-					break; \
-				} \
-				if (wait_err_ != 0) \
-					break; \
-				spin_unlock(lk); \
+#define wait_event_locked(q, lk, mode, deadline, wflags, cond)              \
+	({                                                                  \
+		int wait_err_ = 0;                                          \
+		if (!(cond)) {                                              \
+			struct waiter wait_w_;                              \
+			waiter_init(&wait_w_, arch_current(), (wflags));    \
+			wait_queue_add((q), &wait_w_);                      \
+			for (;;) {                                          \
+				wait_prepare(mode);                         \
+				if (cond) {                                 \
+					wait_err_ = 0;                      \
+					break;                              \
+				}                                           \
+				if (wait_err_ != 0)                         \
+					break;                              \
+				spin_unlock(lk);                            \
 				wait_err_ = wait_sleep((mode), (deadline)); \
-				spin_lock(lk); \
-			} \
-			wait_finish(); \
-			wait_queue_remove((q), &wait_w_); \
-		} \
-		wait_err_; \
+				spin_lock(lk);                              \
+			}                                                   \
+			wait_finish();                                      \
+			wait_queue_remove((q), &wait_w_);                   \
+		}                                                           \
+		wait_err_;                                                  \
 	})
 
 #endif

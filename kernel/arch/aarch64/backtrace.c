@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* Frame records: x29 points to {caller's x29, return address} (AAPCS64, section 6.4.6). */
+#include "arch/backtrace.h"
+
+#include "core/thread.h"
+
+/* Return addresses may be signed: strip the signature of a kernel address. */
+static uint64_t
+strip(uint64_t pc)
+{
+	return pc | 0xffff000000000000ULL;
+}
+
+static void
+bounds(struct backtrace *bt)
+{
+	bt->low = round_down(bt->fp, KSTACK_SIZE);
+	bt->high = bt->low + KSTACK_SIZE;
+}
+
+void
+backtrace_from_here(struct backtrace *bt)
+{
+	bt->fp = (uint64_t)__builtin_frame_address(0);
+	bt->pc = (uint64_t)__builtin_return_address(0);
+	bounds(bt);
+}
+
+void
+backtrace_from_frame(struct backtrace *bt, const struct trap_frame *frame)
+{
+	bt->pc = frame->pc;
+	bt->fp = frame->x[29];
+	bounds(bt);
+}
+
+bool
+backtrace_next(struct backtrace *bt, uint64_t *pc)
+{
+	if (bt->pc == 0)
+		return false;
+	*pc = strip(bt->pc);
+	bt->pc = 0;
+	if (bt->fp < bt->low || bt->fp > bt->high - 16 || !is_aligned(bt->fp, 8) ||
+		bt->fp < 0xffff000000000000ULL)
+		return true;
+	const uint64_t *record = (const uint64_t *)bt->fp;
+	bt->pc = record[1];
+	if (record[0] <= bt->fp)
+		bt->fp = 0; /* records only lead up the stack */
+	else
+		bt->fp = record[0];
+	return true;
+}

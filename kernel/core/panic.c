@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Panics. Nothing here takes a lock that it may wait for, allocates, or touches a disk. Other CPUs are stopped.
+ *
+ * Three panics before a healthy boot halt the machine instead of resetting it: the count lies in a page of RAM that is
+ * outside image and allocator (core/panic_count.c).
+ */
+#define LOG_SOURCE "panic"
+#include "core/panic.h"
+
+#include <stdarg.h>
+
+#include "arch/backtrace.h"
+#include "arch/smp.h"
+#include "base/fmt.h"
+#include "core/console.h"
+#include "core/cpu.h"
+#include "core/irq.h"
+#include "core/log_ring.h"
+#include "core/panic_count.h"
+#include "core/symbols.h"
+#include "core/timer.h"
+
+#define TAIL_RECORDS    20
+#define BACKTRACE_MAX   32
+#define DEFAULT_SECONDS 90
+
+bool panicking;
+uint32_t panic_seconds = DEFAULT_SECONDS;
+static _Atomic uint32_t panic_owner; /* 1 + number of the CPU that panics */
+
+static void PRINTF(1, 2) print(const char *fmt, ...)
+{
+	char line[256];
+	va_list ap;
+	va_start(ap, fmt);
+	int n = base_vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	console_write(line, min((size_t)max(n, 0), sizeof(line) - 1));
+}
+
+static void
+print_address(uint64_t pc)
+{
+	uint64_t offset;
+	const char *name = symbol_find(pc, &offset);
+	if (name == NULL)
+		print("  %#llx\n", (unsigned long long)pc);
+	else
+		print("  %s+%#llx\n", name, (unsigned long long)offset);
+}
+
+static void
+print_backtrace(struct backtrace *bt)
+{
+	uint64_t pc;
+	print("backtrace:\n");
+	for (int i = 0; i < BACKTRACE_MAX && backtrace_next(bt, &pc); i++)
+		print_address(pc);
+}
+
+static void
+print_registers(const struct trap_frame *f)
+{
+	print("pc %016llx sp %016llx pstate %08llx\n", (unsigned long long)f->pc,
+		(unsigned long long)f->sp, (unsigned long long)f->pstate);
+	for (int i = 0; i < 30; i += 3)
+		print("x%-2d %016llx x%-2d %016llx x%-2d %016llx\n", i, (unsigned long long)f->x[i],
+			i + 1, (unsigned long long)f->x[i + 1], i + 2,
+			(unsigned long long)f->x[i + 2]);
+	print("x30 %016llx\n", (unsigned long long)f->x[30]);
+}
+
+/* The last records of the log, but not those of the panic itself. */
+static void
+print_log_tail(uint64_t end)
+{
+	struct log_record r;
+	char text[256];
+	uint64_t seq = end > TAIL_RECORDS ? end - TAIL_RECORDS : 0;
+	ssize_t n;
+	print("log:\n");
+	while (seq < end && (n = log_read(&seq, &r, text, sizeof(text))) >= 0)
+		print("  [%llu.%06llu] %s: %.*s\n", (unsigned long long)(r.time / NSEC_PER_SEC),
+			(unsigned long long)(r.time % NSEC_PER_SEC / 1000), r.source, (int)n, text);
+}
+
+static void
+count_down(void)
+{
+	for (uint32_t left = panic_seconds; left > 0; left--) {
+		if (left % 10 == 0 || left <= 5)
+			print("reset in %u s\n", left);
+		nsec_t next = time_now() + NSEC_PER_SEC;
+		while (time_now() < next)
+			arch_relax();
+	}
+}
+
+static void
+stop_others(void)
+{
+	const struct cpu *self = this_cpu();
+	if (irq_chip() == NULL)
+		return;
+	for_each_cpu (i)
+		if (cpus[i] != self && atomic_load_explicit(&cpus[i]->online, memory_order_relaxed))
+			cpu_send_ipi(cpus[i], IPI_STOP);
+}
+
+static void NORETURN
+panic_common(const struct trap_frame *frame, const char *fmt, va_list ap)
+{
+	char reason[200];
+	arch_irq_disable();
+	uint32_t expected = 0, self = this_cpu() == NULL ? 1 : this_cpu()->id + 1;
+	if (!atomic_compare_exchange_strong(&panic_owner, &expected, self)) {
+		if (expected == self)
+			print("PANIC: again, while panicking\n");
+		else
+			arch_cpu_stop();
+		goto reset;
+	}
+	panicking = true;
+	stop_others();
+	base_vsnprintf(reason, sizeof(reason), fmt, ap);
+	uint32_t count = panic_count_increment();
+	uint64_t end = log_next_seq_unlocked();
+	print("\nPANIC: %s\n", reason);
+	struct backtrace bt;
+	if (frame != NULL) {
+		print_registers(frame);
+		backtrace_from_frame(&bt, frame);
+	} else {
+		backtrace_from_here(&bt);
+	}
+	print_backtrace(&bt);
+	print_log_tail(end);
+	if (count >= PANIC_COUNT_MAX) {
+		print("%u panics without a healthy boot: halted\n", count);
+		arch_cpu_stop();
+	}
+	count_down();
+reset:
+	arch_system_reset();
+	print("the firmware did not reset the machine: halted\n");
+	for (;;)
+		arch_idle();
+}
+
+void
+panic(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	panic_common(NULL, fmt, ap);
+}
+
+void
+panic_trap(const struct trap_frame *frame, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	panic_common(frame, fmt, ap);
+}
+
+uintptr_t __stack_chk_guard = 0x595e9fbd94fda766ULL; /* replaced at boot where a seed exists */
+void __stack_chk_fail(void) NORETURN;
+
+void
+__stack_chk_fail(void)
+{
+	panic("a function wrote past its stack buffers");
+}

@@ -1,0 +1,641 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler: picks who runs, when, where.
+ *
+ * Each CPU's run queue is a tree of runnable threads by virtual run time: run time scaled by weight, so that equal
+ * virtual times are fair shares. A thread that slept is placed a little behind the queue's minimum, no further. The
+ * lock of a run queue is held from schedule() until the next thread has taken over (sched_finish_switch()).
+ *
+ * There is no periodic tick. A CPU with more than one runnable thread arms its slice timer; a CPU with one, or none,
+ * does not.
+ */
+#include "core/sched.h"
+
+#include "arch/mmu.h"
+#include "arch/smp.h"
+#include "core/panic.h"
+#include "core/timer.h"
+
+#define SLICE_NS      (3 * NSEC_PER_MSEC)
+#define WAKE_GRAIN_NS NSEC_PER_MSEC /* how far ahead the running thread may be of one that wakes */
+#define SLEEPER_CREDIT \
+	(3 * NSEC_PER_MSEC) /* how far behind the queue's minimum a sleeper may come back */
+#define WEIGHT_NICE_0 1024u
+
+static struct cpumask idle_cpus;           /* bits set and cleared atomically by their own CPU */
+static struct timer slice_timer[CPUS_MAX]; /* [own CPU] */
+
+/* 1024 * 1.25^-nice: each step of nice is 10 % of a CPU against one competitor. */
+static const uint32_t nice_weight[40] = {
+	88761,
+	71755,
+	56483,
+	46273,
+	36291,
+	29154,
+	23254,
+	18705,
+	14949,
+	11916,
+	9548,
+	7620,
+	6100,
+	4904,
+	3906,
+	3121,
+	2501,
+	1991,
+	1586,
+	1277,
+	1024,
+	820,
+	655,
+	526,
+	423,
+	335,
+	272,
+	215,
+	172,
+	137,
+	110,
+	87,
+	70,
+	56,
+	45,
+	36,
+	29,
+	23,
+	18,
+	15,
+};
+
+void sched_finish_switch(void) NO_LOCK_ANALYSIS;
+
+static void
+idle_mask_update(uint32_t cpu, bool idle)
+{
+	_Atomic uint64_t *word = (_Atomic uint64_t *)&idle_cpus.w[cpu / 64];
+	uint64_t bit = 1ULL << (cpu % 64);
+	if (idle)
+		atomic_fetch_or_explicit(word, bit, memory_order_seq_cst);
+	else
+		atomic_fetch_and_explicit(word, ~bit, memory_order_seq_cst);
+}
+
+static bool
+cpu_is_idle(uint32_t cpu)
+{
+	uint64_t w = atomic_load_explicit(
+		(_Atomic uint64_t *)&idle_cpus.w[cpu / 64], memory_order_relaxed);
+	return w >> (cpu % 64) & 1;
+}
+
+static inline struct thread *
+thread_of_node(struct rb_node *n)
+{
+	return container_of(n, struct thread, rq_node);
+}
+
+/* Whether virtual time a is before b; times wrap. */
+static inline bool
+before(uint64_t a, uint64_t b)
+{
+	return (int64_t)(a - b) < 0;
+}
+
+static void
+tree_insert(struct run_queue *rq, struct thread *t)
+{
+	struct rb_node **link = &rq->tree.node, *parent = NULL;
+	bool leftmost = true;
+	while (*link != NULL) {
+		parent = *link;
+		if (before(t->vruntime, thread_of_node(parent)->vruntime)) {
+			link = &parent->left;
+		} else {
+			link = &parent->right;
+			leftmost = false;
+		}
+	}
+	rb_link(&t->rq_node, parent, link);
+	rb_insert(&rq->tree, &t->rq_node, NULL);
+	if (leftmost)
+		rq->leftmost = t;
+}
+
+static void
+tree_remove(struct run_queue *rq, struct thread *t)
+{
+	if (rq->leftmost == t) {
+		struct rb_node *next = rb_next(&t->rq_node);
+		rq->leftmost = next == NULL ? NULL : thread_of_node(next);
+	}
+	rb_erase(&rq->tree, &t->rq_node, NULL);
+}
+
+/* Charges the running thread for its time since it was last charged, and moves the queue's minimum on. */
+static void
+account(struct run_queue *rq, struct thread *t, nsec_t now)
+{
+	uint64_t ran = now - t->run_start;
+	t->run_start = now;
+	t->run_total += ran;
+	t->vruntime += likely(t->weight == WEIGHT_NICE_0) ? ran : ran * WEIGHT_NICE_0 / t->weight;
+	uint64_t least = t->vruntime;
+	if (rq->leftmost != NULL && before(rq->leftmost->vruntime, least))
+		least = rq->leftmost->vruntime;
+	if (before(rq->min_vruntime, least))
+		rq->min_vruntime = least;
+}
+
+/* Asks this CPU to be interrupted at the end of the running thread's slice. */
+static void
+arm_slice(struct cpu *cpu, nsec_t now)
+{
+	struct timer *t = &slice_timer[cpu->id];
+	if (atomic_load_explicit(&t->cpu, memory_order_relaxed) == NULL)
+		timer_start(t, now + SLICE_NS);
+}
+
+/* Tells a CPU to look at its run queue. Its lock is held, or it is this CPU with interrupts masked. */
+static void
+request_resched(struct cpu *cpu)
+{
+	thread_set_flags(cpu->current, TF_RESCHED);
+	if (cpu != this_cpu())
+		cpu_send_ipi(cpu, IPI_RESCHEDULE);
+}
+
+static void
+enqueue(struct cpu *cpu, struct thread *t, bool woken)
+{
+	struct run_queue *rq = &cpu->rq;
+	if (woken && before(t->vruntime, rq->min_vruntime - SLEEPER_CREDIT))
+		t->vruntime = rq->min_vruntime - SLEEPER_CREDIT;
+	t->cpu = cpu;
+	t->on_rq = true;
+	rq->nr_running++;
+	rq->load += t->weight;
+	tree_insert(rq, t);
+	struct thread *running = cpu->current;
+	if (running == cpu->idle) {
+		request_resched(cpu);
+	} else if (before(t->vruntime + WAKE_GRAIN_NS, running->vruntime)) {
+		request_resched(cpu);
+	} else if (cpu == this_cpu()) {
+		arm_slice(cpu, running->run_start);
+	} else if (rq->nr_running == 2) {
+		cpu_send_ipi(cpu, IPI_RESCHEDULE); /* it arms its own timer */
+	}
+}
+
+static void
+dequeue(struct run_queue *rq, struct thread *t)
+{
+	t->on_rq = false;
+	rq->nr_running--;
+	rq->load -= t->weight;
+}
+
+static bool
+allowed(const struct thread *t, uint32_t cpu)
+{
+	return cpumask_test(&t->affinity, cpu) &&
+		atomic_load_explicit(&cpus[cpu]->online, memory_order_relaxed);
+}
+
+/* Where a thread that wakes or starts should run: where it was if that is idle, any idle CPU, the least loaded one. */
+static struct cpu *
+place(const struct thread *t)
+{
+	if (cpu_count == 1)
+		return cpus[0];
+	uint32_t last = t->cpu->id, best = last;
+	if (allowed(t, last) && cpu_is_idle(last))
+		return cpus[last];
+	uint32_t least = UINT32_MAX;
+	for (uint32_t i = 0; i < cpu_count; i++) {
+		uint32_t id = (last + i) % cpu_count;
+		if (!allowed(t, id))
+			continue;
+		if (cpu_is_idle(id))
+			return cpus[id];
+		if (cpus[id]->rq.nr_running < least) {
+			least = cpus[id]->rq.nr_running;
+			best = id;
+		}
+	}
+	return cpus[best];
+}
+
+static void
+lock_two(struct run_queue *a, struct run_queue *b) NO_LOCK_ANALYSIS
+{
+	if (a == b) {
+		spin_lock(&a->lock);
+	} else if (a < b) {
+		spin_lock(&a->lock);
+		spin_lock(&b->lock);
+	} else {
+		spin_lock(&b->lock);
+		spin_lock(&a->lock);
+	}
+}
+
+/* Locks the run queue of the CPU that t belongs to, which may change until the lock is held. Interrupts masked. */
+static struct cpu *
+lock_thread_cpu(struct thread *t) NO_LOCK_ANALYSIS
+{
+	for (;;) {
+		struct cpu *cpu =
+			atomic_load_explicit((struct cpu * _Atomic *)&t->cpu, memory_order_acquire);
+		spin_lock(&cpu->rq.lock);
+		if (likely(cpu == t->cpu))
+			return cpu;
+		spin_unlock(&cpu->rq.lock);
+	}
+}
+
+bool
+sched_wake_states(struct thread *t, uint32_t states) NO_LOCK_ANALYSIS
+{
+	uint64_t flags = arch_irq_save();
+	struct cpu *cpu = lock_thread_cpu(t);
+	bool woken = (states >> atomic_load_explicit(&t->state, memory_order_relaxed)) & 1;
+	if (woken) {
+		atomic_store_explicit(&t->state, THREAD_RUNNING, memory_order_relaxed);
+		if (!t->on_rq) {
+			struct cpu *target = place(t);
+			if (target != cpu) {
+				/* Nobody else can wake or run it while it is RUNNING and off every queue. */
+				t->cpu = target;
+				spin_unlock(&cpu->rq.lock);
+				spin_lock(&target->rq.lock);
+				t->vruntime += target->rq.min_vruntime - cpu->rq.min_vruntime;
+				cpu = target;
+			}
+			enqueue(cpu, t, true);
+		}
+	}
+	spin_unlock(&cpu->rq.lock);
+	arch_irq_restore(flags);
+	return woken;
+}
+
+void
+sched_start(struct thread *t) NO_LOCK_ANALYSIS
+{
+	uint64_t flags = arch_irq_save();
+	t->cpu = this_cpu();
+	struct cpu *cpu = place(t);
+	spin_lock(&cpu->rq.lock);
+	t->vruntime = cpu->rq.min_vruntime;
+	enqueue(cpu, t, false);
+	spin_unlock(&cpu->rq.lock);
+	arch_irq_restore(flags);
+}
+
+/* Moves one waiting thread between CPUs if that evens them out. Takes both locks; interrupts masked. */
+static void
+even_out(struct cpu *from, struct cpu *to) NO_LOCK_ANALYSIS
+{
+	lock_two(&from->rq, &to->rq);
+	if (from->rq.nr_running > to->rq.nr_running + 1) {
+		struct rb_node *n = rb_last(&from->rq.tree);
+		while (n != NULL && !allowed(thread_of_node(n), to->id))
+			n = rb_prev(n);
+		if (n != NULL) {
+			struct thread *t = thread_of_node(n);
+			tree_remove(&from->rq, t);
+			dequeue(&from->rq, t);
+			t->vruntime += to->rq.min_vruntime - from->rq.min_vruntime;
+			enqueue(to, t, false);
+		}
+	}
+	spin_unlock(&to->rq.lock);
+	spin_unlock(&from->rq.lock);
+}
+
+/* An idle CPU takes a waiting thread from the busiest other one. */
+static void
+steal(struct cpu *self)
+{
+	struct cpu *busiest = self;
+	for_each_cpu (i)
+		if (cpus[i]->rq.nr_running > busiest->rq.nr_running)
+			busiest = cpus[i];
+	if (busiest->rq.nr_running > self->rq.nr_running + 1)
+		even_out(busiest, self);
+}
+
+/* A busy CPU gives a waiting thread to the least busy other one. */
+static void
+push(struct cpu *self)
+{
+	struct cpu *least = self;
+	for_each_cpu (i)
+		if (atomic_load_explicit(&cpus[i]->online, memory_order_relaxed) &&
+			cpus[i]->rq.nr_running < least->rq.nr_running)
+			least = cpus[i];
+	if (self->rq.nr_running > least->rq.nr_running + 1)
+		even_out(self, least);
+}
+
+/* Whether prev, marked asleep, must stay runnable because what it sleeps for (a signal) is already here. */
+static bool
+sleep_ends_at_once(const struct thread *prev, uint32_t state)
+{
+	if (state == THREAD_SLEEPING)
+		return thread_test_flags(prev, TF_SIGNAL | TF_EXIT | TF_KILLED);
+	if (state == THREAD_SLEEPING_KILL || state == THREAD_STOPPED)
+		return thread_test_flags(prev, TF_KILLED | TF_EXIT);
+	return false;
+}
+
+void
+schedule(void) NO_LOCK_ANALYSIS
+{
+	uint64_t flags = arch_irq_save();
+	struct cpu *cpu = this_cpu();
+	struct run_queue *rq = &cpu->rq;
+	struct thread *prev = cpu->current;
+
+	spin_lock(&rq->lock);
+	thread_clear_flags(prev, TF_RESCHED);
+	nsec_t now = time_now();
+	if (prev != cpu->idle) {
+		account(rq, prev, now);
+		uint32_t state = atomic_load_explicit(&prev->state, memory_order_relaxed);
+		if (state != THREAD_RUNNING && sleep_ends_at_once(prev, state)) {
+			atomic_store_explicit(&prev->state, THREAD_RUNNING, memory_order_relaxed);
+			state = THREAD_RUNNING;
+		}
+		if (state == THREAD_RUNNING) {
+			tree_insert(rq, prev);
+			prev->nr_involuntary++;
+		} else {
+			dequeue(rq, prev);
+			prev->nr_voluntary++;
+		}
+	} else {
+		cpu->idle_ns += now - prev->run_start;
+	}
+	struct thread *next = rq->leftmost;
+	if (next == NULL)
+		next = cpu->idle;
+	else
+		tree_remove(rq, next);
+	next->run_start = now;
+	if (rq->nr_running > 1)
+		arm_slice(cpu, now);
+	if (next == prev) {
+		spin_unlock(&rq->lock);
+		arch_irq_restore(flags);
+		return;
+	}
+	cpu->nr_switches++;
+	cpu->current = next;
+	if (next->space != prev->space)
+		arch_space_switch(next->space);
+	arch_switch(prev, next);
+	sched_finish_switch();
+	arch_irq_restore(flags);
+}
+
+/* The second half of a switch, on the stack of the thread that now runs: lets go of its CPU's run queue. */
+void
+sched_finish_switch(void)
+{
+	spin_unlock(&this_cpu()->rq.lock);
+}
+
+void
+sched_exit(void)
+{
+	arch_irq_disable();
+	atomic_store_explicit(&arch_current()->state, THREAD_DEAD, memory_order_relaxed);
+	schedule();
+	panic("a dead thread runs");
+}
+
+void
+thread_wait_off_cpu(struct thread *t) NO_LOCK_ANALYSIS
+{
+	for (;;) {
+		uint64_t flags = arch_irq_save();
+		struct cpu *cpu = lock_thread_cpu(t);
+		bool off = !t->on_rq && cpu->current != t &&
+			atomic_load_explicit(&t->state, memory_order_relaxed) == THREAD_DEAD;
+		spin_unlock(&cpu->rq.lock);
+		arch_irq_restore(flags);
+		if (off)
+			return;
+		sched_yield_thread();
+		arch_relax();
+	}
+}
+
+void
+sched_yield_thread(void)
+{
+	struct thread *self = arch_current();
+	uint64_t flags = arch_irq_save();
+	struct run_queue *rq = &this_cpu()->rq;
+	spin_lock(&rq->lock);
+	if (rq->leftmost != NULL) {
+		/* Behind everyone who waits now; what it gives up is not lost to it for long. */
+		struct rb_node *last = rb_last(&rq->tree);
+		uint64_t v = thread_of_node(last)->vruntime;
+		if (before(self->vruntime, v))
+			self->vruntime = v;
+	}
+	spin_unlock(&rq->lock);
+	arch_irq_restore(flags);
+	schedule();
+}
+
+void
+sched_set_nice(struct thread *t, int nice) NO_LOCK_ANALYSIS
+{
+	uint64_t flags = arch_irq_save();
+	struct cpu *cpu = lock_thread_cpu(t);
+	uint32_t weight = nice_weight[nice + 20];
+	if (t->on_rq)
+		cpu->rq.load += (uint64_t)weight - t->weight;
+	t->nice = (int8_t)nice;
+	t->weight = weight;
+	spin_unlock(&cpu->rq.lock);
+	arch_irq_restore(flags);
+}
+
+void
+sched_get_affinity(struct thread *t, struct cpumask *mask) NO_LOCK_ANALYSIS
+{
+	uint64_t flags = arch_irq_save();
+	struct cpu *cpu = lock_thread_cpu(t);
+	*mask = t->affinity;
+	spin_unlock(&cpu->rq.lock);
+	arch_irq_restore(flags);
+}
+
+/* Moves a waiting thread to a CPU that it may use; a running one moves itself when it is next switched from. */
+static void
+migrate_waiting(struct thread *t, struct cpu *from) NO_LOCK_ANALYSIS
+{
+	struct cpu *to = place(t);
+	spin_unlock(&from->rq.lock);
+	lock_two(&from->rq, &to->rq);
+	if (t->cpu == from && t->on_rq && from->current != t && to != from) {
+		tree_remove(&from->rq, t);
+		dequeue(&from->rq, t);
+		t->vruntime += to->rq.min_vruntime - from->rq.min_vruntime;
+		enqueue(to, t, false);
+	}
+	if (to != from)
+		spin_unlock(&to->rq.lock);
+}
+
+/* Runs briefly elsewhere so that the thread that created it is off its CPU, then wakes it where it may run. */
+static void
+mover_run(void *arg)
+{
+	struct thread *t = arg;
+	while (!sched_wake_states(t, 1u << THREAD_SLEEPING_UNINT))
+		sched_yield_thread();
+}
+
+int
+sched_set_affinity(struct thread *t, const struct cpumask *mask) NO_LOCK_ANALYSIS
+{
+	bool usable = false;
+	for_each_cpu (i)
+		usable |= cpumask_test(mask, i) && atomic_load(&cpus[i]->online);
+	if (!usable)
+		return -EINVAL;
+	uint64_t flags = arch_irq_save();
+	struct cpu *cpu = lock_thread_cpu(t);
+	t->affinity = *mask;
+	bool misplaced = !cpumask_test(mask, cpu->id);
+	bool is_self = t == arch_current();
+	if (misplaced && t->on_rq && cpu->current != t) {
+		migrate_waiting(t, cpu);
+		cpu = cpus[cpu->id];
+	} else if (misplaced && cpu->current == t && !is_self) {
+		request_resched(cpu); /* on its way out it notices: sched_leave_cpu() */
+	}
+	spin_unlock(&cpu->rq.lock);
+	arch_irq_restore(flags);
+	if (misplaced && is_self)
+		return sched_leave_cpu();
+	return 0;
+}
+
+int
+sched_leave_cpu(void)
+{
+	struct thread *self = arch_current();
+	while (!cpumask_test(&self->affinity, this_cpu()->id)) {
+		wait_prepare(WAIT_UNINTERRUPTIBLE);
+		if (kthread_start("migrate", mover_run, self) == NULL) {
+			wait_finish();
+			return -ENOMEM;
+		}
+		schedule();
+		wait_finish();
+	}
+	return 0;
+}
+
+uint64_t
+sched_runtime(struct thread *t) NO_LOCK_ANALYSIS
+{
+	uint64_t flags = arch_irq_save();
+	struct cpu *cpu = lock_thread_cpu(t);
+	uint64_t total = t->run_total;
+	if (cpu->current == t)
+		total += time_now() - t->run_start;
+	spin_unlock(&cpu->rq.lock);
+	arch_irq_restore(flags);
+	return total;
+}
+
+/* The slice timer, in interrupt context on its CPU: time for somebody else, or for a look at the other CPUs. */
+static void
+slice_over(struct timer *timer) NO_LOCK_ANALYSIS
+{
+	struct cpu *cpu = this_cpu();
+	push(cpu);
+	if (cpu->rq.nr_running > 1)
+		thread_set_flags(cpu->current, TF_RESCHED);
+}
+
+/* IPI_RESCHEDULE: somebody put a second thread on this CPU's queue, or wants the running one to look. */
+void
+sched_ipi(void)
+{
+	struct cpu *cpu = this_cpu();
+	if (cpu->rq.nr_running > 1)
+		arm_slice(cpu, time_now());
+}
+
+/* An idle CPU: looks for work elsewhere, then sleeps until an interrupt. */
+static void
+idle_loop(void *arg)
+{
+	struct cpu *cpu = this_cpu();
+	for (;;) {
+		arch_irq_disable();
+		idle_mask_update(cpu->id, true);
+		while (!thread_test_flags(cpu->idle, TF_RESCHED)) {
+			steal(cpu);
+			if (thread_test_flags(cpu->idle, TF_RESCHED))
+				break;
+			arch_idle();
+			arch_irq_enable(); /* the interrupt is taken here */
+			arch_irq_disable();
+		}
+		idle_mask_update(cpu->id, false);
+		arch_irq_enable();
+		schedule();
+	}
+}
+
+void
+sched_idle(void)
+{
+	idle_loop(NULL);
+	__builtin_unreachable();
+}
+
+void
+sched_init_cpu(struct cpu *cpu)
+{
+	spin_init(&cpu->rq.lock, "run_queue");
+	cpu->rq.tree.node = NULL;
+	cpu->rq.leftmost = NULL;
+	timer_init(&slice_timer[cpu->id], slice_over);
+}
+
+void
+sched_thread_init(struct thread *t)
+{
+	t->weight = WEIGHT_NICE_0;
+	for (int i = 0; i < CPUMASK_WORDS; i++)
+		t->affinity.w[i] = UINT64_MAX;
+}
+
+void
+sched_get_load(struct sched_load *out)
+{
+	*out = (struct sched_load){0};
+	nsec_t now = time_now();
+	for_each_cpu (i) {
+		struct cpu *c = cpus[i];
+		out->idle_ns += c->idle_ns;
+		if (c->current == c->idle)
+			out->idle_ns += now - min(now, c->idle->run_start);
+		out->nr_switches += c->nr_switches;
+		out->nr_running += c->rq.nr_running;
+	}
+	load_average_get(out->avg, now);
+}
