@@ -6,7 +6,7 @@
 #                        seeds in tests/fuzz/corpus/NAME, and generated ones in build/fuzz/seeds/NAME
 #
 # Pure sources of the kernel that such a binary links as well are named here, by their path.
-UNIT_KERNEL_SRC +=
+UNIT_KERNEL_SRC += kernel/mm/area.c
 TSAN_KERNEL_SRC +=
 FUZZ_KERNEL_SRC +=
 

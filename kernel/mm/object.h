@@ -3,9 +3,13 @@
  * VM objects: the pages of something that can be mapped: a file's page cache, tmpfs file, shared anonymous memory,
  * a device window. read(2), exec and mmap all see the same pages.
  *
- * Locks: object->lock (spin) guards the page tree and pages' object/index; page filling happens with PG_LOCKED and
- * no lock. object->map_lock (rwmutex) guards the list of areas that map it (reverse map). Order: vm_space->lock,
- * map_lock, leaf table lock, object->lock.
+ * Locks: object->lock (spin) guards the page tree. A page leaves its object, is filled or is written back only by
+ * whoever holds its PG_LOCKED, so page->object and page->index are stable for that one and under object->lock.
+ * object->map_lock (rwmutex) guards the list of areas that map it (reverse map). Order: vm_space->lock, map_lock,
+ * PG_LOCKED, leaf table lock, object->lock, LRU lock.
+ *
+ * ops run without any of these held but PG_LOCKED (page_in, write_back). They may be called from a page fault, so
+ * also from within a copy to or from user memory: they must not take locks that are held across such copies.
  */
 #ifndef MM_OBJECT_H
 #define MM_OBJECT_H
@@ -21,14 +25,19 @@ struct vm_object;
 struct vm_object_ops {
 	/*
 	 * Fills a new page (PG_LOCKED, not yet PG_UPTODATE, page->index set). 0 or -errno (-EIO: bad device or hash).
-	 * May sleep. NULL: pages begin as zeroes. An op may instead give its own page: see supply.
+	 * May sleep. NULL: pages begin as zeroes.
 	 */
 	int (*page_in)(struct vm_object *o, struct page *p);
-	/* Gives an existing page of memory for index, verified and uptodate (an initrd's), or -errno; *p gets a reference. NULL: none. */
+	/*
+	 * Names the page of memory that already holds index's content, verified (an initrd's). It takes no reference:
+	 * the object marks the page PG_BORROWED and PAGE_OBJECT and counts references itself. -ENOENT: there is none,
+	 * page_in is used, as also when another object has that page. Other errors fail the look-up. NULL: none ever.
+	 */
 	int (*supply)(struct vm_object *o, uint32_t index, struct page **p);
 	/* Writes a dirty page back. NULL: pages are the only copy (tmpfs): never reclaimed. */
 	int (*write_back)(struct vm_object *o, struct page *p);
-	/* Charges (n > 0) or uncharges (n < 0) pages to whoever bounds the object (tmpfs size); -ENOSPC. NULL: unbounded. */
+	/* Charges (n > 0) or uncharges (n < 0) pages to whoever bounds the object (tmpfs size); -ENOSPC. NULL: unbounded,
+	 * as is every OBJ_RECLAIMABLE object. */
 	int (*charge)(struct vm_object *o, int64_t n);
 	/* The last reference is gone; pages have been dropped. Frees the object. */
 	void (*destroy)(struct vm_object *o);
@@ -40,45 +49,99 @@ struct vm_object_ops {
 
 struct vm_object {
 	refcount_t refs;
-	uint32_t flags;                   /* [I] OBJ_* */
-	const struct vm_object_ops *ops;  /* [I] */
+	uint32_t flags;                  /* [I] OBJ_* */
+	const struct vm_object_ops *ops; /* [I] */
 	struct spinlock lock;
-	struct radix pages;               /* [lock] index -> struct page * */
-	uint64_t nr_pages;                /* [lock] */
-	_Atomic uint64_t size;            /* bytes; faults at or past the last page get SIGBUS. Owner's lock serialises changes */
+	struct radix pages; /* [lock] index -> struct page *, each with a reference */
+	uint64_t nr_pages;  /* [lock] */
+	_Atomic uint64_t
+		size; /* bytes; faults past the last page get SIGBUS. Owner's lock serialises changes */
 	struct rwmutex map_lock;
-	struct list_node areas;           /* [map_lock] struct vm_area.object_node */
-	_Atomic uint32_t writable_maps;   /* shared writable mappings (deny-write for exec, seals) */
-	paddr_t device_base;              /* [I] OBJ_DEVICE */
-	void *owner;                      /* [I] the inode or whoever embeds it */
+	struct list_node areas;         /* [map_lock] struct vm_area.object_node */
+	_Atomic uint32_t writable_maps; /* shared writable mappings (deny-write for exec, seals) */
+	paddr_t device_base;            /* [I] OBJ_DEVICE */
+	void *owner;                    /* [I] the inode or whoever embeds it */
 };
 
-void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops, uint32_t flags, void *owner);
+/* One reference for the caller, no pages, size 0. */
+void vm_object_init(
+	struct vm_object *o, const struct vm_object_ops *ops, uint32_t flags, void *owner);
 void vm_object_get(struct vm_object *o);
 void vm_object_put(struct vm_object *o);
 
 /*
  * The page at index, filled and up to date, with a reference for the caller (page_put()). Creates and fills it if
- * needed (OBJ_GET_CREATE), or returns -ENOENT. -EIO, -ENOMEM, -ENOSPC, -ERESTARTSYS (killed while waiting). May sleep.
+ * needed (OBJ_GET_CREATE), or returns -ENOENT. -EIO, -ENOMEM, -ENOSPC, -EFBIG, -ERESTARTSYS (killed while waiting).
+ * May sleep.
+ *
+ * OBJ_GET_OVERWRITE (with CREATE): the caller will overwrite all of it, so a page that has to be created is neither
+ * filled nor zeroed, and is not in the object yet: it comes back without PG_UPTODATE (vm_page_uptodate()), nobody
+ * else sees it, and the caller fills it (all: what a failed copy from user memory left out, with zeroes), then calls
+ * vm_object_commit_page(); or vm_object_cancel_page() to drop it. A page that exists comes back as without the flag.
  */
 #define OBJ_GET_CREATE    1u
-#define OBJ_GET_OVERWRITE 2u /* the caller will overwrite all of it: do not fill a new page; caller marks it uptodate */
-int vm_object_get_page(struct vm_object *o, uint64_t index, uint32_t flags, struct page **out) MUST_CHECK;
+#define OBJ_GET_OVERWRITE 2u
+int vm_object_get_page(
+	struct vm_object *o, uint64_t index, uint32_t flags, struct page **out) MUST_CHECK;
+/* Makes it the object's page at its index; a page that got there meanwhile takes over its content. Keeps the caller's
+ * reference (page_put() as ever). -ENOMEM, -EIO, -ERESTARTSYS: the page was dropped with its reference. */
+int vm_object_commit_page(struct vm_object *o, struct page *p) MUST_CHECK;
+void vm_object_cancel_page(struct vm_object *o, struct page *p); /* drops the reference too */
 /* The page if it is present and up to date, with a reference; else NULL. Never sleeps. */
 struct page *vm_object_find_page(struct vm_object *o, uint64_t index);
 
+static inline uint32_t
+vm_page_flags(const struct page *p)
+{
+	return atomic_load_explicit((_Atomic uint16_t *)&p->flags, memory_order_acquire);
+}
+
+static inline bool
+vm_page_uptodate(const struct page *p)
+{
+	return (vm_page_flags(p) & PG_UPTODATE) != 0;
+}
+
+/* After the kernel wrote to an object's page through its own mapping (write(2)): it is dirty, its code is stale. */
+static inline void
+vm_page_written(struct page *p)
+{
+	uint32_t flags = vm_page_flags(p);
+	if (unlikely(flags & PG_EXEC_SYNCED))
+		atomic_fetch_and_explicit(
+			&p->flags, (uint16_t)~PG_EXEC_SYNCED, memory_order_relaxed);
+	if (!(flags & PG_DIRTY))
+		atomic_fetch_or_explicit(&p->flags, PG_DIRTY, memory_order_relaxed);
+}
+
 /* Drops pages wholly past size, zeroes the rest of the last one, unmaps them everywhere, sets o->size. */
 void vm_object_truncate(struct vm_object *o, uint64_t size);
+/*
+ * Writes back what is dirty in pages first to last (inclusive), one page after the other; the first error, after
+ * all were tried. For msync, fsync, and flushers. May sleep.
+ */
+int vm_object_write_back(struct vm_object *o, uint64_t first, uint64_t last) MUST_CHECK;
 /* Drops clean, unmapped pages; returns how many. For reclaim and drop_caches. */
 uint64_t vm_object_drop_clean(struct vm_object *o);
-/* Punches [start, end) (page aligned) out: unmapped everywhere, dropped. */
+/* Punches bytes [start, end) (page aligned) out: unmapped but for private copies, dropped. */
 void vm_object_punch(struct vm_object *o, uint64_t start, uint64_t end);
 
 /* Shared anonymous memory of size bytes (MAP_SHARED|MAP_ANONYMOUS); one reference. NULL: out of memory. */
 struct vm_object *vm_object_create_anon(uint64_t size) MUST_CHECK;
 
-/* Tries to free n pages of page cache (LRU, second chance), then slabs; returns how many it freed. May sleep. */
+/*
+ * Tries to free n pages: page cache (LRU, second chance), then what the shrinkers give, then slabs; returns how many
+ * it freed. May sleep; takes no sleeping lock but by trying, so it may be called with any held.
+ */
 uint64_t vm_reclaim(uint64_t n);
+
+/* A cache outside mm that can give memory back (names, inodes): shrink(n) frees about n things without waiting for locks. */
+struct vm_shrinker {
+	struct list_node node;
+	uint64_t (*shrink)(uint64_t n); /* how many it freed */
+};
+void vm_register_shrinker(struct vm_shrinker *s); /* for ever; at boot or later */
+
 /* Drops every clean page-cache page that is not in use; for leak checks (/proc/sys/vm/drop_caches). */
 void vm_drop_caches(void);
 
