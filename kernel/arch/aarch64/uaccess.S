@@ -4,7 +4,7 @@
  * stp with PAN off, which cost half as much. User addresses below USER_END are the only ones that get so far.
  *
  * A transfer that faults for good goes on byte by byte from the start of the block it was in, so that the number of
- * bytes left is exact.
+ * bytes left is exact, and nothing is written past the byte that faulted.
  */
 #include "aarch64/asm.h"
 
@@ -107,19 +107,19 @@ copy_from_user:
 1:	USER(.Lfrom_fault, ldp x3, x4, [from, #16])
 	USER(.Lfrom_fault, ldp x5, x6, [from, #32])
 	USER(.Lfrom_fault, ldp x7, x8, [from, #48])
-	USER(.Lfrom_fault, ldp x9, x10, [from, #64])
+	USER(.Lfrom_fault, ldp x9, x10, [from], #64)
 	stp	x3, x4, [to, #16]
 	stp	x5, x6, [to, #32]
 	stp	x7, x8, [to, #48]
-	stp	x9, x10, [to, #64]
-	USER(.Lfrom_fault, ldp x3, x4, [from, #80])
-	USER(.Lfrom_fault, ldp x5, x6, [from, #96])
-	USER(.Lfrom_fault, ldp x7, x8, [from, #112])
-	USER(.Lfrom_fault, ldp x9, x10, [from], #128)
-	stp	x3, x4, [to, #80]
-	stp	x5, x6, [to, #96]
-	stp	x7, x8, [to, #112]
-	stp	x9, x10, [to], #128
+	stp	x9, x10, [to], #64
+	USER(.Lfrom_fault, ldp x3, x4, [from, #16])
+	USER(.Lfrom_fault, ldp x5, x6, [from, #32])
+	USER(.Lfrom_fault, ldp x7, x8, [from, #48])
+	USER(.Lfrom_fault, ldp x9, x10, [from], #64)
+	stp	x3, x4, [to, #16]
+	stp	x5, x6, [to, #32]
+	stp	x7, x8, [to, #48]
+	stp	x9, x10, [to], #64
 	subs	n, n, #128
 	b.hs	1b
 2:	tbz	n, #6, 3f		/* n is what is left minus 128: the low bits are the same */
@@ -215,24 +215,25 @@ copy_to_user:
 
 .Lto_large:
 	pan_off
+	sub	to, to, #16		/* so that the last store of a block can move it on */
 	subs	n, n, #128
 	b.lo	2f
 1:	ldp	x3, x4, [from, #16]
 	ldp	x5, x6, [from, #32]
 	ldp	x7, x8, [from, #48]
-	ldp	x9, x10, [from, #64]
-	USER(.Lto_fault, stp x3, x4, [to, #16])
-	USER(.Lto_fault, stp x5, x6, [to, #32])
-	USER(.Lto_fault, stp x7, x8, [to, #48])
-	USER(.Lto_fault, stp x9, x10, [to, #64])
-	ldp	x3, x4, [from, #80]
-	ldp	x5, x6, [from, #96]
-	ldp	x7, x8, [from, #112]
-	ldp	x9, x10, [from], #128
-	USER(.Lto_fault, stp x3, x4, [to, #80])
-	USER(.Lto_fault, stp x5, x6, [to, #96])
-	USER(.Lto_fault, stp x7, x8, [to, #112])
-	USER(.Lto_fault, stp x9, x10, [to], #128)
+	ldp	x9, x10, [from], #64
+	USER(.Lto_fault_large, stp x9, x10, [to, #16])
+	USER(.Lto_fault_large, stp x3, x4, [to, #32])
+	USER(.Lto_fault_large, stp x5, x6, [to, #48])
+	USER(.Lto_fault_large, stp x7, x8, [to, #64]!)
+	ldp	x3, x4, [from, #16]
+	ldp	x5, x6, [from, #32]
+	ldp	x7, x8, [from, #48]
+	ldp	x9, x10, [from], #64
+	USER(.Lto_fault_large, stp x9, x10, [to, #16])
+	USER(.Lto_fault_large, stp x3, x4, [to, #32])
+	USER(.Lto_fault_large, stp x5, x6, [to, #48])
+	USER(.Lto_fault_large, stp x7, x8, [to, #64]!)
 	subs	n, n, #128
 	b.hs	1b
 2:	tbz	n, #6, 3f
@@ -240,16 +241,19 @@ copy_to_user:
 	ldp	x5, x6, [from, #32]
 	ldp	x7, x8, [from, #48]
 	ldp	x9, x10, [from], #64
-	USER(.Lto_fault, stp x3, x4, [to, #16])
-	USER(.Lto_fault, stp x5, x6, [to, #32])
-	USER(.Lto_fault, stp x7, x8, [to, #48])
-	USER(.Lto_fault, stp x9, x10, [to], #64)
+	USER(.Lto_fault_large, stp x9, x10, [to, #16])
+	USER(.Lto_fault_large, stp x3, x4, [to, #32])
+	USER(.Lto_fault_large, stp x5, x6, [to, #48])
+	USER(.Lto_fault_large, stp x7, x8, [to, #64]!)
 3:	pan_on
+	add	to, to, #16
 	ands	n, n, #63
 	b.ne	.Lto_small
 	mov	x0, #0
 	ret
 
+.Lto_fault_large:
+	add	to, to, #16
 .Lto_fault:				/* to is where the block begins; from may be past it */
 	pan_on_again
 	sub	n, toend, to
@@ -310,19 +314,23 @@ clear_user:
 
 .Lclear_large:
 	pan_off
+	sub	to, to, #16
 	sub	n, n, #64
-1:	USER(.Lclear_fault, stp xzr, xzr, [to, #16])
-	USER(.Lclear_fault, stp xzr, xzr, [to, #32])
-	USER(.Lclear_fault, stp xzr, xzr, [to, #48])
-	USER(.Lclear_fault, stp xzr, xzr, [to], #64)
+1:	USER(.Lclear_fault_large, stp xzr, xzr, [to, #16])
+	USER(.Lclear_fault_large, stp xzr, xzr, [to, #32])
+	USER(.Lclear_fault_large, stp xzr, xzr, [to, #48])
+	USER(.Lclear_fault_large, stp xzr, xzr, [to, #64]!)
 	subs	n, n, #64
 	b.hs	1b
 	pan_on
+	add	to, to, #16
 	ands	n, n, #63
 	b.ne	.Lclear_small
 	mov	x0, #0
 	ret
 
+.Lclear_fault_large:
+	add	to, to, #16
 .Lclear_fault:
 	pan_on_again
 	sub	n, toend, to
