@@ -8,6 +8,9 @@ KERNEL_OBJ := $(patsubst %,$(BUILD)/k/%.o,$(basename $(KERNEL_SRC) $(KERNEL_LIB_
 KERNEL_LDS := kernel/arch/aarch64/kernel.lds
 KERNEL_SODIUM := $(BUILD)/k/libsodium.a
 
+# The first page tables are made before the kernel is relocated and its stack guard chosen, with the MMU off.
+KERNEL_CFLAGS_kernel_arch_aarch64_boot_map := -fno-stack-protector -mstrict-align
+
 KERNEL_LDFLAGS := -T $(KERNEL_LDS) -pie --no-dynamic-linker -z notext -z norelro -z max-page-size=4096 \
 	--pack-dyn-relocs=relr --build-id=none --gc-sections -Bsymbolic -z separate-loadable-segments
 

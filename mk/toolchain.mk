@@ -24,7 +24,7 @@ INCLUDES := -I. -Ilib -I$(GEN)
 
 KERNEL_CFLAGS := --target=aarch64-none-elf $(CSTD) $(WARN) -O2 -g -ffreestanding -fno-builtin-printf -nostdlibinc \
 	-isystem lib/freestanding/include $(INCLUDES) -Ikernel -Ikernel/arch/include -Ikernel/arch/aarch64/include \
-	-D__SWOS_KERNEL__ -mgeneral-regs-only -mno-outline-atomics -fpie -fvisibility=hidden -fno-common \
+	-D__SWOS_KERNEL__ -mgeneral-regs-only -mno-outline-atomics -fpie -fdirect-access-external-data -fvisibility=hidden -fno-common \
 	-fno-strict-aliasing -fno-delete-null-pointer-checks -fwrapv -fno-asynchronous-unwind-tables \
 	-fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -ffunction-sections -fdata-sections \
 	-mbranch-protection=standard -fstack-protector-strong -fsanitize=kcfi -ftrivial-auto-var-init=zero \

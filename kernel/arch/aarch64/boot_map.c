@@ -43,6 +43,14 @@ struct table_pool {
 	uint32_t used, count;
 };
 
+/* Fills a pool by code: a constant structure would hold an address that is not relocated yet. */
+static struct table_pool
+pool_of(struct table *tables, uint32_t used, uint32_t count)
+{
+	__asm__("" : "+r"(tables));
+	return (struct table_pool){tables, used, count};
+}
+
 static struct table *
 pool_take(struct table_pool *pool)
 {
@@ -108,7 +116,7 @@ paddr_t boot_identity_map(paddr_t fdt);
 paddr_t
 boot_identity_map(paddr_t fdt)
 {
-	struct table_pool pool = {identity_tables, 1, ARRAY_SIZE(identity_tables)};
+	struct table_pool pool = pool_of(identity_tables, 1, ARRAY_SIZE(identity_tables));
 	uint64_t *root = identity_tables[0].entry;
 	uint64_t start = round_down((uint64_t)kernel_start, BLOCK_2M);
 	uint64_t end = round_up((uint64_t)kernel_end, BLOCK_2M);
@@ -209,7 +217,7 @@ exclude_no_map(void *context, const struct platform_reserved *r)
 static uint64_t
 choose_slide(const struct platform *p)
 {
-	if (p->kaslr_seed == 0 || cmdline_get(p->bootargs, "nokaslr", NULL))
+	if (p->kaslr_seed == 0 || cmdline_has(p->bootargs, "nokaslr"))
 		return 0;
 	return (p->kaslr_seed % KASLR_STEPS) * BLOCK_2M;
 }
@@ -267,7 +275,7 @@ uint64_t
 boot_map_kernel(paddr_t fdt)
 {
 	struct platform p;
-	struct table_pool pool = {boot_tables, 0, BOOT_TABLES};
+	struct table_pool pool = pool_of(boot_tables, 0, BOOT_TABLES);
 	uint64_t pa = (uint64_t)kernel_start;
 
 	relocate(pa, pa - KIMAGE_BASE, true);

@@ -13,10 +13,10 @@ struct vm_space;
 /* Boot, once pages can be allocated. */
 void vdso_init(void);
 /*
- * Maps it into a new program's space at or below hint; sets space->vdso, the address of its ELF header
+ * Maps it into a new program's space below mmap_base; sets space->vdso, the address of its ELF header
  * (AT_SYSINFO_EHDR). -ENOMEM.
  */
-int vdso_map(struct vm_space *space, uint64_t hint) MUST_CHECK;
+int vdso_map(struct vm_space *space) MUST_CHECK;
 /* Where a handler without a restorer of its own returns to. */
 uint64_t vdso_sigreturn_address(uint64_t vdso);
 /* New time parameters: ticks to nanoseconds, and nanoseconds from boot to 1970. Any context; callers serialise. */
