@@ -20,8 +20,19 @@ GENERATED :=
 	tests/tests.mk bench/bench.mk
 include mk/rules.mk
 
-.PHONY: all help clean
+SMP    ?= 4
+MEM    ?= 512M
+APPEND ?=
+VM_RUN = $(PYTHON) tools/run/vm.py --smp $(SMP) --mem $(MEM) $(if $(APPEND),--append '$(APPEND)')
+
+.PHONY: all run debug help clean
 all: build/kernel.img build/base.img ## Build the kernel and the development base image
+
+run: all ## Boot to a login on this terminal; SMP=4 MEM=512M APPEND='...' vary it
+	$(Q)$(VM_RUN)
+
+debug: all ## The same, stopped, with a gdb stub; prints the gdb command that loads symbols
+	$(Q)$(PYTHON) tools/run/vm.py --smp $(SMP) --mem $(MEM) --append 'nokaslr $(APPEND)' --gdb
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort -u

@@ -72,6 +72,8 @@ this_cpu(void)
 void cpu_send_ipi(struct cpu *cpu, uint32_t what);
 /* Runs fn(arg) on every other online CPU, in interrupt context, and waits until all have. Interrupts on. */
 void cpu_call_others(void (*fn)(void *), void *arg);
+/* Halts every other CPU for ever; does not wait for them. Any context. */
+void cpu_stop_others(void);
 void ipi_init(void);
 
 #endif

@@ -57,6 +57,17 @@ cpu_call_others(void (*fn)(void *), void *arg)
 }
 
 void
+cpu_stop_others(void)
+{
+	const struct cpu *self = this_cpu();
+	if (irq_chip() == NULL)
+		return;
+	for_each_cpu(i)
+		if (cpus[i] != self && atomic_load_explicit(&cpus[i]->online, memory_order_relaxed))
+			cpu_send_ipi(cpus[i], IPI_STOP);
+}
+
+void
 ipi_init(void)
 {
 	mutex_init(&call_lock, "cpu_call");

@@ -17,8 +17,7 @@
 #include "core/timer.h"
 #include "core/wait.h"
 
-#define LOG_RING_SIZE 65536u
-#define LOG_TEXT_MAX  512
+#define LOG_TEXT_MAX 512
 
 struct spinlock log_lock = SPINLOCK_INIT("log");
 static char ring[LOG_RING_SIZE] __attribute__((aligned(8)));

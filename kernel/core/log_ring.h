@@ -7,6 +7,8 @@
 
 struct wait_queue;
 
+#define LOG_RING_SIZE 65536u /* bytes */
+
 struct log_record {
 	uint64_t seq;
 	nsec_t time;

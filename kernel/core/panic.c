@@ -15,7 +15,6 @@
 #include "base/fmt.h"
 #include "core/console.h"
 #include "core/cpu.h"
-#include "core/irq.h"
 #include "core/log_ring.h"
 #include "core/panic_count.h"
 #include "core/symbols.h"
@@ -97,17 +96,6 @@ count_down(void)
 	}
 }
 
-static void
-stop_others(void)
-{
-	const struct cpu *self = this_cpu();
-	if (irq_chip() == NULL)
-		return;
-	for_each_cpu (i)
-		if (cpus[i] != self && atomic_load_explicit(&cpus[i]->online, memory_order_relaxed))
-			cpu_send_ipi(cpus[i], IPI_STOP);
-}
-
 static void NORETURN
 panic_common(const struct trap_frame *frame, const char *fmt, va_list ap)
 {
@@ -122,7 +110,7 @@ panic_common(const struct trap_frame *frame, const char *fmt, va_list ap)
 		goto reset;
 	}
 	panicking = true;
-	stop_others();
+	cpu_stop_others();
 	base_vsnprintf(reason, sizeof(reason), fmt, ap);
 	uint32_t count = panic_count_increment();
 	uint64_t end = log_next_seq_unlocked();

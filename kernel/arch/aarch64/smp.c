@@ -3,6 +3,7 @@
 #define LOG_SOURCE "smp"
 #include "arch/smp.h"
 
+#include "arch/cache.h"
 #include "arch/mmu.h"
 #include "arch/time.h"
 #include "core/cpu.h"
@@ -53,15 +54,6 @@ arch_cpu_stop(void)
 	atomic_store(&this_cpu()->online, false);
 	for (;;)
 		__asm__ volatile("wfi");
-}
-
-static void
-clean_to_memory(const void *p, size_t n)
-{
-	const char *end = (const char *)p + n;
-	for (const char *line = p; line < end; line += 16)
-		__asm__ volatile("dc civac, %0" : : "r"(line) : "memory");
-	__asm__ volatile("dsb sy" : : : "memory");
 }
 
 /* A CPU that the tables name, with all that it needs to run its idle thread. NULL: out of memory. */
@@ -115,7 +107,7 @@ start_cpu(void *context, const struct platform_cpu *info)
 		.thread = cpu->idle,
 		.offset = (uint64_t)kernel_start - boot_info.kernel_pa,
 	};
-	clean_to_memory(&secondary_start, sizeof(secondary_start));
+	arch_cache_clean(&secondary_start, sizeof(secondary_start));
 	/* Published before it runs: it must find itself; cpu_count admits it to everyone else. */
 	cpus[cpu->id] = cpu;
 	int err = psci_cpu_on(

@@ -1,0 +1,12 @@
+# Benchmarks: osbench (one binary for Linux and swos), boot cost, memory, image size, scheduling. See bench/README.md.
+
+build/bench/root/bin/osbench: bench/osbench.c
+	@mkdir -p $(@D)
+	$(Q)aarch64-linux-gnu-gcc -O2 -static -o $@ $< -lpthread
+
+build/bench/base.img: build/bench/root/bin/osbench build/base.img
+	$(Q)$(MAKE) image ROOT_EXTRA=build/bench/root OUT=$@
+
+.PHONY: bench
+bench: build/kernel.img build/base.img build/bench/base.img ## Print the benchmark tables with their ratios to Linux
+	$(Q)$(PYTHON) bench/run.py $(BENCH)

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The benchmark tables. Each row: name, value, unit, then its bar and, where there is a Linux baseline, the ratio.
+
+usage: bench/run.py [osbench|boot|size|memory]…      all of them without an argument
+
+Exit status 1 when a bar is missed.
+"""
+
+import os
+import pathlib
+import re
+import statistics
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tools" / "run"))
+
+import vm  # noqa: E402
+
+ROW_BAR, MEAN_BAR = 0.8, 0.5
+NETWORK_ROWS = ("tcprtt", "tcpconn", "tcpbw")
+BENCH_IMAGE = str(ROOT / "build/bench/base.img")
+
+
+class Report:
+    def __init__(self):
+        self.missed = []
+
+    def row(self, name, value, unit, bar, ok, ratio=None):
+        note = f"  ratio {ratio:.2f}" if ratio is not None else ""
+        verdict = "" if ok else "  MISSED"
+        print(f"{name:<12} {value:>14} {unit:<14} bar {bar}{note}{verdict}", flush=True)
+        if not ok:
+            self.missed.append(name)
+
+
+def baseline():
+    """Instructions per operation of the better Linux, by row."""
+    lines = (ROOT / "bench/baseline.tsv").read_text().splitlines()[1:]
+    return {name: min(float(v) for v in values) for name, *values in (line.split("\t") for line in lines)}
+
+
+def osbench(report):
+    linux = baseline()
+    rows = [r for r in linux if r not in NETWORK_ROWS]
+    status, text = vm.run_in_guest("/bin/osbench " + " ".join(rows), base="initrd", base_image=BENCH_IMAGE,
+                                   mem="512M", icount=True, rng=False, timeout=1200)
+    ratios = []
+    for name in rows:
+        match = re.search(rf"^{name}\s+(\d+) ns/op", text, re.M)
+        if not match:
+            report.row(name, "FAIL", "instructions", f"<= {ROW_BAR * linux[name]:.0f}", False)
+            continue
+        value = int(match.group(1))
+        ratios.append(value / linux[name])
+        report.row(name, value, "instructions", f"<= {ROW_BAR * linux[name]:.0f}", ratios[-1] <= ROW_BAR, ratios[-1])
+    mean = statistics.geometric_mean(ratios) if len(ratios) == len(rows) else float("inf")
+    report.row("osbench_mean", f"{mean:.3f}", "ratio", f"<= {MEAN_BAR}", mean <= MEAN_BAR and status == 0)
+
+
+def boot(report):
+    """Instructions from reset until login: is written."""
+    values = []
+    for _ in range(5):
+        with vm.Vm(base="initrd", mem="512M", icount=True, rng=False, append="boottime") as guest:
+            guest.wait_for(r"login: ")
+            match = re.search(r"login prompt at (\d+) ns", guest.text)
+            values.append(int(match.group(1)) if match else 10**12)
+    value = statistics.median(values)
+    report.row("boot", f"{value / 1e6:.1f}", "Minstructions", "<= 60", value <= 60e6)
+
+
+def size(report):
+    value = os.path.getsize(ROOT / "build/kernel.img")
+    report.row("kernel_img", value, "bytes", f"<= {1 << 20}", value <= 1 << 20)
+
+
+def memory(report):
+    """Memory in use at login:, from what RAM holds less MemFree."""
+    with vm.Vm(mem="256M") as guest:
+        guest.login()
+        _, text = guest.shell("grep MemFree /proc/meminfo")
+        free = int(re.search(r"(\d+) kB", text).group(1))
+    used = 256 - free / 1024
+    report.row("memory", f"{used:.1f}", "MiB", "<= 12", used <= 12)
+
+
+TABLES = {"osbench": osbench, "boot": boot, "size": size, "memory": memory}
+
+
+def main(argv):
+    names = argv[1:] or list(TABLES)
+    if any(n not in TABLES for n in names):
+        print(__doc__, file=sys.stderr)
+        return 2
+    report = Report()
+    for name in names:
+        try:
+            TABLES[name](report)
+        except vm.VmError as e:
+            print(f"{name}: {e}", file=sys.stderr)
+            report.missed.append(name)
+    if report.missed:
+        print("missed: " + " ".join(report.missed))
+    return 1 if report.missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
