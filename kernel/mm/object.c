@@ -359,12 +359,14 @@ vm_object_commit_page(struct vm_object *o, struct page *p)
 		if (err == -ENOENT)
 			continue;
 		if (err != 0) {
+			vm_page_unlock(p);
 			vm_object_cancel_page(o, p);
 			return err;
 		}
 		arch_copy_page(page_to_virt(other), page_to_virt(p));
 		vm_page_written(other);
 		page_put(other);
+		vm_page_unlock(p); /* nobody ever saw it */
 		charge(o, -1);
 		return 0;
 	}

@@ -158,7 +158,7 @@ vm_reclaim(uint64_t n)
 	uint64_t freed = reclaim_pages(n, 0);
 	if (freed < n) {
 		freed += run_shrinkers(max(n - freed, (uint64_t)RECLAIM_BATCH));
-		slab_drain();
+		freed += slab_drain();
 	}
 	return freed;
 }
