@@ -22,6 +22,10 @@ UNIT_BIN   := $(BUILD)/asan/unit
 TSAN_BIN   := $(TSAN_NAMES:%=$(BUILD)/tsan/%)
 FUZZ_BIN   := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 
+# This test is the kernel's allocators in a mock of the machine: its headers come before the kernel's own.
+$(BUILD)/asan/tests/unit/mm_test.o: SAN_CFLAGS += -Itests/unit/mm_mock -Ikernel -Ikernel/arch/include \
+	-Ikernel/arch/aarch64/include
+
 # What a test does not use of lib/ is not linked, so that it needs no more than what it tests.
 define lib_archive
 $(BUILD)/$(1)/lib.a: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(LIB_SRC) $(2)) $(MAKEFILE_LIST)
@@ -59,8 +63,20 @@ $(BUILD)/dtb/%.dtb: tests/tests.mk
 		-machine dumpdtb=$@ >$(BUILD)/dtb/$*.log 2>&1 || { cat $(BUILD)/dtb/$*.log; exit 1; }
 	$(Q)dtc -q -I dtb -O dtb -o $(BUILD)/fuzz/seeds/fdt/$*.dtb $@
 
-.PHONY: test test-unit test-tsan test-fuzz campaign-fuzz test-bins
-test-bins: $(UNIT_BIN) $(TSAN_BIN) $(FUZZ_BIN) $(DTBS)
+# What clang-tidy compiles each part of the tree with; the longest path that fits a source counts (tests/lib/lint.py).
+LINT_FLAGS := $(BUILD)/lint/flags
+.PHONY: $(LINT_FLAGS)
+$(LINT_FLAGS): | $(GENERATED)
+	$(shell mkdir -p $(@D))$(file >$@,kernel $(KERNEL_CFLAGS))
+	$(file >>$@,lib $(KERNEL_CFLAGS))
+	$(file >>$@,user $(USER_CFLAGS))
+	$(file >>$@,user/host $(HOST_CFLAGS))
+	$(file >>$@,tools $(HOST_CFLAGS))
+	$(file >>$@,tests $(HOST_CFLAGS) -DSWOS_TEST)
+	$(file >>$@,tests/guest $(USER_CFLAGS))
+
+.PHONY: test test-unit test-tsan test-fuzz campaign-fuzz test-bins lint
+test-bins: $(UNIT_BIN) $(TSAN_BIN) $(FUZZ_BIN) $(DTBS) $(LINT_FLAGS)
 
 RUN_TESTS = BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run
 
@@ -75,6 +91,9 @@ test-tsan: $(TSAN_BIN)
 
 test-fuzz: $(FUZZ_BIN) $(DTBS) ## Each fuzz target for FUZZ_SECONDS (10)
 	@$(RUN_TESTS) --jobs $(FUZZ_JOBS) fuzz
+
+lint: $(LINT_FLAGS) ## Layout and static checks of our sources
+	@$(RUN_TESTS) lint
 
 campaign-fuzz: $(FUZZ_BIN) $(DTBS) ## Each fuzz target for an hour (FUZZ_SECONDS), keeping what it finds in build/fuzz
 	@$(MAKE) test-fuzz FUZZ_SECONDS=$(if $(filter command line,$(origin FUZZ_SECONDS)),$(FUZZ_SECONDS),3600)

@@ -377,7 +377,7 @@ refill_and_alloc(struct slab_cache *c, uint32_t flags)
 }
 
 static __attribute__((noinline)) void
-free_slow(struct slab_cache *c, void *obj)
+slab_free_slow(struct slab_cache *c, void *obj)
 {
 	uint64_t irq = arch_irq_save();
 	struct magazine *m = magazine_of(c);
@@ -408,7 +408,7 @@ finish(struct slab_cache *c, void *obj, uint32_t flags)
 }
 
 static __attribute__((noinline)) void *
-alloc_slow(struct slab_cache *c, uint32_t flags)
+slab_alloc_slow(struct slab_cache *c, uint32_t flags)
 {
 	void *obj = refill_and_alloc(c, flags);
 	return obj != NULL ? finish(c, obj, flags) : NULL;
@@ -424,7 +424,7 @@ alloc_fast(struct slab_cache *c, uint32_t flags)
 	uint32_t n = m->count;
 	if (unlikely(n == 0)) {
 		arch_irq_restore(irq);
-		return alloc_slow(c, flags);
+		return slab_alloc_slow(c, flags);
 	}
 	m->count = --n;
 	void *obj = m->objects[n];
@@ -446,7 +446,7 @@ free_fast(struct slab_cache *c, void *obj)
 		return;
 	}
 	arch_irq_restore(irq);
-	free_slow(c, obj);
+	slab_free_slow(c, obj);
 }
 
 void *
