@@ -8,16 +8,21 @@
 #include "core/refcount.h"
 #include "core/types.h"
 
+struct handle_table;
 struct object;
 
 struct object_type {
 	const char *name;
 	void (*destroy)(struct object *o); /* the last reference is gone; may sleep */
+	/* A handle to it was removed from t, its reference is still held; -errno is close(2)'s result. NULL: nothing to do. */
+	int (*close)(struct object *o, struct handle_table *t);
 };
 
 struct object {
 	const struct object_type *type; /* [I] */
 	refcount_t refs;
+	uint32_t
+		handle_flags; /* [I once it has a handle] HANDLE_* that each handle to it carries */
 };
 
 static inline void
@@ -25,6 +30,7 @@ object_init(struct object *o, const struct object_type *type)
 {
 	o->type = type;
 	refcount_init(&o->refs, 1);
+	o->handle_flags = 0;
 }
 
 static inline void

@@ -8,13 +8,17 @@
 #ifndef VFS_FILE_H
 #define VFS_FILE_H
 
+#include "abi/linux/fcntl.h"
 #include "core/mutex.h"
 #include "obj/handle.h"
 #include "obj/object.h"
+#include "proc/task.h"
 #include "vfs/iter.h"
 #include "vfs/path.h"
 
+struct epoll_entry;
 struct file;
+struct file_owner;
 struct inode;
 struct poll_table;
 struct vm_object;
@@ -23,19 +27,24 @@ struct dir_context;
 
 /* What mmap asks of a file, and what it answers. */
 struct vm_map_request {
-	uint64_t length;         /* in */
-	uint64_t offset;         /* in: bytes, page aligned; out: offset in object */
-	uint32_t prot;           /* in: PROT_BIT_* */
-	bool shared;             /* in */
-	uint32_t may;            /* in/out: VM_MAYREAD|WRITE|EXEC that the handle's rights allow; the op may remove some */
-	struct vm_object *object; /* out: the caller takes its own reference while the file is held; NULL: anonymous (/dev/zero) */
+	uint64_t length; /* in */
+	uint64_t offset; /* in: bytes, page aligned; out: offset in object */
+	uint32_t prot;   /* in: PROT_BIT_* */
+	bool shared;     /* in */
+	uint32_t
+		may; /* in/out: VM_MAYREAD|WRITE|EXEC that the handle's rights allow; the op may remove some */
+	struct vm_object *
+		object; /* out: the caller takes its own reference while the file is held; NULL: anonymous (/dev/zero) */
 };
 
 /* A NULL operation is an error: read, write -EINVAL; ioctl -ENOTTY; mmap -ENODEV; seek -ESPIPE; readdir -ENOTDIR. */
 struct file_ops {
+	/* A device is being opened: sets f->ops, f->priv (the registered priv before), f->kind as it likes. NULL: nothing to do. */
+	int (*open)(struct inode *inode, struct file *f);
 	/*
 	 * Transfer at *pos and advance it; pos is NULL for streams (pipes, terminals). Return bytes or -errno. May sleep.
-	 * O_NONBLOCK: file_nonblock(f).
+	 * O_NONBLOCK: file_nonblock(f). A write to a file with a size goes to its end if file_appends(f, from), found
+	 * under the lock that guards the size; *pos then ends after what was written.
 	 */
 	ssize_t (*read)(struct file *f, struct iter *to, uint64_t *pos);
 	ssize_t (*write)(struct file *f, struct iter *from, uint64_t *pos);
@@ -48,32 +57,39 @@ struct file_ops {
 	int (*sync)(struct file *f, bool data_only);
 	int (*truncate)(struct file *f, uint64_t size);
 	int (*fallocate)(struct file *f, uint32_t mode, uint64_t offset, uint64_t len);
-	int (*getattr)(struct file *f, struct kstat *st); /* for files without a path's inode; else NULL */
-	int (*set_flags)(struct file *f, uint32_t flags); /* O_NONBLOCK, O_APPEND, O_ASYNC change; may refuse */
-	/* A handle to it is being closed (each close(2)); -errno is close's result. */
+	int (*getattr)(
+		struct file *f, struct kstat *st); /* for files without a path's inode; else NULL */
+	int (*set_flags)(struct file *f,
+		uint32_t flags); /* O_NONBLOCK, O_APPEND, O_ASYNC change; may refuse */
+	/* A handle to it was closed (each close(2)); -errno is close's result. */
 	int (*flush)(struct file *f);
-	void (*release)(struct file *f);                  /* last reference gone: free priv */
+	void (*release)(struct file *f); /* last reference gone: free priv */
+	/* Files without a path: what /proc/PID/fd shows, followed by ":[inode number]" unless it ends with a bracket. */
+	const char *anon_name;
 };
 
 struct file {
 	struct object obj;
-	const struct file_ops *ops;  /* [I] */
-	_Atomic uint32_t flags;      /* O_APPEND, O_NONBLOCK, O_ASYNC …; access mode in the low bits */
-	uint32_t kind;               /* [I] FILE_* */
+	const struct file_ops *ops; /* [I] */
+	_Atomic uint32_t flags; /* O_APPEND, O_NONBLOCK, O_ASYNC …; access mode in the low bits */
+	uint32_t kind;          /* [I] FILE_* */
 	struct mutex pos_lock;
-	uint64_t pos;                /* [pos_lock] */
-	struct path path;            /* [I] referenced; empty for files without one */
-	struct inode *inode;         /* [I] path.dentry's inode, or the anonymous file's own, or NULL */
-	void *priv;                  /* [ops] */
-	_Atomic uint32_t poll_watchers; /* epoll entries that watch it */
-	void *fown;                  /* [pos_lock] F_SETOWN */
+	uint64_t pos;        /* [pos_lock] */
+	struct path path;    /* [I] referenced; empty for files without one */
+	struct inode *inode; /* [I] path.dentry's inode, or the anonymous file's own, or NULL */
+	void *priv;          /* [ops] */
+	struct epoll_entry *_Atomic watchers; /* [epoll.c] epoll entries that watch it */
+	struct file_owner *_Atomic owner;     /* [async.c] F_SETOWN, F_SETSIG, O_ASYNC; set once */
 };
-/* kind */
-#define FILE_SEEKABLE 1u /* has an offset; pread and pwrite work */
+/* kind: fixed before the file has a handle */
+#define FILE_SEEKABLE  1u /* has an offset; pread and pwrite work */
 #define FILE_PATH_ONLY 2u /* O_PATH */
 #define FILE_DIRECTORY 4u
-#define FILE_STREAM   8u /* pos is NULL */
-#define FILE_TTY      16u
+#define FILE_STREAM    8u /* pos is NULL */
+#define FILE_TTY       16u
+#define FILE_WRITER    32u /* the VFS's own: counted in its inode's and mount's writers */
+#define FILE_DENIES_WRITE \
+	64u /* the VFS's own: open for execution, its inode is not to be written */
 
 extern const struct object_type file_object_type;
 
@@ -83,10 +99,23 @@ file_of(struct object *o)
 	return container_of(o, struct file, obj);
 }
 
+static inline uint32_t
+file_flags(const struct file *f)
+{
+	return atomic_load_explicit((_Atomic uint32_t *)&f->flags, memory_order_relaxed);
+}
+
 static inline bool
 file_nonblock(const struct file *f)
 {
-	return (atomic_load_explicit((_Atomic uint32_t *)&f->flags, memory_order_relaxed) & 04000) != 0;
+	return (file_flags(f) & O_NONBLOCK) != 0;
+}
+
+/* Whether this write goes to the end of the file, wherever that is: O_APPEND or RWF_APPEND. */
+static inline bool
+file_appends(const struct file *f, const struct iter *from)
+{
+	return (file_flags(f) & O_APPEND) != 0 || (from->flags & ITER_APPEND) != 0;
 }
 
 static inline void
@@ -102,9 +131,15 @@ file_put(struct file *f)
 }
 
 /* A file without a path (pipe end, eventfd …). kind FILE_STREAM etc. NULL: out of memory (priv stays the caller's). */
-struct file *file_create(const struct file_ops *ops, void *priv, uint32_t flags, uint32_t kind) MUST_CHECK;
+struct file *file_create(
+	const struct file_ops *ops, void *priv, uint32_t flags, uint32_t kind) MUST_CHECK;
 /* Opens what path leads to, with Linux's open flags, by its inode's open operation. The rights are the caller's to give. */
 int file_open_path(const struct path *path, uint32_t flags, struct file **out) MUST_CHECK;
+/*
+ * Opens a program for execution: a regular file with permission to execute it, on a mount that allows it; content
+ * that is not verified needs CAP_UNSIGNED. Until the file is put nobody may open it for writing. -EACCES, -ETXTBSY.
+ */
+int file_open_exec(const struct path *path, struct file **out) MUST_CHECK;
 /* Opens by name, as the running task, from kernel code (exec, init). */
 int file_open_name(const char *name, uint32_t flags, struct file **out) MUST_CHECK;
 /* Reads at an offset into kernel memory; bytes (short at end of file) or -errno. */
@@ -112,22 +147,58 @@ ssize_t file_read_at(struct file *f, void *buf, size_t n, uint64_t offset) MUST_
 /* The rights that Linux's open grants for its flags: READ/WRITE by mode and the rest. */
 rights_t file_rights_for(uint32_t open_flags);
 
+/* A new file with one reference, all fields set, ops NULL. For open; others use file_create(). NULL: out of memory. */
+struct file *file_alloc(void) MUST_CHECK;
+/* Undoes file_alloc() for a file that was never opened: no operation is called, path and inode stay the caller's. */
+void file_free(struct file *f);
+void file_init_cache(void); /* boot */
+
 /*
  * Borrowing by descriptor from the running task. file_borrow: as handle_borrow(), -EBADF also for O_PATH handles
- * unless need is 0.
+ * and for writing to directories, unless need is 0.
  */
 struct file_ref {
 	struct file *file;
 	handle_ref_t ref;
 	rights_t rights;
 };
-int file_borrow(int fd, rights_t need, struct file_ref *out) MUST_CHECK;
+int file_borrow_slow(int fd, rights_t need, struct file_ref *out) MUST_CHECK;
+
+static inline int MUST_CHECK
+file_borrow(int fd, rights_t need, struct file_ref *out)
+{
+	const struct handle_entry *e = handle_peek(current_task()->handles, fd);
+	if (unlikely(e == NULL || !(e->flags & HANDLE_FILE) || (need & ~e->rights) != 0))
+		return file_borrow_slow(fd, need, out);
+	struct file *f = file_of(e->object);
+	if (unlikely((f->kind & (FILE_PATH_ONLY | FILE_DIRECTORY)) != 0))
+		return file_borrow_slow(fd, need, out);
+	*out = (struct file_ref){f, {(uintptr_t)e->object}, e->rights};
+	return 0;
+}
+
 static inline void
 file_return(struct file_ref *r)
 {
 	handle_return(r->ref);
 }
+
 /* Puts a file (reference taken over) into the running task's table; the new descriptor or -errno (then it was put). */
 int file_install(struct file *f, rights_t rights, uint32_t open_flags) MUST_CHECK;
+
+/* What the running task's RLIMIT_NOFILE allows: handles lie below it. */
+uint32_t handle_limit(void);
+
+/* The file is going: so do the epoll entries that watch it (epoll.c). */
+void epoll_forget_file(struct file *f);
+/*
+ * Record locks and flocks (lock.c): fcntl's commands, lock being a struct flock, may sleep; what ends with a file; what
+ * ends when a process closes a handle of its table.
+ */
+int64_t file_lock_fcntl(struct file *f, uint32_t cmd, uaddr_t lock) MUST_CHECK;
+void lock_release_file(struct file *f);
+void lock_release_posix(struct file *f, struct handle_table *owner);
+/* F_ADD_SEALS, F_GET_SEALS (memfd.c); -EINVAL for files that have none. */
+int64_t file_seals_fcntl(struct file *f, uint32_t cmd, uint64_t arg);
 
 #endif

@@ -19,8 +19,11 @@ struct iter {
 	size_t count;                  /* bytes left in all segments */
 	const struct iovec_user *next; /* following segments; their ranges were checked */
 	uint32_t nr_next;
-	bool kernel;                   /* base and segments are kernel addresses */
+	bool kernel;   /* base and segments are kernel addresses */
+	uint8_t flags; /* ITER_* */
 };
+#define ITER_APPEND 1u /* this write appends (file_appends()) */
+#define ITER_NOWAIT 2u /* do not wait for other things than locks: -EAGAIN */
 
 static inline struct iter
 iter_user(uaddr_t base, size_t n)
@@ -41,8 +44,7 @@ iter_kernel(const void *base, size_t n)
 size_t iter_copy_to(struct iter *it, const void *src, size_t n) MUST_CHECK;
 size_t iter_copy_from(struct iter *it, void *dst, size_t n) MUST_CHECK;
 size_t iter_zero(struct iter *it, size_t n) MUST_CHECK;
-void iter_advance(struct iter *it, size_t n);
-/* Undoes an advance of n bytes, within the current segment or by segments; first is the iterator as it was. */
+void iter_advance(struct iter *it, size_t n); /* n <= count */
 /* Touches the next n bytes so that a following copy under a spin lock rarely faults. -EFAULT. */
 int iter_prefault(struct iter *it, size_t n, bool write) MUST_CHECK;
 

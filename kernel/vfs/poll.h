@@ -20,6 +20,9 @@
 #define POLLWRBAND 0x200u
 #define POLLRDHUP  0x2000u
 
+/* What a file without a poll operation is: always ready. */
+#define POLL_ALWAYS (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM)
+
 struct file;
 
 struct poll_table {
@@ -31,6 +34,21 @@ poll_wait(struct poll_table *pt, struct file *f, struct wait_queue *q)
 {
 	if (pt != NULL)
 		pt->add(pt, f, q);
+}
+
+/*
+ * A place on a queue that the holder of a poll table keeps: poll's, epoll's. Owners embed it; the queue must live until
+ * it is removed.
+ */
+struct poll_hook {
+	struct waiter waiter;
+	struct wait_queue *queue;
+};
+
+static inline void
+poll_hook_remove(struct poll_hook *h)
+{
+	wait_queue_remove(h->queue, &h->waiter);
 }
 
 #endif

@@ -1,0 +1,794 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pipes and FIFOs: a ring of pages between one writer and one reader at a time.
+ *
+ * head and tail count bytes for ever; page number position / PAGE_SIZE lies in slot (number mod slots). Writers
+ * take write_lock and alone advance head; readers take read_lock and alone advance tail: so copies to and from user
+ * memory, which may sleep, never hold up the other side, and each side publishes with one store. A slot's page comes
+ * when head enters it and goes when tail leaves it, one of them through `spare` to the next. A page that is left
+ * before it is full (packets, and a writer that needs all of an empty pipe) has its `end` cut.
+ *
+ * Sleepers: readers on rd_wait while it is empty, writers on wr_wait while not even PIPE_BUF bytes fit, nobody with a
+ * lock. Each is woken alone (exclusive), and whoever leaves something for the next one wakes it.
+ * Lock order: fifo_lock; write_lock, read_lock, wait queues.
+ */
+#include "arch/uaccess.h"
+#include "mm/page.h"
+#include "mm/slab.h"
+#include "proc/cred.h"
+#include "proc/signal.h"
+#include "syscall_protos.h"
+#include "vfs/pipe.h"
+#include "vfs/poll.h"
+#include "vfs/vfs.h"
+
+#include <string.h>
+
+#define PIPE_BUF      4096u /* bytes that a write moves in one piece */
+#define SLOTS_DEFAULT 16u
+#define SIZE_MAX_USER (1u << 20) /* what F_SETPIPE_SZ gives to anybody */
+#define SIZE_MAX_ROOT (1u << 28)
+#define FIONREAD      0x541bu
+#define PIPE_DEVICE   0xau /* st_dev of pipes without a name */
+_Static_assert(PIPE_BUF == PAGE_SIZE, "a packet fills at most a page");
+
+struct pipe_slot {
+	char *data;   /* a page, or NULL */
+	uint32_t end; /* bytes in it, once head is past it */
+	bool packet;  /* it is one packet: a read takes nothing beyond it */
+};
+
+struct pipe {
+	_Atomic uint64_t head;             /* [write_lock to change] */
+	_Atomic uint64_t tail;             /* [read_lock to change] */
+	_Atomic uint32_t nr_slots;         /* [both locks to change] a power of two */
+	_Atomic uint32_t readers, writers; /* open ends; [fifo_lock to raise, in FIFOs] */
+	struct pipe_slot *slots;           /* [both locks to change] */
+	struct mutex read_lock, write_lock;
+	struct wait_queue rd_wait, wr_wait;
+	char *_Atomic spare;                 /* a page for the next slot */
+	refcount_t files;                    /* [fifo_lock too, in FIFOs] */
+	_Atomic uint32_t r_opened, w_opened; /* how often each end was opened */
+	struct wait_queue open_wait;         /* fifo_open() */
+	const struct inode *fifo;            /* [I] the FIFO's inode, or NULL */
+	struct list_node fifo_node;          /* [fifo_lock] */
+	uint64_t ino;                        /* [I] */
+	uid_t uid;                           /* [I] */
+	gid_t gid;                           /* [I] */
+	struct ktimespec created;            /* [I] */
+	struct pipe_slot inline_slots[SLOTS_DEFAULT];
+};
+
+static const struct file_ops pipe_ops;
+static struct slab_cache *pipe_cache;
+static _Atomic uint64_t next_ino = 1;
+
+/* FIFOs that are open, by inode. */
+#define FIFO_BUCKETS 64u
+static struct mutex fifo_lock;
+static struct list_node fifos[FIFO_BUCKETS]; /* [fifo_lock] */
+
+void
+pipe_init(void)
+{
+	pipe_cache = slab_cache_create("pipe", sizeof(struct pipe), 0);
+	mutex_init(&fifo_lock, "fifo");
+	for (uint32_t i = 0; i < FIFO_BUCKETS; i++)
+		list_init(&fifos[i]);
+}
+
+static inline uint64_t
+pipe_head(const struct pipe *p)
+{
+	return atomic_load_explicit((_Atomic uint64_t *)&p->head, memory_order_acquire);
+}
+
+static inline uint64_t
+pipe_tail(const struct pipe *p)
+{
+	return atomic_load_explicit((_Atomic uint64_t *)&p->tail, memory_order_acquire);
+}
+
+static inline uint32_t
+pipe_slots(const struct pipe *p)
+{
+	return atomic_load_explicit((_Atomic uint32_t *)&p->nr_slots, memory_order_relaxed);
+}
+
+static inline bool
+has_readers(const struct pipe *p)
+{
+	return atomic_load_explicit((_Atomic uint32_t *)&p->readers, memory_order_acquire) != 0;
+}
+
+static inline bool
+has_writers(const struct pipe *p)
+{
+	return atomic_load_explicit((_Atomic uint32_t *)&p->writers, memory_order_acquire) != 0;
+}
+
+/* Never true of an empty pipe, also while realign() moves both ends: it moves tail first. */
+static inline bool
+has_data(const struct pipe *p)
+{
+	return (int64_t)(pipe_head(p) - pipe_tail(p)) > 0;
+}
+
+/* Bytes that fit behind head: the page in which tail stands is not free before it is left. */
+static inline uint64_t
+room(const struct pipe *p, uint64_t head, uint64_t tail)
+{
+	return (uint64_t)pipe_slots(p) * PAGE_SIZE - (head - round_down(tail, PAGE_SIZE));
+}
+
+/* Whether a write of up to PIPE_BUF bytes need not wait. */
+static inline bool
+is_writable(const struct pipe *p)
+{
+	uint64_t tail = pipe_tail(p), head = pipe_head(p);
+	return (int64_t)(head - tail) <= 0 || room(p, head, tail) >= PIPE_BUF;
+}
+
+static inline struct pipe_slot *
+slot_at(struct pipe *p, uint64_t position)
+{
+	return &p->slots[(position / PAGE_SIZE) & (pipe_slots(p) - 1)];
+}
+
+static void
+data_free(char *data)
+{
+	page_free(virt_to_page(data), 0);
+}
+
+/* Takes the page out of a slot that tail leaves; read_lock is held. */
+static inline void
+slot_leave(struct pipe *p, struct pipe_slot *s)
+{
+	char *data = s->data;
+	s->data = NULL;
+	char *none = NULL;
+	if (data != NULL &&
+		!atomic_compare_exchange_strong_explicit(
+			&p->spare, &none, data, memory_order_acq_rel, memory_order_relaxed))
+		data_free(data);
+}
+
+/* Readies the slot that head enters. -ENOMEM. */
+static inline int
+slot_enter(struct pipe *p, struct pipe_slot *s)
+{
+	if (s->data == NULL) {
+		s->data = atomic_load_explicit(&p->spare, memory_order_relaxed) == NULL
+			? NULL
+			: atomic_exchange_explicit(&p->spare, NULL, memory_order_acquire);
+		if (s->data == NULL) {
+			struct page *page = page_alloc(0, 0, PAGE_KERNEL);
+			if (page == NULL)
+				return -ENOMEM;
+			s->data = page_to_virt(page);
+		}
+	}
+	s->end = PAGE_SIZE;
+	s->packet = false;
+	return 0;
+}
+
+/* Starts an empty pipe at a fresh page, so that all of its size is there to be written; write_lock is held. */
+static void
+realign(struct pipe *p)
+{
+	mutex_lock(&p->read_lock);
+	uint64_t head = atomic_load_explicit(&p->head, memory_order_relaxed);
+	if (head == atomic_load_explicit(&p->tail, memory_order_relaxed) && head % PAGE_SIZE != 0) {
+		slot_leave(p, slot_at(p, head));
+		head = round_up(head, PAGE_SIZE);
+		atomic_store_explicit(&p->tail, head, memory_order_release);
+		atomic_store_explicit(&p->head, head, memory_order_release);
+	}
+	mutex_unlock(&p->read_lock);
+}
+
+/* Room for a write of n bytes; realigns an empty pipe if that makes more of it. write_lock is held. */
+static inline uint64_t
+room_for(struct pipe *p, size_t n)
+{
+	uint64_t head = atomic_load_explicit(&p->head, memory_order_relaxed), tail = pipe_tail(p);
+	uint64_t free = room(p, head, tail);
+	if (unlikely(free < n && head == tail && head % PAGE_SIZE != 0)) {
+		realign(p);
+		head = atomic_load_explicit(&p->head, memory_order_relaxed);
+		free = room(p, head, pipe_tail(p));
+	}
+	return free;
+}
+
+/*
+ * Moves what fits, up to want bytes, and publishes it; write_lock is held. Bytes moved, or -EFAULT, -ENOMEM if none
+ * were.
+ */
+static ssize_t
+fill(struct pipe *p, struct iter *from, uint64_t want)
+{
+	const uint64_t start = atomic_load_explicit(&p->head, memory_order_relaxed);
+	uint64_t head = start;
+	int err = 0;
+	while (want != 0) {
+		struct pipe_slot *s = slot_at(p, head);
+		uint32_t offset = head % PAGE_SIZE;
+		if (offset == 0) {
+			err = slot_enter(p, s);
+			if (unlikely(err != 0))
+				break;
+		}
+		size_t part = min(want, (uint64_t)(PAGE_SIZE - offset));
+		size_t copied = iter_copy_from(from, s->data + offset, part);
+		head += copied;
+		want -= copied;
+		if (unlikely(copied != part)) {
+			err = -EFAULT;
+			break;
+		}
+	}
+	if (unlikely(head == start))
+		return err;
+	atomic_store_explicit(&p->head, head, memory_order_release);
+	return (ssize_t)(head - start);
+}
+
+/* As fill(), one packet of n bytes on a page of its own: 0 if there is no room. */
+static ssize_t
+fill_packet(struct pipe *p, struct iter *from, size_t n)
+{
+	(void)room_for(p, PIPE_BUF + 1); /* realign if that helps */
+	uint64_t head = atomic_load_explicit(&p->head, memory_order_relaxed);
+	uint64_t start = round_up(head, PAGE_SIZE);
+	if (room(p, start, pipe_tail(p)) < PAGE_SIZE)
+		return 0;
+	struct pipe_slot *s = slot_at(p, start);
+	int err = slot_enter(p, s);
+	if (err != 0)
+		return err;
+	size_t copied = iter_copy_from(from, s->data, n);
+	if (copied != n)
+		return -EFAULT; /* the head has not moved: nobody saw it */
+	if (head != start)
+		slot_at(p, head)->end = head % PAGE_SIZE;
+	s->end = (uint32_t)n;
+	s->packet = true;
+	atomic_store_explicit(&p->head, start + PAGE_SIZE, memory_order_release);
+	return (ssize_t)n;
+}
+
+static void
+wake_readers(struct pipe *p)
+{
+	wake_one(&p->rd_wait, POLLIN | POLLRDNORM);
+}
+
+static void
+wake_writers(struct pipe *p)
+{
+	wake_one(&p->wr_wait, POLLOUT | POLLWRNORM);
+}
+
+/* One round of a write: bytes moved, 0 if it must wait, or -errno. whole: all of it or nothing. */
+static ssize_t
+write_some(struct pipe *p, struct file *f, struct iter *from, bool whole)
+{
+	if (unlikely((file_flags(f) & O_DIRECT) != 0))
+		return fill_packet(p, from, min(from->count, (size_t)PIPE_BUF));
+	uint64_t free = room_for(p, from->count);
+	if (whole && free < from->count)
+		return 0;
+	return free == 0 ? 0 : fill(p, from, min(free, (uint64_t)from->count));
+}
+
+static ssize_t
+wait_for_room(struct pipe *p, struct file *f, const struct iter *from)
+{
+	if (file_nonblock(f) || (from->flags & ITER_NOWAIT))
+		return -EAGAIN;
+	return wait_event_flags(&p->wr_wait, WAIT_INTERRUPTIBLE, DEADLINE_NEVER, WAITER_EXCLUSIVE,
+		is_writable(p) || !has_readers(p));
+}
+
+static ssize_t
+pipe_write(struct file *f, struct iter *from, uint64_t *pos)
+{
+	struct pipe *p = f->priv;
+	if (unlikely(from->count == 0))
+		return 0;
+	const bool whole = from->count <= PIPE_BUF;
+	ssize_t done = 0, err = 0;
+	do {
+		mutex_lock(&p->write_lock);
+		ssize_t n = likely(has_readers(p)) ? write_some(p, f, from, whole) : -EPIPE;
+		mutex_unlock(&p->write_lock);
+		if (likely(n > 0)) {
+			done += n;
+			wake_readers(p);
+		} else {
+			err = n == 0 ? wait_for_room(p, f, from) : n;
+		}
+	} while (from->count != 0 && err == 0);
+	/* The next writer, if a reader made room for both. */
+	if (unlikely(!list_empty(&p->wr_wait.waiters)) && is_writable(p))
+		wake_writers(p);
+	if (unlikely(err == -EPIPE))
+		signal_send_self(SIGPIPE);
+	return done != 0 ? done : err;
+}
+
+/* What a read has done so far; page by page. */
+struct drain {
+	uint64_t head, tail;
+	size_t done;
+	bool stop; /* a packet's end, or a fault */
+};
+
+/* Takes what the page at d->tail has; read_lock is held. */
+static inline void
+drain_page(struct pipe *p, struct iter *to, struct drain *d)
+{
+	struct pipe_slot *s = slot_at(p, d->tail);
+	uint64_t base = round_down(d->tail, PAGE_SIZE);
+	uint32_t offset = (uint32_t)(d->tail - base);
+	bool past = d->head - base >= PAGE_SIZE; /* the writer is done with this page */
+	uint32_t end = past ? s->end : (uint32_t)(d->head - base);
+	size_t part = min((size_t)(end - offset), to->count);
+	size_t copied = 0;
+	if (likely(part != 0))
+		copied = iter_copy_to(to, s->data + offset, part);
+	d->done += copied;
+	d->tail += copied;
+	if (unlikely(copied != part)) {
+		d->stop = true;
+		return;
+	}
+	if (past && (offset + copied == end || s->packet)) {
+		d->stop = s->packet;
+		slot_leave(p, s);
+		d->tail = base + PAGE_SIZE;
+	}
+}
+
+/* Moves what is there into the iterator; bytes, or 0 (nothing was there), or -EFAULT. */
+static ssize_t
+drain(struct pipe *p, struct iter *to)
+{
+	mutex_lock(&p->read_lock);
+	const uint64_t start = atomic_load_explicit(&p->tail, memory_order_relaxed);
+	struct drain d = {.head = pipe_head(p), .tail = start};
+	while (d.tail != d.head && to->count != 0 && !d.stop)
+		drain_page(p, to, &d);
+	if (d.tail != start)
+		atomic_store_explicit(&p->tail, d.tail, memory_order_release);
+	mutex_unlock(&p->read_lock);
+	return d.done != 0 ? (ssize_t)d.done : d.stop ? -EFAULT : 0;
+}
+
+/* Waits until there is data or no writer. 0: look again; or -errno. */
+static ssize_t
+wait_for_data(struct pipe *p, struct file *f, const struct iter *to)
+{
+	if (file_nonblock(f) || (to->flags & ITER_NOWAIT))
+		return -EAGAIN;
+	return wait_event_flags(&p->rd_wait, WAIT_INTERRUPTIBLE, DEADLINE_NEVER, WAITER_EXCLUSIVE,
+		has_data(p) || !has_writers(p));
+}
+
+static ssize_t
+pipe_read(struct file *f, struct iter *to, uint64_t *pos)
+{
+	struct pipe *p = f->priv;
+	if (unlikely(to->count == 0))
+		return 0;
+	ssize_t n = 0;
+	do {
+		if (has_data(p)) {
+			n = drain(p, to);
+		} else if (has_writers(p)) {
+			n = wait_for_data(p, f, to);
+		} else if (!has_data(p)) { /* looked at after the last writer went */
+			break;
+		}
+	} while (n == 0);
+	if (wait_queue_active(&p->wr_wait) && is_writable(p))
+		wake_writers(p);
+	/* The next reader, if a writer left enough for both. */
+	if (unlikely(!list_empty(&p->rd_wait.waiters)) && has_data(p))
+		wake_readers(p);
+	return n;
+}
+
+static uint32_t
+pipe_poll(struct file *f, struct poll_table *pt)
+{
+	struct pipe *p = f->priv;
+	uint32_t mode = file_flags(f) & O_ACCMODE, ready = 0;
+	if (mode != O_WRONLY)
+		poll_wait(pt, f, &p->rd_wait);
+	if (mode != O_RDONLY)
+		poll_wait(pt, f, &p->wr_wait);
+	if (mode != O_WRONLY) {
+		bool open = has_writers(p);
+		if (has_data(p))
+			ready |= POLLIN | POLLRDNORM;
+		/* A FIFO's reader that came first has seen no writer go yet: pos is w_opened as it found it. */
+		if (!open && f->pos != atomic_load_explicit(&p->w_opened, memory_order_relaxed))
+			ready |= POLLHUP;
+	}
+	if (mode != O_RDONLY) {
+		if (is_writable(p))
+			ready |= POLLOUT | POLLWRNORM;
+		if (!has_readers(p))
+			ready |= POLLERR;
+	}
+	return ready;
+}
+
+/* Bytes that reads would give. */
+static uint64_t
+bytes_inside(struct pipe *p)
+{
+	mutex_lock(&p->write_lock);
+	mutex_lock(&p->read_lock);
+	uint64_t head = p->head, tail = p->tail, n = 0;
+	while (tail != head) {
+		uint64_t base = round_down(tail, PAGE_SIZE);
+		if (head - base < PAGE_SIZE) {
+			n += head - tail;
+			break;
+		}
+		n += slot_at(p, tail)->end - (tail - base);
+		tail = base + PAGE_SIZE;
+	}
+	mutex_unlock(&p->read_lock);
+	mutex_unlock(&p->write_lock);
+	return n;
+}
+
+static int64_t
+pipe_ioctl(struct file *f, uint32_t cmd, uint64_t arg)
+{
+	if (cmd != FIONREAD)
+		return -ENOTTY;
+	return put_user_u32((uaddr_t){arg}, (uint32_t)bytes_inside(f->priv));
+}
+
+static int
+pipe_getattr(struct file *f, struct kstat *st)
+{
+	const struct pipe *p = f->priv;
+	*st = (struct kstat){
+		.dev = PIPE_DEVICE,
+		.ino = p->ino,
+		.mode = S_IFIFO | 0600,
+		.nlink = 1,
+		.uid = p->uid,
+		.gid = p->gid,
+		.blksize = PAGE_SIZE,
+		.atime = p->created,
+		.mtime = p->created,
+		.ctime = p->created,
+		.btime = p->created,
+	};
+	return 0;
+}
+
+static void
+pipe_destroy(struct pipe *p)
+{
+	uint32_t n = pipe_slots(p);
+	for (uint32_t i = 0; i < n; i++) {
+		if (p->slots[i].data != NULL)
+			data_free(p->slots[i].data);
+	}
+	if (p->spare != NULL)
+		data_free(p->spare);
+	if (p->slots != p->inline_slots)
+		kvfree(p->slots);
+	slab_free(pipe_cache, p);
+}
+
+static void
+pipe_put(struct pipe *p)
+{
+	if (p->fifo == NULL) {
+		if (refcount_put(&p->files))
+			pipe_destroy(p);
+		return;
+	}
+	mutex_lock(&fifo_lock);
+	bool last = refcount_put(&p->files);
+	if (last)
+		list_del(&p->fifo_node);
+	mutex_unlock(&fifo_lock);
+	if (last)
+		pipe_destroy(p);
+}
+
+/* One opening less of the ends that mode names. The last of a kind is news for the other side. */
+static void
+close_ends(struct pipe *p, uint32_t mode)
+{
+	const uint32_t all = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLERR | POLLHUP;
+	if (mode != O_WRONLY &&
+		atomic_fetch_sub_explicit(&p->readers, 1, memory_order_acq_rel) == 1)
+		wake_all(&p->wr_wait, all);
+	if (mode != O_RDONLY &&
+		atomic_fetch_sub_explicit(&p->writers, 1, memory_order_acq_rel) == 1)
+		wake_all(&p->rd_wait, all);
+}
+
+static void
+pipe_release(struct file *f)
+{
+	struct pipe *p = f->priv;
+	close_ends(p, file_flags(f) & O_ACCMODE);
+	pipe_put(p);
+}
+
+static const struct file_ops pipe_ops = {
+	.read = pipe_read,
+	.write = pipe_write,
+	.poll = pipe_poll,
+	.ioctl = pipe_ioctl,
+	.getattr = pipe_getattr,
+	.release = pipe_release,
+	.anon_name = "pipe",
+};
+
+/* FIFOs have an inode, which says what they are. */
+static const struct file_ops fifo_ops = {
+	.read = pipe_read,
+	.write = pipe_write,
+	.poll = pipe_poll,
+	.ioctl = pipe_ioctl,
+	.release = pipe_release,
+};
+
+bool
+file_is_pipe(const struct file *f)
+{
+	return f->ops == &pipe_ops || f->ops == &fifo_ops;
+}
+
+static struct pipe *
+pipe_create(const struct inode *fifo)
+{
+	struct pipe *p = slab_alloc(pipe_cache, KM_ZERO);
+	if (p == NULL)
+		return NULL;
+	atomic_store_explicit(&p->nr_slots, SLOTS_DEFAULT, memory_order_relaxed);
+	p->slots = p->inline_slots;
+	mutex_init(&p->read_lock, "pipe.read");
+	mutex_init(&p->write_lock, "pipe.write");
+	wait_queue_init(&p->rd_wait, "pipe.readers");
+	wait_queue_init(&p->wr_wait, "pipe.writers");
+	wait_queue_init(&p->open_wait, "pipe.open");
+	refcount_init(&p->files, 1);
+	p->fifo = fifo;
+	p->ino = atomic_fetch_add_explicit(&next_ino, 1, memory_order_relaxed);
+	const struct cred *c = vfs_cred();
+	p->uid = c->fsuid;
+	p->gid = c->fsgid;
+	ktime_now(&p->created);
+	return p;
+}
+
+/* A pipe's two ends, one reference each. */
+static int
+pipe_open_pair(uint32_t flags, struct file *ends[2])
+{
+	struct pipe *p = pipe_create(NULL);
+	if (p == NULL)
+		return -ENOMEM;
+	uint32_t status = flags & (O_NONBLOCK | O_DIRECT);
+	ends[0] = file_create(&pipe_ops, p, O_RDONLY | status, FILE_STREAM);
+	ends[1] = file_create(&pipe_ops, p, O_WRONLY | status, FILE_STREAM);
+	if (ends[0] == NULL || ends[1] == NULL) {
+		for (int i = 0; i < 2; i++) {
+			if (ends[i] != NULL)
+				file_free(ends[i]);
+		}
+		pipe_destroy(p);
+		return -ENOMEM;
+	}
+	refcount_init(&p->files, 2);
+	p->readers = p->writers = p->r_opened = p->w_opened = 1;
+	return 0;
+}
+
+int64_t
+sys_pipe2(uaddr_t fds, uint32_t flags)
+{
+	if (flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
+		return -EINVAL;
+	struct file *ends[2];
+	int err = pipe_open_pair(flags, ends);
+	if (err != 0)
+		return err;
+	struct handle_table *t = current_task()->handles;
+	uint32_t limit = handle_limit();
+	int fd[2] = {handle_reserve(t, 0, limit), -1};
+	err = fd[0];
+	if (fd[0] < 0)
+		goto put;
+	fd[1] = handle_reserve(t, 0, limit);
+	err = fd[1];
+	if (fd[1] < 0)
+		goto unreserve_0;
+	err = copy_to_user(fds, fd, sizeof(fd));
+	if (err != 0)
+		goto unreserve_1;
+	uint32_t handle_flags = (flags & O_CLOEXEC) ? HANDLE_CLOEXEC : 0;
+	handle_install(t, fd[0], &ends[0]->obj, file_rights_for(O_RDONLY), handle_flags);
+	handle_install(t, fd[1], &ends[1]->obj, file_rights_for(O_WRONLY), handle_flags);
+	return 0;
+
+unreserve_1:
+	handle_unreserve(t, fd[1]);
+unreserve_0:
+	handle_unreserve(t, fd[0]);
+put:
+	file_put(ends[0]);
+	file_put(ends[1]);
+	return err;
+}
+
+/* The pipe behind a FIFO's inode, with a reference for a file; fifo_lock is held. NULL: out of memory. */
+static struct pipe *
+fifo_get(const struct inode *inode)
+{
+	struct list_node *bucket = &fifos[((uintptr_t)inode / sizeof(*inode)) % FIFO_BUCKETS];
+	struct pipe *p;
+	list_for_each_entry (p, bucket, fifo_node) {
+		if (p->fifo == inode) {
+			refcount_get(&p->files);
+			return p;
+		}
+	}
+	p = pipe_create(inode);
+	if (p != NULL)
+		list_add(bucket, &p->fifo_node);
+	return p;
+}
+
+/*
+ * Counts the ends that mode opens; fifo_lock is held. *other is how often the side that it may wait for had been
+ * opened. 0; 1: there is nobody on that side; -ENXIO: that, to a writer that does not wait.
+ */
+static int
+fifo_join(struct pipe *p, uint32_t mode, bool nonblock, uint32_t *other)
+{
+	*other = mode == O_RDONLY ? p->w_opened : p->r_opened;
+	if (mode == O_WRONLY && nonblock && p->readers == 0)
+		return -ENXIO;
+	if (mode != O_WRONLY) {
+		p->readers++;
+		p->r_opened++;
+	}
+	if (mode != O_RDONLY) {
+		p->writers++;
+		p->w_opened++;
+	}
+	return mode == O_RDONLY ? p->writers == 0 : p->readers == 0;
+}
+
+/* Waits until the other side has been opened once more than `other`. */
+static int
+fifo_wait(struct pipe *p, uint32_t mode, uint32_t other)
+{
+	const _Atomic uint32_t *opened = mode == O_RDONLY ? &p->w_opened : &p->r_opened;
+	return wait_event(&p->open_wait, WAIT_INTERRUPTIBLE, DEADLINE_NEVER,
+		atomic_load_explicit((_Atomic uint32_t *)opened, memory_order_acquire) != other);
+}
+
+int
+fifo_open(struct inode *inode, struct file *f)
+{
+	uint32_t mode = file_flags(f) & O_ACCMODE, other;
+	if (mode == O_ACCMODE)
+		return -EINVAL;
+	bool nonblock = file_nonblock(f);
+	mutex_lock(&fifo_lock);
+	struct pipe *p = fifo_get(inode);
+	int alone = p == NULL ? -ENOMEM : fifo_join(p, mode, nonblock, &other);
+	mutex_unlock(&fifo_lock);
+	if (p == NULL)
+		return -ENOMEM;
+	if (alone < 0) {
+		pipe_put(p);
+		return alone;
+	}
+	wake_all(&p->open_wait, 0);
+	uint64_t seen = 0;
+	if (alone && mode == O_RDONLY && nonblock)
+		seen = other;
+	else if (alone) {
+		int err = fifo_wait(p, mode, other);
+		if (err != 0) {
+			close_ends(p, mode);
+			pipe_put(p);
+			return err;
+		}
+	}
+	f->ops = &fifo_ops;
+	f->priv = p;
+	f->kind = (f->kind & ~FILE_SEEKABLE) | FILE_STREAM;
+	f->pos = seen;
+	return 0;
+}
+
+/* Slots for a size in bytes, or 0 if it is none. */
+static uint32_t
+slots_for(uint32_t size)
+{
+	if (size > 1u << 31)
+		return 0;
+	uint32_t n = 1;
+	while ((uint64_t)n * PAGE_SIZE < size)
+		n *= 2;
+	return n;
+}
+
+/* Puts the pages in use into new slots and frees the rest; both locks are held. Returns the old slots. */
+static struct pipe_slot *
+move_slots(struct pipe *p, struct pipe_slot *slots, uint32_t n)
+{
+	uint64_t first = p->tail / PAGE_SIZE, end = (p->head + PAGE_SIZE - 1) / PAGE_SIZE;
+	for (uint64_t at = first; at < end; at++) {
+		struct pipe_slot *old = slot_at(p, at * PAGE_SIZE);
+		slots[at & (n - 1)] = *old;
+		old->data = NULL;
+	}
+	for (uint32_t i = 0; i < pipe_slots(p); i++) {
+		if (p->slots[i].data != NULL)
+			data_free(p->slots[i].data);
+	}
+	struct pipe_slot *old = p->slots;
+	p->slots = slots;
+	atomic_store_explicit(&p->nr_slots, n, memory_order_relaxed);
+	return old;
+}
+
+static int64_t
+pipe_resize(struct pipe *p, uint32_t size)
+{
+	uint32_t n = slots_for(size);
+	if (n == 0)
+		return -EINVAL;
+	uint64_t bytes = (uint64_t)n * PAGE_SIZE;
+	if (bytes > SIZE_MAX_USER && (current_cred()->euid != 0 || bytes > SIZE_MAX_ROOT))
+		return -EPERM;
+	struct pipe_slot *slots = kvmalloc(n * sizeof(*slots));
+	if (slots == NULL)
+		return -ENOMEM;
+	mutex_lock(&p->write_lock);
+	mutex_lock(&p->read_lock);
+	uint64_t used = (p->head + PAGE_SIZE - 1) / PAGE_SIZE - p->tail / PAGE_SIZE;
+	struct pipe_slot *unused = used <= n ? move_slots(p, slots, n) : NULL;
+	mutex_unlock(&p->read_lock);
+	mutex_unlock(&p->write_lock);
+	if (unused == NULL) {
+		kvfree(slots);
+		return -EBUSY;
+	}
+	if (unused != p->inline_slots)
+		kvfree(unused);
+	wake_all(&p->wr_wait, POLLOUT | POLLWRNORM);
+	return (int64_t)bytes;
+}
+
+int64_t
+pipe_fcntl(struct file *f, uint32_t cmd, uint64_t arg)
+{
+	if (!file_is_pipe(f))
+		return -EBADF;
+	struct pipe *p = f->priv;
+	if (cmd == F_GETPIPE_SZ)
+		return (int64_t)pipe_slots(p) * (int64_t)PAGE_SIZE;
+	return pipe_resize(p, (uint32_t)arg);
+}
