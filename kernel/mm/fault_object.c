@@ -37,8 +37,13 @@ map_around(struct fault *f)
 	uint64_t n = min((end - va) >> PAGE_SHIFT, left);
 	pte_t *slot = f->slot - ((f->va - va) >> PAGE_SHIFT);
 	uint32_t prot = object_prot(a), mapped = 0;
+	void **cached = NULL;
 	for (uint64_t i = 0; i < n; i++) {
-		struct page *p = radix_lookup(&a->object->pages, index + i);
+		uint64_t at = index + i;
+		if (i == 0 || at % RADIX_SLOTS == 0)
+			cached = radix_leaf(&a->object->pages, at);
+		struct page *p = cached != NULL ? cached[at % RADIX_SLOTS]
+						: radix_lookup(&a->object->pages, at);
 		if (p == NULL || !vm_page_uptodate(p) || pte_present(pte_read(&slot[i])))
 			continue;
 		page_get(p);

@@ -5,8 +5,8 @@
  *
  * Locks: object->lock (spin) guards the page tree. A page leaves its object, is filled or is written back only by
  * whoever holds its PG_LOCKED, so page->object and page->index are stable for that one and under object->lock.
- * object->map_lock (rwmutex) guards the list of areas that map it (reverse map). Order: vm_space->lock, map_lock,
- * PG_LOCKED, leaf table lock, object->lock, LRU lock.
+ * object->map_lock (rwmutex) guards the list of areas that map it (reverse map). Order: vm_space->lock,
+ * PG_LOCKED, map_lock, leaf table lock, object->lock, LRU lock.
  *
  * ops run without any of these held but PG_LOCKED (page_in, write_back). They may be called from a page fault, so
  * also from within a copy to or from user memory: they must not take locks that are held across such copies.

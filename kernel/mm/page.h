@@ -41,7 +41,6 @@ struct page {
 			struct list_node lru;      /* free list, or the page cache's LRU [lru lock] */
 			struct vm_object *object;  /* PAGE_OBJECT [object lock] */
 			uint32_t index;            /* PAGE_OBJECT: page number in the object [object lock] */
-			_Atomic uint32_t mapcount; /* user page-table entries that map it */
 		};
 		struct {
 			struct slab_cache *cache;  /* PAGE_SLAB [cache lock] */
@@ -61,13 +60,14 @@ _Static_assert(sizeof(struct page) == 48, "a page descriptor is 48 bytes");
 #endif
 
 #define PG_UPTODATE   (1u << 0) /* the content is valid */
-#define PG_LOCKED     (1u << 1) /* being filled or written back; wait on it by page_wait_unlocked() */
+#define PG_LOCKED     (1u << 1) /* being filled or written back; mm/object_impl.h */
 #define PG_DIRTY      (1u << 2)
 #define PG_ERROR      (1u << 3) /* filling failed: readers get -EIO */
 #define PG_REFERENCED (1u << 4) /* touched since reclaim last looked */
 #define PG_LRU        (1u << 5) /* on the page cache's list */
 #define PG_BORROWED   (1u << 6) /* memory that is not the allocator's (an initrd): never freed to it */
 #define PG_EXEC_SYNCED (1u << 7) /* instruction caches were synchronised for it */
+#define PG_VERIFIED   (1u << 8) /* a hash tree node: its own hash was checked (fs/base) */
 
 static inline uint64_t
 page_to_pfn(const struct page *p)

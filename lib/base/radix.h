@@ -67,6 +67,21 @@ radix_lookup(const struct radix *r, uint64_t index)
 	return at;
 }
 
+/*
+ * The slots of the lowest node on the way to index, of which slot index % RADIX_SLOTS is index's: for look-ups of
+ * neighbours. NULL: there is no such node (but radix_lookup() may find a lone item at index 0).
+ */
+static inline void **
+radix_leaf(const struct radix *r, uint64_t index)
+{
+	if (r->height == 0 || !radix_covers(r->height, index))
+		return NULL;
+	struct radix_node *at = r->root;
+	for (uint32_t shift = (r->height - 1) * RADIX_BITS; shift != 0 && at != NULL; shift -= RADIX_BITS)
+		at = at->slots[(index >> shift) % RADIX_SLOTS];
+	return at != NULL ? at->slots : NULL;
+}
+
 /* Puts item (not NULL) at index. 0, -EEXIST if there is one, -ENOMEM. */
 int radix_insert(struct radix *r, uint64_t index, void *item, const struct radix_memory *mem);
 /* Replaces the item at index, which exists, and returns the former one; NULL (and no change) if there is none. */
