@@ -123,3 +123,23 @@ TEST(radix_agrees_with_an_array)
 	CHECK(radix_empty(&r));
 	CHECK_EQ(nodes, 0);
 }
+
+TEST(radix_leaf_shows_the_neighbours)
+{
+	struct radix r;
+	nodes_allowed = 1000;
+	radix_init(&r);
+	CHECK(radix_leaf(&r, 0) == NULL);
+	CHECK_EQ(radix_insert(&r, 0, item(1), &memory), 0);
+	CHECK(radix_leaf(&r, 0) == NULL && radix_lookup(&r, 0) == item(1));
+	CHECK_EQ(radix_insert(&r, 70, item(71), &memory), 0);
+	CHECK_EQ(radix_insert(&r, 127, item(128), &memory), 0);
+	void **slots = radix_leaf(&r, 64);
+	CHECK(slots != NULL && slots == radix_leaf(&r, 127));
+	for (uint64_t i = 64; i < 128; i++)
+		CHECK(slots[i % RADIX_SLOTS] == radix_lookup(&r, i));
+	CHECK(radix_leaf(&r, 128) == NULL && radix_leaf(&r, UINT64_MAX) == NULL);
+	CHECK(radix_remove(&r, 0, &memory) && radix_remove(&r, 70, &memory) &&
+		radix_remove(&r, 127, &memory));
+	CHECK_EQ(nodes, 0);
+}
