@@ -23,8 +23,8 @@ TSAN_BIN   := $(TSAN_NAMES:%=$(BUILD)/tsan/%)
 FUZZ_BIN   := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 
 # This test is the kernel's allocators in a mock of the machine: its headers come before the kernel's own.
-$(BUILD)/asan/tests/unit/mm_test.o: SAN_CFLAGS += -Itests/unit/mm_mock -Ikernel -Ikernel/arch/include \
-	-Ikernel/arch/aarch64/include
+MM_TEST_CFLAGS := -Itests/unit/mm_mock -Ikernel -Ikernel/arch/include -Ikernel/arch/aarch64/include
+$(BUILD)/asan/tests/unit/mm_test.o: SAN_CFLAGS += $(MM_TEST_CFLAGS)
 
 # What a test does not use of lib/ is not linked, so that it needs no more than what it tests.
 define lib_archive
@@ -70,9 +70,10 @@ $(LINT_FLAGS): | $(GENERATED)
 	$(shell mkdir -p $(@D))$(file >$@,kernel $(KERNEL_CFLAGS))
 	$(file >>$@,lib $(KERNEL_CFLAGS))
 	$(file >>$@,user $(USER_CFLAGS))
-	$(file >>$@,user/host $(HOST_CFLAGS))
-	$(file >>$@,tools $(HOST_CFLAGS))
+	$(file >>$@,user/host $(HOST_CFLAGS) -D_GNU_SOURCE)
+	$(file >>$@,tools $(HOST_CFLAGS) -D_GNU_SOURCE)
 	$(file >>$@,tests $(HOST_CFLAGS) -DSWOS_TEST)
+	$(file >>$@,tests/unit/mm_test.c $(HOST_CFLAGS) -DSWOS_TEST $(MM_TEST_CFLAGS))
 	$(file >>$@,tests/guest $(USER_CFLAGS))
 
 .PHONY: test test-unit test-tsan test-fuzz campaign-fuzz test-bins lint

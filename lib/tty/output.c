@@ -20,7 +20,8 @@ process(struct ldisc *ld, uint8_t c, uint8_t *out)
 	case '\n':
 		if (oflag(ld, ONLCR)) {
 			ld->canon_column = ld->column = 0;
-			memcpy(out, "\r\n", 2);
+			out[0] = '\r';
+			out[1] = '\n';
 			return 2;
 		}
 		if (oflag(ld, ONLRET))
@@ -106,16 +107,14 @@ ldisc_drain_echo(struct ldisc *ld)
 void
 ldisc_echo_raw(struct ldisc *ld, uint8_t c)
 {
-	uint8_t out[LDISC_EXPANSION_MAX];
+	uint8_t out[LDISC_EXPANSION_MAX] = {c};
+	size_t n = 1;
 	begin_echo(ld);
-	if (c == 0xff) { /* as on Linux, where this one is never processed */
+	if (c == 0xff) /* as on Linux, where this one is never processed */
 		ld->column++;
-		queue_echo(ld, &c, 1);
-	} else if (oflag(ld, OPOST)) {
-		queue_echo(ld, out, process(ld, c, out));
-	} else {
-		queue_echo(ld, &c, 1);
-	}
+	else if (oflag(ld, OPOST))
+		n = process(ld, c, out);
+	queue_echo(ld, out, n);
 }
 
 void

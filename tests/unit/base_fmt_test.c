@@ -81,7 +81,7 @@ TEST(fmt_odd_formats)
 	char buf[64];
 	base_snprintf(buf, sizeof(buf), "%s", (const char *)NULL);
 	CHECK_STR(buf, "(null)");
-	base_snprintf(buf, sizeof(buf), "%p", NULL);
+	base_snprintf(buf, sizeof(buf), "%p", (void *)0);
 	CHECK_STR(buf, "0x0");
 	base_snprintf(buf, sizeof(buf), "a%");
 	CHECK_STR(buf, "a%");

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Checks of our own sources, one `ok` or `not ok` line for each: lint.py format | tidy | cppcheck.
+
+What clang-tidy found nothing in is remembered in BUILD/lint, by the contents of the file, of all headers, of the
+flags and of .clang-tidy: a second run checks what has changed.
+"""
+
+import concurrent.futures
+import hashlib
+import os
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("BUILD", "build")
+FOLDERS = ("abi", "boot", "kernel", "lib", "user", "tools", "tests")
+CPPCHECK = ["cppcheck", "--quiet", "--std=c11", "--platform=unix64", "--inline-suppr", "--error-exitcode=1",
+            "--enable=warning,portability", "--suppressions-list=tests/lib/cppcheck.txt",
+            "--template={file}:{line}: {severity}: {message} [{id}]", "-D__SWOS_KERNEL__", "-D__clang__",
+            "-U__ASSEMBLER__"]
+
+
+def sources(*suffixes):
+    found = []
+    for folder in FOLDERS:
+        for path, _, names in os.walk(folder):
+            found += [os.path.join(path, n) for n in names if n.endswith(suffixes)]
+    return sorted(found)
+
+
+def run(argv):
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                          check=False)
+    return done.returncode, done.stdout
+
+
+def report(name, failed, output, why):
+    if failed:
+        print(output, end="" if output.endswith("\n") else "\n")
+        print(f"not ok {name}: {why}", flush=True)
+    else:
+        print(f"ok {name}", flush=True)
+    return not failed
+
+
+def check_format():
+    good = True
+    for path in sources(".c", ".h"):
+        status, output = run(["clang-format-19", "--dry-run", "-Werror", path])
+        good &= report(path, status != 0, output, f"clang-format-19 -i {path} changes it")
+    return good
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+class Tidy:
+    def __init__(self):
+        with open(os.path.join(BUILD, "lint", "flags"), encoding="utf-8") as f:
+            self.flags = dict(line.strip().partition(" ")[::2] for line in f)
+        common = hashlib.sha256(read(".clang-tidy"))
+        for header in sources(".h"):
+            common.update(header.encode() + b"\0" + read(header))
+        self.common = common.digest()
+        self.known = os.path.join(BUILD, "lint", "tidy")
+        os.makedirs(self.known, exist_ok=True)
+
+    def flags_of(self, path):
+        parts = [p for p in self.flags if path == p or path.startswith(p + "/")]
+        return self.flags[max(parts, key=len)].split() if parts else []
+
+    def check(self, path):
+        """Returns whether it failed, and the output."""
+        flags = self.flags_of(path)
+        key = hashlib.sha256(self.common + read(path) + "\0".join([path] + flags).encode()).hexdigest()
+        stamp = os.path.join(self.known, key)
+        if os.path.exists(stamp):
+            return False, ""
+        status, output = run(["clang-tidy-19", "--quiet", path, "--"] + flags)
+        if status == 0:
+            with open(stamp, "w", encoding="utf-8"):
+                pass
+        return status != 0, output
+
+
+def check_tidy():
+    tidy, good = Tidy(), True
+    paths = sources(".c")
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for path, (failed, output) in zip(paths, pool.map(tidy.check, paths)):
+            good &= report(path, failed, output, "clang-tidy-19 found something")
+    return good
+
+
+def check_cppcheck():
+    known = os.path.join(BUILD, "lint", "cppcheck")
+    os.makedirs(known, exist_ok=True)
+    status, output = run(CPPCHECK + [f"--cppcheck-build-dir={known}", f"-j{os.cpu_count() or 1}",
+                                     "-I.", "-Ilib", "-Ikernel", "-Ikernel/arch/include",
+                                     "-Ikernel/arch/aarch64/include"] + sources(".c"))
+    return report("cppcheck", status != 0, output, "cppcheck found something")
+
+
+CHECKS = {"format": check_format, "tidy": check_tidy, "cppcheck": check_cppcheck}
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    if len(sys.argv) != 2 or sys.argv[1] not in CHECKS:
+        sys.exit(__doc__)
+    sys.exit(0 if CHECKS[sys.argv[1]]() else 1)
