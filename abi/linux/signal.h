@@ -40,16 +40,16 @@
 #define SIGRTMIN  32
 #define NSIG      64 /* the highest number */
 
-#define SA_NOCLDSTOP 0x00000001u
-#define SA_NOCLDWAIT 0x00000002u
-#define SA_SIGINFO   0x00000004u
-#define SA_UNSUPPORTED 0x00000400u
+#define SA_NOCLDSTOP      0x00000001u
+#define SA_NOCLDWAIT      0x00000002u
+#define SA_SIGINFO        0x00000004u
+#define SA_UNSUPPORTED    0x00000400u
 #define SA_EXPOSE_TAGBITS 0x00000800u
-#define SA_RESTORER  0x04000000u
-#define SA_ONSTACK   0x08000000u
-#define SA_RESTART   0x10000000u
-#define SA_NODEFER   0x40000000u
-#define SA_RESETHAND 0x80000000u
+#define SA_RESTORER       0x04000000u
+#define SA_ONSTACK        0x08000000u
+#define SA_RESTART        0x10000000u
+#define SA_NODEFER        0x40000000u
+#define SA_RESETHAND      0x80000000u
 
 #define SIG_DFL 0ULL
 #define SIG_IGN 1ULL
@@ -73,57 +73,57 @@
 #define SI_SIGIO   (-5)
 #define SI_TKILL   (-6)
 
-#define ILL_ILLOPC 1
-#define ILL_ILLOPN 2
-#define ILL_ILLADR 3
-#define ILL_ILLTRP 4
-#define ILL_PRVOPC 5
-#define ILL_PRVREG 6
-#define ILL_COPROC 7
-#define ILL_BADSTK 8
-#define FPE_INTDIV 1
-#define FPE_INTOVF 2
-#define FPE_FLTDIV 3
-#define FPE_FLTOVF 4
-#define FPE_FLTUND 5
-#define FPE_FLTRES 6
-#define FPE_FLTINV 7
-#define FPE_FLTSUB 8
-#define FPE_FLTUNK 14
-#define SEGV_MAPERR 1
-#define SEGV_ACCERR 2
-#define BUS_ADRALN 1
-#define BUS_ADRERR 2
-#define BUS_OBJERR 3
-#define TRAP_BRKPT 1
-#define TRAP_TRACE 2
-#define TRAP_HWBKPT 4
+#define ILL_ILLOPC    1
+#define ILL_ILLOPN    2
+#define ILL_ILLADR    3
+#define ILL_ILLTRP    4
+#define ILL_PRVOPC    5
+#define ILL_PRVREG    6
+#define ILL_COPROC    7
+#define ILL_BADSTK    8
+#define FPE_INTDIV    1
+#define FPE_INTOVF    2
+#define FPE_FLTDIV    3
+#define FPE_FLTOVF    4
+#define FPE_FLTUND    5
+#define FPE_FLTRES    6
+#define FPE_FLTINV    7
+#define FPE_FLTSUB    8
+#define FPE_FLTUNK    14
+#define SEGV_MAPERR   1
+#define SEGV_ACCERR   2
+#define BUS_ADRALN    1
+#define BUS_ADRERR    2
+#define BUS_OBJERR    3
+#define TRAP_BRKPT    1
+#define TRAP_TRACE    2
+#define TRAP_HWBKPT   4
 #define CLD_EXITED    1
 #define CLD_KILLED    2
 #define CLD_DUMPED    3
 #define CLD_TRAPPED   4
 #define CLD_STOPPED   5
 #define CLD_CONTINUED 6
-#define POLL_IN  1
-#define POLL_OUT 2
-#define POLL_MSG 3
-#define POLL_ERR 4
-#define POLL_PRI 5
-#define POLL_HUP 6
+#define POLL_IN       1
+#define POLL_OUT      2
+#define POLL_MSG      3
+#define POLL_ERR      4
+#define POLL_PRI      5
+#define POLL_HUP      6
 
 typedef uint64_t sigmask_t; /* signal n is bit n - 1 */
-#define SIGMASK(sig) (1ULL << ((sig)-1))
+#define SIGMASK(sig) (1ULL << ((sig) - 1))
 
 /* The part of siginfo_t that is ever filled; user space sees it followed by zeroes up to 128 bytes. */
 struct siginfo {
 	int32_t signo, error, code, pad;
 	union {
 		struct {
-			int32_t pid; /* also the timer's id */
+			int32_t pid;  /* also the timer's id */
 			uint32_t uid; /* also the timer's overrun count */
 			union {
-				uint64_t value;  /* SI_QUEUE, SI_TIMER */
-				int32_t status;  /* SIGCHLD */
+				uint64_t value; /* SI_QUEUE, SI_TIMER */
+				int32_t status; /* SIGCHLD */
 			};
 			int64_t utime, stime; /* SIGCHLD, in ticks of 10 ms */
 		};

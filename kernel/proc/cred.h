@@ -18,7 +18,7 @@ struct group_list {
 /* What one real uid uses, against RLIMIT_NPROC and RLIMIT_SIGPENDING. */
 struct user_account {
 	refcount_t refs;
-	uid_t uid;                   /* [I] */
+	uid_t uid; /* [I] */
 	_Atomic uint32_t nr_tasks;
 	_Atomic uint32_t nr_signals; /* queued siginfos */
 	struct user_account *next;   /* [accounts_lock] */
@@ -28,19 +28,20 @@ struct cred {
 	refcount_t refs;
 	uid_t uid, euid, suid, fsuid;
 	gid_t gid, egid, sgid, fsgid;
-	struct group_list *groups;  /* referenced; NULL: none */
+	struct group_list *groups;    /* referenced; NULL: none */
 	struct user_account *account; /* referenced: uid's */
-	uint32_t principal;         /* a uid with an entry in the identity store */
+	uint32_t principal;           /* a uid with an entry in the identity store */
 	uint32_t session;
-	caps_t caps;                /* what it may do now */
-	caps_t caps_saved;          /* what restoring the saved uid may bring back */
+	caps_t caps;       /* what it may do now */
+	caps_t caps_saved; /* what restoring the saved uid may bring back */
 	bool no_new_privs;
 };
 
 void cred_get(const struct cred *c);
 void cred_put(const struct cred *c);
-struct cred *cred_copy(const struct cred *from) MUST_CHECK; /* one reference, still private; NULL: out of memory */
-void cred_install(struct cred *c);                          /* replaces the running task's; takes over the reference */
+struct cred *cred_copy(
+	const struct cred *from) MUST_CHECK; /* one reference, still private; NULL: out of memory */
+void cred_install(struct cred *c); /* replaces the running task's; takes over the reference */
 bool cred_in_group(const struct cred *c, gid_t gid);
 
 #endif

@@ -26,27 +26,28 @@ extern struct spinlock tree_lock;
 struct pid {
 	pid_t nr;
 	struct view *view;
-	struct task *task;           /* with this tid, until it has exited */
-	struct process *process;     /* until it is reaped */
+	struct task *task;       /* with this tid, until it has exited */
+	struct process *process; /* until it is reaped */
 	struct process_group *group;
 	struct session *session;
 };
 
 struct session {
-	refcount_t refs;             /* groups, terminals */
-	pid_t id;                    /* [I] */
-	struct pid *pid;             /* [tree_lock] */
-	struct view *view;           /* [I] */
-	struct process *leader;      /* [tree_lock] plain; NULL: it has exited */
-	struct tty *ctty;            /* [tree_lock] the tty code's: the controlling terminal, a reference of its own */
+	refcount_t refs;        /* groups, terminals */
+	pid_t id;               /* [I] */
+	struct pid *pid;        /* [tree_lock] */
+	struct view *view;      /* [I] */
+	struct process *leader; /* [tree_lock] plain; NULL: it has exited */
+	struct tty *
+		ctty; /* [tree_lock] the tty code's: the controlling terminal, a reference of its own */
 };
 
 struct process_group {
-	refcount_t refs;             /* members, terminals, lookers */
-	pid_t id;                    /* [I] */
-	struct pid *pid;             /* [tree_lock] */
-	struct session *session;     /* [I] referenced */
-	struct list_node members;    /* [tree_lock] struct process.group_node */
+	refcount_t refs;          /* members, terminals, lookers */
+	pid_t id;                 /* [I] */
+	struct pid *pid;          /* [tree_lock] */
+	struct session *session;  /* [I] referenced */
+	struct list_node members; /* [tree_lock] struct process.group_node */
 };
 
 struct rusage_sum {
@@ -59,8 +60,8 @@ struct rusage_sum {
 /* A timer that sends signals: setitimer's, in real or CPU time (proc/itimer.c). */
 struct interval_timer {
 	struct timer timer;
-	nsec_t interval;             /* [process->lock] 0: one shot */
-	nsec_t expires;              /* [process->lock] on its clock; 0: off */
+	nsec_t interval; /* [process->lock] 0: one shot */
+	nsec_t expires;  /* [process->lock] on its clock; 0: off */
 };
 enum { ITIMERS = 3 };
 
@@ -70,58 +71,61 @@ enum process_state { PROCESS_LIVE, PROCESS_ZOMBIE, PROCESS_REAPED };
 #define PROCESS_EXECING      (1u << 1) /* exec_task waits for the others to go */
 #define PROCESS_UNKILLABLE   (1u << 2) /* init: signals without a handler do nothing */
 #define PROCESS_SUBREAPER    (1u << 3)
-#define PROCESS_HAS_EXECED   (1u << 4) /* setpgid by the parent is too late */
-#define PROCESS_STOPPED      (1u << 5) /* all tasks are in a stop */
-#define PROCESS_STOP_NEWS    (1u << 6) /* WUNTRACED has it to report */
-#define PROCESS_CONT_NEWS    (1u << 7) /* WCONTINUED has it to report */
-#define PROCESS_NOT_DUMPABLE (1u << 8) /* PR_SET_DUMPABLE 0, or exec of a set-id program */
-#define PROCESS_MEMBARRIER   (1u << 9) /* registered for private expedited */
+#define PROCESS_HAS_EXECED   (1u << 4)  /* setpgid by the parent is too late */
+#define PROCESS_STOPPED      (1u << 5)  /* all tasks are in a stop */
+#define PROCESS_STOP_NEWS    (1u << 6)  /* WUNTRACED has it to report */
+#define PROCESS_CONT_NEWS    (1u << 7)  /* WCONTINUED has it to report */
+#define PROCESS_NOT_DUMPABLE (1u << 8)  /* PR_SET_DUMPABLE 0, or exec of a set-id program */
+#define PROCESS_MEMBARRIER   (1u << 9)  /* registered for private expedited */
 #define PROCESS_TIMERS_ON    (1u << 10) /* CPU-time limits or timers are armed */
+#define PROCESS_CONT_TELL    (1u << 11) /* the first task to look tells the parent of a continuation */
 
 struct process {
 	refcount_t refs;
-	pid_t pid;                       /* [I] */
-	struct view *view;               /* [I] referenced */
-	struct pid *pid_entry;           /* [tree_lock] */
+	pid_t pid;             /* [I] */
+	struct view *view;     /* [I] referenced */
+	struct pid *pid_entry; /* [tree_lock] */
 
-	struct process *parent;          /* [tree_lock] never NULL but for init and the reaped */
-	pid_t parent_tid;                /* [tree_lock] the task that made it: __WNOTHREAD */
-	struct list_node children;       /* [tree_lock] zombies first */
-	struct list_node sibling;        /* [tree_lock] */
-	struct process_group *group;     /* [tree_lock] referenced */
-	struct list_node group_node;     /* [tree_lock] */
-	enum process_state state;        /* [tree_lock] */
-	int exit_status;                 /* [tree_lock] wait status, once a zombie */
-	int exit_signal;                 /* [tree_lock] what the parent gets; 0: none */
-	int news_status;                 /* [tree_lock] of STOP_NEWS and CONT_NEWS */
-	struct wait_queue child_wait;    /* wait(2) sleeps here */
-	struct wait_queue exit_wait;     /* pidfd pollers */
+	struct process *parent;       /* [tree_lock] never NULL but for init and the reaped */
+	pid_t parent_tid;             /* [tree_lock] the task that made it: __WNOTHREAD */
+	struct list_node children;    /* [tree_lock] zombies first */
+	struct list_node sibling;     /* [tree_lock] */
+	struct process_group *group;  /* [tree_lock] referenced */
+	struct list_node group_node;  /* [tree_lock] */
+	enum process_state state;     /* [tree_lock] */
+	int exit_status;              /* [tree_lock] wait status, once a zombie */
+	int exit_signal;              /* [tree_lock] what the parent gets; 0: none */
+	int news_status;              /* [lock] of STOP_NEWS */
+	struct wait_queue child_wait; /* wait(2) sleeps here */
+	struct wait_queue exit_wait;  /* pidfd pollers */
 
-	struct spinlock lock;            /* irq-safe */
-	_Atomic uint32_t flags;          /* [lock to change] PROCESS_* */
-	struct list_node tasks;          /* [lock] struct task.process_node */
-	uint32_t nr_tasks;               /* [lock] */
-	int group_exit_status;           /* [lock] with EXITING */
-	struct task *exec_task;          /* [lock] with EXECING */
-	struct signal_pending pending;   /* [lock] */
+	struct spinlock lock;          /* irq-safe */
+	_Atomic uint32_t flags;        /* [lock to change] PROCESS_* */
+	struct list_node tasks;        /* [lock] struct task.process_node */
+	uint32_t nr_tasks;             /* [lock] */
+	uint32_t nr_exiting;           /* [lock] of them, in task_exit() */
+	int group_exit_status;         /* [lock] with EXITING */
+	int leader_status;             /* [lock] of the leader that has exited */
+	struct wait_queue exec_wait;   /* with EXECING: it waits here until it is the only task */
+	struct signal_pending pending; /* [lock] */
 	struct signal_actions *_Atomic actions; /* [lock to change] referenced */
-	struct wait_queue signal_wait;   /* signalfd pollers */
-	int stop_signal;                 /* [lock] of the stop that is under way or lasts; 0: none */
-	uint32_t stop_count;             /* [lock] tasks that have yet to stop */
+	struct wait_queue signal_wait;          /* signalfd pollers */
+	int stop_signal;     /* [lock] of the stop that is under way or lasts; 0: none */
+	uint32_t stop_count; /* [lock] tasks that have yet to stop */
 
 	struct rlimit_user limits[RLIM_NLIMITS]; /* [lock; own process may read a field] */
 	struct interval_timer itimers[ITIMERS];
-	struct list_node posix_timers;   /* [lock] */
-	int32_t next_timer_id;           /* [lock] */
-	struct timer cpu_timer;          /* looks at CPU-time limits and timers when they may be due */
+	struct list_node posix_timers; /* [lock] */
+	int32_t next_timer_id;         /* [lock] */
+	struct timer cpu_timer; /* looks at CPU-time limits and timers when they may be due */
 
-	struct rusage_sum dead;          /* [lock] of tasks that have exited */
-	struct rusage_sum children_sum;  /* [tree_lock] of children that were waited for */
-	nsec_t start_time;               /* [I] monotonic */
-	const struct cred *exit_cred;    /* [lock] once there is no task */
-	int pdeath_signal;               /* [own] PR_SET_PDEATHSIG of the leader */
-	int32_t oom_score_adj;           /* [own] */
-	void *pidfd;                     /* reserved */
+	struct rusage_sum dead;         /* [lock] of tasks that have exited */
+	struct rusage_sum children_sum; /* [tree_lock] of children that were waited for */
+	nsec_t start_time;              /* [I] monotonic */
+	const struct cred *exit_cred;   /* [lock] once there is no task */
+	int pdeath_signal;              /* [own] PR_SET_PDEATHSIG of the leader */
+	int32_t oom_score_adj;          /* [own] */
+	void *pidfd;                    /* reserved */
 };
 
 static inline struct process *

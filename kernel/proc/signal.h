@@ -27,7 +27,8 @@ struct signal_entry {
 	struct list_node node;
 	struct siginfo info;
 	struct user_account *account; /* whose RLIMIT_SIGPENDING it counts against; referenced */
-	struct posix_timer *timer;    /* SI_TIMER: asked for its overrun count when taken; referenced; else NULL */
+	struct posix_timer *
+		timer; /* SI_TIMER: asked for its overrun count when taken; referenced; else NULL */
 };
 
 struct signal_pending {
@@ -46,14 +47,15 @@ struct signal_actions {
 struct task_signals {
 	struct signal_pending pending; /* [process->lock] */
 	sigmask_t blocked;             /* [process->lock; own may read] */
-	sigmask_t real_blocked;        /* [process->lock] sigtimedwait: the mask without what it waits for */
-	sigmask_t saved;               /* [own] TF_RESTORE_MASK: what the next return to user mode puts back */
-	uint64_t alt_sp, alt_size;     /* [own] sigaltstack */
-	uint32_t alt_flags;            /* [own] SS_DISABLE, SS_AUTODISARM */
-	bool stop_pending;             /* [process->lock] to take part in a stop */
-	bool exiting;                  /* [process->lock] takes no more signals */
-	bool spare_used;               /* [process->lock] */
-	struct signal_entry spare;     /* [process->lock] so that the common case allocates nothing */
+	sigmask_t
+		real_blocked; /* [process->lock] sigtimedwait: the mask without what it waits for */
+	sigmask_t saved; /* [own] TF_RESTORE_MASK: what the next return to user mode puts back */
+	uint64_t alt_sp, alt_size; /* [own] sigaltstack */
+	uint32_t alt_flags;        /* [own] SS_DISABLE, SS_AUTODISARM */
+	bool stop_pending;         /* [process->lock] to take part in a stop */
+	bool exiting;              /* [process->lock] takes no more signals */
+	bool spare_used;           /* [process->lock] */
+	struct signal_entry spare; /* [process->lock] so that the common case allocates nothing */
 };
 
 /* Whether an interruptible wait of the running thread should end. */
@@ -99,6 +101,9 @@ void signal_set_mask(sigmask_t mask);
 int signal_begin_mask_user(uaddr_t mask, uint64_t size) MUST_CHECK;
 /* At such a call's end: puts the old mask back now, or, if interrupted, after the handler has run. */
 void signal_end_mask(bool interrupted);
+
+/* sigreturn: what sigaltstack(2) would do with the stack that the frame kept; nothing if it makes no sense. */
+void signal_restore_altstack(const struct sigaltstack_user *s);
 
 /* Writes a siginfo_t (128 bytes). */
 int siginfo_to_user(uaddr_t to, const struct siginfo *info) MUST_CHECK;

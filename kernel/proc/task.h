@@ -37,28 +37,31 @@ struct task {
 	const struct cred *cred;       /* [own; others under process->lock] */
 	struct handle_table *handles;  /* [own; others under process->lock] */
 	struct fs_context *fs;         /* [own; others under process->lock] */
-	struct view *view;             /* [I] referenced: root of the name space, pids, host name, network */
-	struct task_signals sig;       /* proc/signal.h */
-	uaddr_t set_child_tid;         /* [own] written on the first way to user mode, then null */
-	uaddr_t clear_child_tid;       /* [own] */
-	uaddr_t robust_list;           /* [own] */
+	struct view *view; /* [I] referenced: root of the name space, pids, host name, network */
+	struct task_signals sig; /* proc/signal.h */
+	void (*start)(void);     /* [own] runs on the first way to user mode; NULL: nothing does */
+	uaddr_t set_child_tid;   /* [own] written on the first way to user mode, then null */
+	uaddr_t clear_child_tid; /* [own] */
+	uaddr_t robust_list;     /* [own] */
 	uint64_t robust_list_len;
-	int exit_code;                 /* [own] wait status */
-	struct completion *vfork_done; /* [process->lock] the vforking parent waits on it; NULL: none */
-	struct task *dead_next;        /* [dead list's lock] exited, memory not yet freed */
-	struct list_node ptrace_node;  /* reserved */
-	struct restart_block {         /* restart_syscall(2): what ERESTART_RESTARTBLOCK goes on with */
+	int exit_code; /* [own] wait status */
+	struct completion
+		*vfork_done;    /* [process->lock] the vforking parent waits on it; NULL: none */
+	struct task *dead_next; /* [dead list's lock] exited, memory not yet freed */
+	struct list_node ptrace_node; /* reserved */
+	struct restart_block { /* restart_syscall(2): what ERESTART_RESTARTBLOCK goes on with */
 		int64_t (*fn)(struct restart_block *);
 		uint64_t args[6];
 	} restart;
-	uint64_t utime_ns, stime_ns;   /* [own] */
-	uint64_t min_flt, maj_flt;     /* [own] */
+	uint64_t utime_ns, stime_ns; /* [own] */
+	uint64_t min_flt, maj_flt;   /* [own] */
 };
 
 static inline struct task *
 current_task(void)
 {
-	return container_of(arch_current(), struct task, thread); /* only in a user thread's context */
+	return container_of(
+		arch_current(), struct task, thread); /* only in a user thread's context */
 }
 
 static inline const struct cred *

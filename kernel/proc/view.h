@@ -20,16 +20,16 @@ struct process;
 
 struct view {
 	refcount_t refs;
-	struct radix pids;             /* [tree_lock] number -> struct pid */
-	pid_t next_pid;                /* [tree_lock] where the search for a free number begins */
-	_Atomic int32_t pid_max;       /* kernel.pid_max */
-	struct process *init;          /* [tree_lock] pid 1: adopts orphans */
+	struct radix pids;       /* [tree_lock] number -> struct pid */
+	pid_t next_pid;          /* [tree_lock] where the search for a free number begins */
+	_Atomic int32_t pid_max; /* kernel.pid_max */
+	struct process *init;    /* [tree_lock] pid 1: adopts orphans */
 	struct spinlock lock;
 	char hostname[HOSTNAME_MAX + 1];   /* [lock] */
 	char domainname[HOSTNAME_MAX + 1]; /* [lock] */
-	struct path root;              /* [I after boot] */
-	struct net_stack *net;         /* [I after boot] */
-	char boot_id[37];              /* [I after boot] */
+	struct path root;                  /* [I after boot] */
+	struct net_stack *net;             /* [I after boot] */
+	char boot_id[37];                  /* [I after boot] */
 };
 
 struct view *view_initial(void);

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * execve: a new program in the running process.
+ *
+ * The new address space is built completely before anything of the old program is touched; what can fail comes first
+ * (file, arguments, credentials, image, copies of what is shared), then the other tasks are ended, and from there on
+ * nothing fails.
+ */
+#include "proc/exec_elf.h"
+
+#include <string.h>
+
+#include "abi/linux/fcntl.h"
+#include "abi/linux/mount.h"
+#include "arch/thread.h"
+#include "base/fmt.h"
+#include "core/sched.h"
+#include "mm/slab.h"
+#include "mm/space.h"
+#include "obj/handle.h"
+#include "proc/internal.h"
+#include "syscall_protos.h"
+#include "vfs/walk.h"
+
+#define SCRIPT_LINE_MAX 256 /* of a script's first line, as on Linux */
+
+struct exec {
+	struct exec_args args;
+	struct file *file;
+	const char *filename;          /* as the caller named the program */
+	char fd_name[32 + NAME_SHORT]; /* what a program that was named by a descriptor is called */
+	struct cred *new_cred;         /* NULL: they stay */
+	bool secure;                   /* ids change: AT_SECURE, not dumpable */
+	struct handle_table *handles; /* of its own, in place of a shared table; NULL: not shared */
+	struct exec_image image;
+};
+
+int
+exec_open(int dirfd, const char *name, uint32_t lookup, struct file **out)
+{
+	WALK_ON_STACK(w);
+	int err = walk_begin(&w, dirfd, name, lookup);
+	if (err != 0)
+		return err;
+	err = walk_all(&w, name);
+	if (err == 0 && (w.file != NULL || !(w.rights & RIGHT_EXEC)))
+		err = -EACCES;
+	if (err == 0)
+		err = file_open_exec(&w.path, out);
+	walk_end(&w);
+	return err;
+}
+
+/*
+ * Splits "#!interpreter option" in place. -ENOEXEC: no interpreter, or its name does not end within the line's limit.
+ */
+static int
+parse_script(char *line, size_t n, char **interpreter, char **option)
+{
+	n = min(n, (size_t)SCRIPT_LINE_MAX);
+	char *end = memchr(line, '\n', n);
+	bool complete = end != NULL || n < SCRIPT_LINE_MAX;
+	size_t len = end != NULL      ? (size_t)(end - line)
+		: n < SCRIPT_LINE_MAX ? n
+				      : SCRIPT_LINE_MAX - 1;
+	line[len] = '\0';
+	len = strlen(line);
+	while (len > 2 && (line[len - 1] == ' ' || line[len - 1] == '\t'))
+		line[--len] = '\0';
+	char *p = line + 2 + strspn(line + 2, " \t");
+	if (*p == '\0')
+		return -ENOEXEC;
+	*interpreter = p;
+	p += strcspn(p, " \t");
+	if (*p == '\0' && !complete)
+		return -ENOEXEC;
+	*option = NULL;
+	if (*p != '\0') {
+		*p++ = '\0';
+		p += strspn(p, " \t");
+		*option = *p != '\0' ? p : NULL;
+	}
+	return 0;
+}
+
+/* The file is a script: its interpreter takes its place, the script's name becomes an argument. */
+static int
+follow_script(struct exec *x, char *line, size_t n)
+{
+	char *interpreter, *option;
+	const char *script =
+		x->args.nr_prefix != 0 ? x->args.prefix[x->args.nr_prefix - 1] : x->filename;
+	struct file *f;
+	int err = parse_script(line, n, &interpreter, &option);
+	if (err != 0)
+		return err;
+	/* The name is copied before what it replaces is freed. */
+	char *name = kstrdup(script);
+	if (name == NULL)
+		return -ENOMEM;
+	err = exec_args_push_script(&x->args, interpreter, option, name);
+	kfree(name);
+	if (err == 0)
+		err = exec_open(AT_FDCWD, interpreter, LOOKUP_FOLLOW, &f);
+	if (err != 0)
+		return err;
+	file_put(x->file);
+	x->file = f;
+	return 0;
+}
+
+/* Reads the first bytes of what is to be run, through scripts. Returns how many there are. */
+static ssize_t
+resolve(struct exec *x, uint8_t *head)
+{
+	for (int depth = 0;; depth++) {
+		ssize_t n = file_read_at(x->file, head, EXEC_HEAD_SIZE, 0);
+		if (n < 2 || head[0] != '#' || head[1] != '!')
+			return n;
+		if (depth == EXEC_SCRIPTS_MAX)
+			return -ELOOP;
+		int err = follow_script(x, (char *)head, (size_t)n);
+		if (err != 0)
+			return err;
+	}
+}
+
+/* Set-id bits count unless the mount, the process or somebody who shares its file context says no. */
+static bool
+set_id_allowed(const struct exec *x, const struct cred *old)
+{
+	const struct mount *m = x->file->path.mount;
+	return !old->no_new_privs && (m == NULL || !(mount_flags(m) & MS_NOSUID)) &&
+		refcount_read(&current_task()->fs->refs) == 1;
+}
+
+/* The ids that the program runs with. Set-id bits change ids; capabilities only ever shrink (cred_changed_ids()). */
+static int
+prepare_cred(struct exec *x)
+{
+	const struct cred *old = current_cred();
+	const struct inode *i = x->file->inode;
+	uid_t euid = old->euid;
+	gid_t egid = old->egid;
+	if ((i->mode & (S_ISUID | S_ISGID)) && set_id_allowed(x, old)) {
+		if (i->mode & S_ISUID)
+			euid = i->uid;
+		if ((i->mode & (S_ISGID | 0010)) == (S_ISGID | 0010))
+			egid = i->gid;
+	}
+	x->secure = euid != old->uid || egid != old->gid;
+	if (euid == old->euid && old->suid == euid && old->fsuid == euid && egid == old->egid &&
+		old->sgid == egid && old->fsgid == egid)
+		return 0;
+	x->new_cred = cred_copy(old);
+	if (x->new_cred == NULL)
+		return -ENOMEM;
+	x->new_cred->euid = x->new_cred->suid = x->new_cred->fsuid = euid;
+	x->new_cred->egid = x->new_cred->sgid = x->new_cred->fsgid = egid;
+	cred_changed_ids(x->new_cred, old);
+	return 0;
+}
+
+/* What is shared with other processes and must not be from now on. */
+static int
+prepare_private(struct exec *x)
+{
+	struct task *t = current_task();
+	int err = signal_unshare_actions(t->process);
+	if (err == 0 && atomic_load_explicit(&t->handles->users, memory_order_acquire) > 1) {
+		x->handles = handle_table_copy(t->handles);
+		if (x->handles == NULL)
+			err = -ENOMEM;
+	}
+	return err;
+}
+
+/* Out of line, so that its buffer is gone when the image is committed. */
+static __attribute__((noinline)) int
+prepare(struct exec *x)
+{
+	uint8_t head[EXEC_HEAD_SIZE] __attribute__((uninitialized)); /* read from the file */
+	ssize_t n = resolve(x, head);
+	if (n < 0)
+		return (int)n;
+	int err = prepare_cred(x);
+	if (err != 0)
+		return err;
+	const struct cred *cred = x->new_cred != NULL ? x->new_cred : current_cred();
+	err = exec_load(
+		&x->image, x->file, head, (size_t)n, &x->args, x->filename, cred, x->secure);
+	return err == 0 ? prepare_private(x) : err;
+}
+
+/* The running task takes the process's number, whose task has exited. Under tree_lock. */
+static void
+become_leader_locked(struct task *t, struct process *p)
+{
+	t->pid_entry->task = NULL;
+	pid_settle_locked(t->pid_entry);
+	t->pid_entry = p->pid_entry;
+	t->pid_entry->task = t;
+	t->tid = p->pid;
+}
+
+/* Ends all other tasks. -EAGAIN: another task was first to exec, or the process is being killed. */
+static int
+end_other_tasks(struct task *t, struct process *p)
+{
+	if (p->nr_tasks == 1 && t->tid == p->pid)
+		return 0;
+	struct task *other;
+	int err = 0;
+	uint64_t flags = spin_lock_irq_save(&p->lock);
+	if (process_flags(p) & (PROCESS_EXITING | PROCESS_EXECING)) {
+		err = -EAGAIN;
+	} else {
+		atomic_fetch_or_explicit(&p->flags, PROCESS_EXECING, memory_order_relaxed);
+		list_for_each_entry (other, &p->tasks, process_node) {
+			if (other == t)
+				continue;
+			thread_set_flags(&other->thread, TF_EXIT | TF_KILLED);
+			signal_wake_task(other,
+				1u << THREAD_SLEEPING | 1u << THREAD_SLEEPING_KILL |
+					1u << THREAD_STOPPED);
+		}
+	}
+	spin_unlock_irq_restore(&p->lock, flags);
+	if (err != 0)
+		return err;
+	err = wait_event(&p->exec_wait, WAIT_KILLABLE, DEADLINE_NEVER,
+		*(volatile uint32_t *)&p->nr_tasks == 1);
+	flags = spin_lock_irq_save(&tree_lock);
+	spin_lock(&p->lock);
+	atomic_fetch_and_explicit(&p->flags, ~PROCESS_EXECING, memory_order_relaxed);
+	spin_unlock(&p->lock);
+	if (err == 0 && t->tid != p->pid)
+		become_leader_locked(t, p);
+	spin_unlock_irq_restore(&tree_lock, flags);
+	return err == 0 ? 0 : -EAGAIN;
+}
+
+static void
+switch_space(struct task *t, struct vm_space *s)
+{
+	struct vm_space *old = t->thread.space;
+	exit_release_memory(t);
+	uint64_t flags = spin_lock_irq_save(&t->process->lock);
+	t->thread.space = s;
+	arch_space_switch(s);
+	spin_unlock_irq_restore(&t->process->lock, flags);
+	vfork_complete(t);
+	if (old != NULL)
+		vm_space_put(old);
+}
+
+static void
+take_handles(struct task *t, struct exec *x)
+{
+	if (x->handles != NULL) {
+		struct handle_table *old = t->handles;
+		uint64_t flags = spin_lock_irq_save(&t->process->lock);
+		t->handles = x->handles;
+		spin_unlock_irq_restore(&t->process->lock, flags);
+		x->handles = NULL;
+		handle_table_put_user(old);
+	}
+	handle_table_close_cloexec(t->handles);
+}
+
+static void
+set_comm(struct task *t, const char *filename)
+{
+	const char *slash = strrchr(filename, '/');
+	const char *base = slash != NULL ? slash + 1 : filename;
+	size_t n = strnlen(base, sizeof(t->thread.name) - 1);
+	memcpy(t->thread.name, base, n);
+	memset(t->thread.name + n, 0, sizeof(t->thread.name) - n);
+}
+
+static void
+reset_signals(struct task *t, struct process *p)
+{
+	signal_reset_handlers(p);
+	t->sig.alt_sp = t->sig.alt_size = 0;
+	t->sig.alt_flags = 0;
+	t->restart.fn = NULL;
+}
+
+static void
+reset_registers(struct task *t, const struct exec_image *image)
+{
+	struct trap_frame *f = arch_thread_frame(&t->thread);
+	memset(f, 0, sizeof(*f));
+	f->pc = image->entry;
+	f->sp = image->layout.sp;
+	f->syscall = -1;
+	t->thread.arch.fault_address = t->thread.arch.fault_esr = 0;
+	arch_thread_reset_user(&t->thread);
+	arch_thread_load_live();
+	thread_set_flags(&t->thread, TF_NOTIFY); /* all registers are loaded on the way out */
+}
+
+static void
+commit(struct exec *x, struct task *t, struct process *p)
+{
+	switch_space(t, x->image.space);
+	x->image.space = NULL;
+	posix_timers_delete_all(p);
+	take_handles(t, x);
+	reset_signals(t, p);
+	set_comm(t, x->filename);
+	uint32_t clear = PROCESS_MEMBARRIER | (x->secure ? 0 : PROCESS_NOT_DUMPABLE);
+	uint64_t flags = spin_lock_irq_save(&p->lock);
+	atomic_fetch_and_explicit(&p->flags, ~clear, memory_order_relaxed);
+	atomic_fetch_or_explicit(&p->flags,
+		PROCESS_HAS_EXECED | (x->secure ? PROCESS_NOT_DUMPABLE : 0), memory_order_relaxed);
+	spin_unlock_irq_restore(&p->lock, flags);
+	p->exit_signal = SIGCHLD;
+	if (x->secure)
+		p->pdeath_signal = 0;
+	if (x->new_cred != NULL) {
+		cred_install(x->new_cred);
+		x->new_cred = NULL;
+	}
+	reset_registers(t, &x->image);
+}
+
+static void
+release(struct exec *x)
+{
+	if (x->image.space != NULL)
+		vm_space_put(x->image.space);
+	if (x->handles != NULL)
+		handle_table_put_user(x->handles);
+	if (x->new_cred != NULL)
+		cred_put(x->new_cred);
+	if (x->file != NULL)
+		file_put(x->file);
+	exec_args_free(&x->args);
+}
+
+/* x->filename, x->file and x->args are there; everything is released. */
+static int
+run(struct exec *x)
+{
+	struct task *t = current_task();
+	int err = prepare(x);
+	if (err == 0)
+		err = end_other_tasks(t, t->process);
+	if (err == 0)
+		commit(x, t, t->process);
+	release(x);
+	return err;
+}
+
+/* Fields that are released whatever happens. The rest is set before it is read. */
+static void
+begin(struct exec *x)
+{
+	exec_args_init(&x->args, current_rlimit(RLIMIT_STACK));
+	x->file = NULL;
+	x->new_cred = NULL;
+	x->handles = NULL;
+	x->image.space = NULL;
+}
+
+/* What a program found through a descriptor is called, as on Linux. -ENAMETOOLONG. */
+static int
+name_by_descriptor(struct exec *x, int dirfd, const char *name)
+{
+	int n = base_snprintf(x->fd_name, sizeof(x->fd_name),
+		*name != '\0' ? "/dev/fd/%d/%s" : "/dev/fd/%d", dirfd, name);
+	x->filename = x->fd_name;
+	return n < (int)sizeof(x->fd_name) ? 0 : -ENAMETOOLONG;
+}
+
+static int64_t
+exec_user(int dirfd, uaddr_t path, uaddr_t argv, uaddr_t envp, uint32_t lookup)
+{
+	struct exec x __attribute__((uninitialized)); /* begin() sets what needs to be */
+	NAME_ON_STACK(name);
+	int err = name_get(&name, path, lookup);
+	if (err != 0)
+		return err;
+	begin(&x);
+	x.filename = name.s;
+	if (dirfd != AT_FDCWD && name.s[0] != '/')
+		err = name_by_descriptor(&x, dirfd, name.s);
+	if (err == 0)
+		err = exec_open(dirfd, name.s, lookup, &x.file);
+	if (err == 0)
+		err = exec_args_from_user(&x.args, argv, envp);
+	if (err == 0)
+		err = run(&x);
+	else
+		release(&x);
+	name_put(&name);
+	return err;
+}
+
+int64_t
+sys_execve(uaddr_t path, uaddr_t argv, uaddr_t envp)
+{
+	return exec_user(AT_FDCWD, path, argv, envp, LOOKUP_FOLLOW);
+}
+
+int64_t
+sys_execveat(int dirfd, uaddr_t path, uaddr_t argv, uaddr_t envp, uint32_t flags)
+{
+	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -EINVAL;
+	uint32_t lookup = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : LOOKUP_FOLLOW;
+	return exec_user(
+		dirfd, path, argv, envp, lookup | ((flags & AT_EMPTY_PATH) ? LOOKUP_EMPTY : 0));
+}
+
+int
+exec_kernel(const char *path, const char *const *argv, const char *const *envp)
+{
+	struct exec x __attribute__((uninitialized));
+	begin(&x);
+	x.filename = path;
+	int err = exec_open(AT_FDCWD, path, LOOKUP_FOLLOW, &x.file);
+	if (err == 0)
+		err = exec_args_from_kernel(&x.args, argv, envp);
+	if (err == 0)
+		return run(&x);
+	release(&x);
+	return err;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Process groups and sessions: job control's units.
+ *
+ * A group is referenced by its members, by terminals whose foreground it is, and by lookers; a session by its groups
+ * and terminals. All membership is under tree_lock; memory is freed by the last *_put(), outside it.
+ */
+#include "mm/slab.h"
+#include "proc/internal.h"
+#include "syscall_protos.h"
+
+static struct session *
+session_create(struct view *v, struct process *leader)
+{
+	struct session *s = kzalloc(sizeof(*s));
+	if (s == NULL)
+		return NULL;
+	refcount_init(&s->refs, 1);
+	s->view = view_get(v);
+	s->leader = leader;
+	return s;
+}
+
+void
+session_put(struct session *s)
+{
+	if (!refcount_put(&s->refs))
+		return;
+	if (s->pid != NULL) {
+		uint64_t flags = spin_lock_irq_save(&tree_lock);
+		s->pid->session = NULL;
+		pid_settle_locked(s->pid);
+		spin_unlock_irq_restore(&tree_lock, flags);
+	}
+	view_put(s->view);
+	kfree(s);
+}
+
+/* Takes over the reference on the session. */
+static struct process_group *
+group_create(struct session *s)
+{
+	struct process_group *g = kzalloc(sizeof(*g));
+	if (g == NULL)
+		return NULL;
+	refcount_init(&g->refs, 1);
+	list_init(&g->members);
+	g->session = s;
+	return g;
+}
+
+void
+process_group_put(struct process_group *g)
+{
+	if (!refcount_put(&g->refs))
+		return;
+	if (g->pid != NULL) {
+		uint64_t flags = spin_lock_irq_save(&tree_lock);
+		if (g->pid->group == g)
+			g->pid->group = NULL;
+		pid_settle_locked(g->pid);
+		spin_unlock_irq_restore(&tree_lock, flags);
+	}
+	session_put(g->session);
+	kfree(g);
+}
+
+void
+process_join_group_locked(struct process *p, struct process_group *g)
+{
+	process_group_get(g);
+	p->group = g;
+	list_add_tail(&g->members, &p->group_node);
+}
+
+struct process_group *
+process_leave_group_locked(struct process *p)
+{
+	struct process_group *g = p->group;
+	list_del_init(&p->group_node);
+	p->group = NULL;
+	return g;
+}
+
+static void
+group_name_locked(struct process_group *g, struct pid *pid)
+{
+	g->id = pid->nr;
+	g->pid = pid;
+	pid->group = g;
+}
+
+/*
+ * Makes p the leader of a new session and group with its own number. -EPERM if a group has that number already (p
+ * leads one, or led one that lives on).
+ */
+int
+process_start_session(struct process *p, struct pid *pid)
+{
+	struct session *s = session_create(p->view, p);
+	if (s == NULL)
+		return -ENOMEM;
+	struct process_group *g = group_create(s), *old = NULL;
+	if (g == NULL) {
+		session_put(s);
+		return -ENOMEM;
+	}
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	int err = pid->group != NULL || pid->session != NULL ? -EPERM : 0;
+	if (err == 0) {
+		s->id = pid->nr;
+		s->pid = pid;
+		pid->session = s;
+		group_name_locked(g, pid);
+		if (p->group != NULL)
+			old = process_leave_group_locked(p);
+		process_join_group_locked(p, g);
+	}
+	spin_unlock_irq_restore(&tree_lock, flags);
+	process_group_put(g);
+	if (old != NULL)
+		process_group_put(old);
+	return err;
+}
+
+int64_t
+sys_setsid(void)
+{
+	struct process *p = current_process();
+	int err = process_start_session(p, p->pid_entry);
+	return err == 0 ? p->pid : err;
+}
+
+struct process_group *
+process_group_current(void)
+{
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	struct process_group *g = current_process()->group;
+	process_group_get(g);
+	spin_unlock_irq_restore(&tree_lock, flags);
+	return g;
+}
+
+/* A group whose last reference is being dropped is not found. */
+static struct process_group *
+group_find_locked(pid_t id)
+{
+	struct pid *pid = pid_lookup_locked(current_view(), id);
+	struct process_group *g = pid != NULL ? pid->group : NULL;
+	return g != NULL && refcount_get_unless_zero(&g->refs) ? g : NULL;
+}
+
+struct process_group *
+process_group_find(pid_t id)
+{
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	struct process_group *g = group_find_locked(id);
+	spin_unlock_irq_restore(&tree_lock, flags);
+	return g;
+}
+
+struct session *
+session_current(void)
+{
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	struct session *s = current_process()->group->session;
+	session_get(s);
+	spin_unlock_irq_restore(&tree_lock, flags);
+	return s;
+}
+
+bool
+session_is_leader(void)
+{
+	struct process *p = current_process();
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	bool leads = p->group->session->leader == p;
+	spin_unlock_irq_restore(&tree_lock, flags);
+	return leads;
+}
+
+static bool
+group_is_orphaned_locked(struct process_group *g, struct process *leaving)
+{
+	struct process *p;
+	list_for_each_entry (p, &g->members, group_node) {
+		if (p == leaving || p->state != PROCESS_LIVE || p->parent == NULL)
+			continue;
+		struct process *parent = p->parent;
+		if (parent->group != NULL && parent != p->view->init && parent->group != g &&
+			parent->group->session == g->session)
+			return false;
+	}
+	return true;
+}
+
+bool
+process_group_is_orphaned(struct process_group *g)
+{
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	bool orphaned = group_is_orphaned_locked(g, NULL);
+	spin_unlock_irq_restore(&tree_lock, flags);
+	return orphaned;
+}
+
+/*
+ * A process leaves (or a child of one that does): if nobody remains who could continue the group's stopped members,
+ * they are hung up and continued.
+ */
+void
+exit_orphaned_group_locked(struct process_group *g, struct session *s, struct process *leaving)
+{
+	if (g->session != s || !group_is_orphaned_locked(g, leaving))
+		return;
+	struct process *p;
+	bool stopped = false;
+	list_for_each_entry (p, &g->members, group_node)
+		stopped |= p != leaving && (process_flags(p) & PROCESS_STOPPED) != 0;
+	if (!stopped)
+		return;
+	list_for_each_entry (p, &g->members, group_node) {
+		signal_send_process(p, SIGHUP, NULL);
+		signal_send_process(p, SIGCONT, NULL);
+	}
+}
+
+/* The process with that number (0: the caller) if it is the caller or its child. */
+static struct process *
+setpgid_target_locked(pid_t pid, int *err)
+{
+	struct process *self = current_process(), *p = self;
+	if (pid != 0) {
+		struct pid *entry = pid_lookup_locked(self->view, pid);
+		p = entry != NULL ? entry->process : NULL;
+	}
+	*err = -ESRCH;
+	if (p == NULL || p->state != PROCESS_LIVE || (p != self && p->parent != self))
+		return NULL;
+	*err = -EPERM;
+	if (p->group->session != self->group->session || p->group->session->leader == p)
+		return NULL;
+	*err = -EACCES;
+	if (p != self && (process_flags(p) & PROCESS_HAS_EXECED))
+		return NULL;
+	*err = 0;
+	return p;
+}
+
+/* Moves pid into group pgid; fresh is used if the group is to be made, and *old is what the caller puts. */
+static int
+setpgid_locked(pid_t pid, pid_t pgid, struct process_group *fresh, struct process_group **old)
+{
+	int err;
+	struct process *p = setpgid_target_locked(pid, &err);
+	if (p == NULL)
+		return err;
+	if (pgid == 0)
+		pgid = p->pid;
+	struct process_group *g = NULL;
+	if (pgid == p->pid && p->pid_entry->group == NULL) {
+		session_get(p->group->session);
+		fresh->session = p->group->session;
+		group_name_locked(fresh, p->pid_entry);
+		g = fresh;
+		process_group_get(g);
+	} else if ((g = group_find_locked(pgid)) == NULL) {
+		return -EPERM;
+	} else if (g->session != p->group->session) {
+		*old = g;
+		return -EPERM;
+	}
+	if (g != p->group) {
+		*old = process_leave_group_locked(p);
+		p->group = g;
+		list_add_tail(&g->members, &p->group_node);
+	} else {
+		*old = g;
+	}
+	return 0;
+}
+
+int64_t
+sys_setpgid(int pid, int pgid)
+{
+	if (pgid < 0)
+		return -EINVAL;
+	struct process_group *fresh = group_create(NULL), *old = NULL;
+	if (fresh == NULL)
+		return -ENOMEM;
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	int err = setpgid_locked(pid, pgid, fresh, &old);
+	spin_unlock_irq_restore(&tree_lock, flags);
+	if (old != NULL)
+		process_group_put(old);
+	if (fresh->session != NULL)
+		process_group_put(fresh);
+	else
+		kfree(fresh);
+	return err;
+}
+
+int64_t
+sys_getpgid(int pid)
+{
+	int64_t r = -ESRCH;
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	struct process *p = current_process();
+	if (pid != 0) {
+		struct pid *entry = pid_lookup_locked(p->view, pid);
+		p = entry != NULL ? entry->process : NULL;
+	}
+	if (p != NULL && p->group != NULL)
+		r = p->group->id;
+	spin_unlock_irq_restore(&tree_lock, flags);
+	return r;
+}
+
+int64_t
+sys_getsid(int pid)
+{
+	int64_t r = -ESRCH;
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	struct process *p = current_process();
+	if (pid != 0) {
+		struct pid *entry = pid_lookup_locked(p->view, pid);
+		p = entry != NULL ? entry->process : NULL;
+	}
+	if (p != NULL && p->group != NULL)
+		r = p->group->session->id;
+	spin_unlock_irq_restore(&tree_lock, flags);
+	return r;
+}
+
+int64_t
+sys_getppid(void)
+{
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	struct process *parent = current_process()->parent;
+	pid_t pid = parent != NULL ? parent->pid : 0;
+	spin_unlock_irq_restore(&tree_lock, flags);
+	return pid;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What the identity store says of principals: who is one, and what he may have. */
+#ifndef PROC_PRINCIPALS_H
+#define PROC_PRINCIPALS_H
+
+#include "core/types.h"
+
+struct principal {
+	uid_t uid;
+	caps_t caps;
+};
+
+bool principal_known(uid_t uid);
+/* The principal's mask; 0 for who is none. */
+caps_t principal_caps(uid_t uid);
+/* Replaces the table. list: sorted by uid, no uid twice; copied. -ENOMEM, -EINVAL. */
+int principals_load(const struct principal *list, uint32_t n) MUST_CHECK;
+
+#endif
