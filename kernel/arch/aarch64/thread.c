@@ -18,6 +18,7 @@ _Static_assert(offsetof(struct trap_frame, orig_x0) == FRAME_ORIG_X0, "FRAME_ORI
 _Static_assert(offsetof(struct trap_frame, syscall) == FRAME_SYSCALL, "FRAME_SYSCALL");
 _Static_assert(offsetof(struct thread, arch) == 0, "arch_thread comes first");
 _Static_assert(offsetof(struct arch_thread, context) == 0, "the context comes first");
+_Static_assert(offsetof(struct thread, arch.is_user) == THREAD_IS_USER, "THREAD_IS_USER");
 _Static_assert(offsetof(struct thread, arch.pauth) == THREAD_PAUTH, "THREAD_PAUTH");
 _Static_assert(offsetof(struct thread, arch.keys) == THREAD_USER_KEYS, "THREAD_USER_KEYS");
 _Static_assert(offsetof(struct thread, arch.kernel_key) == THREAD_KERNEL_KEY, "THREAD_KERNEL_KEY");

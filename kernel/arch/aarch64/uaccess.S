@@ -3,17 +3,25 @@
  * User memory: arch/uaccess.h. Short transfers use the unprivileged loads and stores (ldtr, sttr); long ones ldp and
  * stp with PAN off, which cost half as much. User addresses below USER_END are the only ones that get so far.
  *
+ * From SIMD_MIN bytes on they go through q0-q7, which costs half as much again. What user mode has in them is saved
+ * on the stack meanwhile. A fault may sleep, switch threads and use the FP registers itself: all of that preserves a
+ * user thread's live registers, but not a kernel thread's, which therefore does without.
+ *
  * A transfer that faults for good goes on byte by byte from the start of the block it was in, so that the number of
  * bytes left is exact, and nothing is written past the byte that faulted.
  */
 #include "aarch64/asm.h"
+#include <aarch64/asm_offsets.h>
 
 #define EFAULT_   14
 #define EAGAIN_   11
 #define USER_END_ (1 << 48)
 #define RACES_MAX 128
+#define SIMD_MIN  512
 
 	.arch_extension pan
+	.arch_extension fp
+	.arch_extension simd
 
 to	.req x0
 from	.req x1
@@ -44,6 +52,32 @@ fromend	.req x15
 	cbz	haspan, .Lpan_\@
 	msr	pan, #1
 .Lpan_\@:
+	.endm
+
+	/* Goes to simd if that is worth it and possible. */
+	.macro	try_simd simd
+	cmp	n, #SIMD_MIN
+	b.lo	.Lno_simd_\@
+	mrs	x3, tpidr_el1
+	ldr	x3, [x3, #THREAD_IS_USER]
+	cbnz	x3, \simd
+.Lno_simd_\@:
+	.endm
+
+	.macro	simd_save
+	sub	sp, sp, #128
+	stp	q0, q1, [sp]
+	stp	q2, q3, [sp, #32]
+	stp	q4, q5, [sp, #64]
+	stp	q6, q7, [sp, #96]
+	.endm
+
+	.macro	simd_restore
+	ldp	q0, q1, [sp]
+	ldp	q2, q3, [sp, #32]
+	ldp	q4, q5, [sp, #64]
+	ldp	q6, q7, [sp, #96]
+	add	sp, sp, #128
 	.endm
 
 	/* At a fixup nobody knows which path faulted. */
@@ -102,6 +136,7 @@ copy_from_user:
 
 .Lfrom_large:
 	pan_off
+	try_simd .Lfrom_simd
 	subs	n, n, #128
 	b.lo	2f
 1:	USER(.Lfrom_fault, ldp x3, x4, [from, #16])
@@ -122,6 +157,7 @@ copy_from_user:
 	stp	x9, x10, [to], #64
 	subs	n, n, #128
 	b.hs	1b
+.Lfrom_rest:
 2:	tbz	n, #6, 3f		/* n is what is left minus 128: the low bits are the same */
 	USER(.Lfrom_fault, ldp x3, x4, [from, #16])
 	USER(.Lfrom_fault, ldp x5, x6, [from, #32])
@@ -137,6 +173,24 @@ copy_from_user:
 	mov	x0, #0
 	ret
 
+.Lfrom_simd:
+	simd_save
+	sub	n, n, #128
+1:	USER(.Lfrom_fault_simd, ldp q2, q3, [from, #32])
+	USER(.Lfrom_fault_simd, ldp q4, q5, [from, #64])
+	USER(.Lfrom_fault_simd, ldp q6, q7, [from, #96])
+	USER(.Lfrom_fault_simd, ldp q0, q1, [from], #128)
+	stp	q2, q3, [to, #32]
+	stp	q4, q5, [to, #64]
+	stp	q6, q7, [to, #96]
+	stp	q0, q1, [to], #128
+	subs	n, n, #128
+	b.hs	1b
+	simd_restore
+	b	.Lfrom_rest
+
+.Lfrom_fault_simd:
+	simd_restore
 .Lfrom_fault:
 	pan_on_again
 1:	cmp	to, toend
@@ -215,6 +269,7 @@ copy_to_user:
 
 .Lto_large:
 	pan_off
+	try_simd .Lto_simd
 	sub	to, to, #16		/* so that the last store of a block can move it on */
 	subs	n, n, #128
 	b.lo	2f
@@ -236,6 +291,7 @@ copy_to_user:
 	USER(.Lto_fault_large, stp x7, x8, [to, #64]!)
 	subs	n, n, #128
 	b.hs	1b
+.Lto_rest:			/* to is 16 less than it says */
 2:	tbz	n, #6, 3f
 	ldp	x3, x4, [from, #16]
 	ldp	x5, x6, [from, #32]
@@ -252,6 +308,27 @@ copy_to_user:
 	mov	x0, #0
 	ret
 
+.Lto_simd:
+	simd_save
+	sub	to, to, #32
+	sub	n, n, #128
+1:	ldp	q2, q3, [from, #32]
+	ldp	q4, q5, [from, #64]
+	ldp	q6, q7, [from, #96]
+	ldp	q0, q1, [from], #128
+	USER(.Lto_fault_simd, stp q0, q1, [to, #32])
+	USER(.Lto_fault_simd, stp q2, q3, [to, #64])
+	USER(.Lto_fault_simd, stp q4, q5, [to, #96])
+	USER(.Lto_fault_simd, stp q6, q7, [to, #128]!)
+	subs	n, n, #128
+	b.hs	1b
+	add	to, to, #16
+	simd_restore
+	b	.Lto_rest
+
+.Lto_fault_simd:
+	simd_restore
+	add	to, to, #16
 .Lto_fault_large:
 	add	to, to, #16
 .Lto_fault:				/* to is where the block begins; from may be past it */

@@ -9,6 +9,7 @@
 #define FRAME_ORIG_X0 272
 #define FRAME_SYSCALL 280
 
+#define THREAD_IS_USER    112
 #define THREAD_PAUTH      120
 #define THREAD_USER_KEYS  144
 #define THREAD_KERNEL_KEY 128

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Cache maintenance (Arm ARM, D7.5): what CTR_EL0 says is needed, a line at a time. */
+/* Cache maintenance for instruction fetch (Arm ARM, D7.5): what CTR_EL0 says is needed, a line at a time. */
 #include "aarch64/asm.h"
 
 #define CTR_IDC_BIT 28	/* data caches need no cleaning for instruction fetch */
