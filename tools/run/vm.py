@@ -261,14 +261,13 @@ class Vm:
 
     def shell(self, command, timeout=None):
         """Types a command at a shell's prompt; returns its exit status and what it printed."""
-        self.send(command + '; echo "=="$?"=="\n')
+        self.send(command + '; echo "[exit"" $?]"\n')  # what is typed does not look like what it prints
         with self.state:
             start = self.seen
-        match = self.wait_for(r"^(?:.*[^=\n])??==(\d+)==\n", timeout)
+        match = self.wait_for(r"\[exit (\d+)\]\n", timeout)
         output = self.text[start:self.seen - len(match.group(0))]
-        tail = match.group(0)[:match.start(1) - match.start(0) - 2]
         self.wait_for(r"[#$] $")
-        return int(match.group(1)), output.partition("\n")[2] + tail
+        return int(match.group(1)), output.partition("\n")[2]
 
     def wait_exit(self, timeout=None):
         """Waits until QEMU has ended, by the guest's power-off or reset; returns why: guest-shutdown, guest-reset …"""

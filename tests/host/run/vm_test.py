@@ -140,6 +140,27 @@ def a_kernel_that_is_not_there_is_an_error():
     contains(vm.text + out.getvalue(), "could not load kernel")
 
 
+class Scripted(Vm):
+    """A console that answers by a script, as a shell on a terminal with echo would."""
+
+    def __init__(self, answers):
+        super().__init__(timeout=5)
+        self.answers = answers
+        self.text = "motd\n# "
+
+    def send(self, text):
+        self.text += text.replace("\n", "\r\n").replace("\r", "") + self.answers.pop(0)
+
+
+@test
+def shell_gives_status_and_output():
+    vm = Scripted(["one\ntwo\n[exit 0]\n# ", "no newline[exit 3]\n# ", "[exit 127]\n# "])
+    vm.wait_for(r"# $")
+    equal(vm.shell("ls"), (0, "one\ntwo\n"))
+    equal(vm.shell("printf x"), (3, "no newline"))
+    equal(vm.shell("missing"), (127, ""))
+
+
 @test
 def base_image_ways():
     text = " ".join(Machine(base="both", base_image="/x,y").command())
