@@ -118,6 +118,23 @@ check_may(const struct mapping_request *r)
 	return missing ? -EPERM : 0;
 }
 
+/* Maps what the file's operation answered. */
+static int64_t
+map_answered(struct mapping_request *r, struct file *f, const struct vm_map_request *req)
+{
+	r->vm_flags = (r->vm_flags & ~(VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)) | req->may;
+	int err = check_may(r);
+	if (err != 0)
+		return err;
+	if (req->object == NULL)
+		return map_anonymous(r);
+	bool device = req->object->flags & OBJ_DEVICE;
+	if (device && !req->shared && (r->prot & PROT_WRITE))
+		return -EINVAL; /* there is nothing to copy */
+	r->offset = req->offset;
+	return map_object(r, req->object, f);
+}
+
 static int64_t
 map_borrowed_file(struct mapping_request *r, const struct file_ref *ref)
 {
@@ -136,17 +153,10 @@ map_borrowed_file(struct mapping_request *r, const struct file_ref *ref)
 	err = f->ops->mmap(f, &req);
 	if (err != 0)
 		return err;
-	r->vm_flags = (r->vm_flags & ~(VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)) | req.may;
-	err = check_may(r);
-	if (err != 0)
-		return err;
-	if (req.object == NULL)
-		return map_anonymous(r);
-	bool device = req.object->flags & OBJ_DEVICE;
-	if (device && !req.shared && (r->prot & PROT_WRITE))
-		return -EINVAL; /* there is nothing to copy */
-	r->offset = req.offset;
-	return map_object(r, req.object, f);
+	int64_t result = map_answered(r, f, &req);
+	if (req.object_owned)
+		vm_object_put(req.object); /* a mapping that was made has its own reference */
+	return result;
 }
 
 int64_t
