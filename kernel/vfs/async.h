@@ -7,8 +7,8 @@
 
 /* fcntl's F_SETOWN, F_GETOWN, F_SETOWN_EX, F_GETOWN_EX, F_SETSIG, F_GETSIG. */
 int64_t file_owner_fcntl(struct file *f, uint32_t cmd, uint64_t arg);
-/* Turns O_ASYNC on or off for a file that has a poll operation. -ENOMEM. */
-int file_set_async(struct file *f, bool on) MUST_CHECK;
+/* Turns O_ASYNC on or off, for FILE_SIGIO files; fd is what the signal's siginfo shows. -ENOMEM. */
+int file_set_async(struct file *f, int fd, bool on) MUST_CHECK;
 void file_owner_free(struct file *f); /* the file is going */
 
 #endif

@@ -127,7 +127,7 @@ sys_close_range(uint32_t first, uint32_t last, uint32_t flags)
 
 /* Changes what is in mask of a file's status flags. */
 static int
-change_flags(struct file *f, uint32_t mask, uint32_t value)
+change_flags(struct file *f, int fd, uint32_t mask, uint32_t value)
 {
 	uint32_t old = file_flags(f);
 	uint32_t new = (old & ~mask) | (value & mask);
@@ -142,7 +142,7 @@ change_flags(struct file *f, uint32_t mask, uint32_t value)
 			return err;
 	}
 	if ((old ^ new) & O_ASYNC) {
-		int err = file_set_async(f, (new &O_ASYNC) != 0);
+		int err = file_set_async(f, fd, (new &O_ASYNC) != 0);
 		if (err != 0)
 			return err;
 	}
@@ -195,13 +195,13 @@ fcntl_rights(uint32_t cmd)
 }
 
 static int64_t
-fcntl_file(struct file *f, uint32_t cmd, uint64_t arg)
+fcntl_file(struct file *f, int fd, uint32_t cmd, uint64_t arg)
 {
 	switch (cmd) {
 	case F_GETFL:
 		return file_flags(f);
 	case F_SETFL:
-		return change_flags(f, SETTABLE_FLAGS, (uint32_t)arg);
+		return change_flags(f, fd, SETTABLE_FLAGS, (uint32_t)arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -237,7 +237,7 @@ sys_fcntl(int fd, uint32_t cmd, uint64_t arg)
 	int err = file_borrow(fd, cmd == F_GETFL ? 0 : fcntl_rights(cmd), &ref);
 	if (err != 0)
 		return err;
-	int64_t result = fcntl_file(ref.file, cmd, arg);
+	int64_t result = fcntl_file(ref.file, fd, cmd, arg);
 	file_return(&ref);
 	return result;
 }
@@ -252,22 +252,22 @@ bytes_left(const struct file *f, uaddr_t out)
 }
 
 static int64_t
-ioctl_flag(struct file *f, uint32_t flag, uaddr_t arg)
+ioctl_flag(struct file *f, int fd, uint32_t flag, uaddr_t arg)
 {
 	uint32_t on;
 	int err = get_user_u32(&on, arg);
-	return err != 0 ? err : change_flags(f, flag, on != 0 ? flag : 0);
+	return err != 0 ? err : change_flags(f, fd, flag, on != 0 ? flag : 0);
 }
 
 static int64_t
-ioctl_file(const struct file_ref *ref, uint32_t cmd, uint64_t arg)
+ioctl_file(const struct file_ref *ref, int fd, uint32_t cmd, uint64_t arg)
 {
 	struct file *f = ref->file;
 	switch (cmd) {
 	case FIONBIO:
-		return ioctl_flag(f, O_NONBLOCK, (uaddr_t){arg});
+		return ioctl_flag(f, fd, O_NONBLOCK, (uaddr_t){arg});
 	case FIOASYNC:
-		return f->ops->poll != NULL ? ioctl_flag(f, O_ASYNC, (uaddr_t){arg}) : -ENOTTY;
+		return f->ops->poll != NULL ? ioctl_flag(f, fd, O_ASYNC, (uaddr_t){arg}) : -ENOTTY;
 	case FIONREAD:
 		if (f->inode != NULL && (f->inode->mode & S_IFMT) == S_IFREG &&
 			f->inode->object != NULL)
@@ -293,7 +293,7 @@ sys_ioctl(int fd, uint32_t cmd, uint64_t arg)
 		result = handle_set_flags(
 			current_task()->handles, fd, cmd == FIOCLEX ? HANDLE_CLOEXEC : 0);
 	else
-		result = ioctl_file(&ref, cmd, arg);
+		result = ioctl_file(&ref, fd, cmd, arg);
 	file_return(&ref);
 	return result;
 }

@@ -5,7 +5,9 @@
 #include "abi/linux/resource.h"
 #include "mm/slab.h"
 #include "vfs/async.h"
+#include "vfs/epoll.h"
 #include "vfs/async.h"
+#include "vfs/epoll.h"
 #include "vfs/walk.h"
 
 static struct slab_cache *file_cache;
@@ -14,6 +16,7 @@ void
 file_init_cache(void)
 {
 	file_cache = slab_cache_create("file", sizeof(struct file), 0);
+	epoll_init();
 }
 
 /* Every field is set here: the memory comes from the cache as it was left. */
@@ -71,7 +74,7 @@ file_destroy(struct object *o)
 	struct file *f = file_of(o);
 	struct inode *i = f->inode;
 	if (unlikely(atomic_load_explicit(&f->watchers, memory_order_acquire) != NULL))
-		epoll_forget_file(f);
+		epoll_file_gone(f);
 	if (unlikely(has_locks(i)))
 		lock_release_file(f);
 	if (f->ops->release != NULL)

@@ -35,6 +35,7 @@ struct vm_map_request {
 		may; /* in/out: VM_MAYREAD|WRITE|EXEC that the handle's rights allow; the op may remove some */
 	struct vm_object *
 		object; /* out: the caller takes its own reference while the file is held; NULL: anonymous (/dev/zero) */
+	bool object_owned; /* out: the reference in object is the caller's to keep (made for this mapping) */
 };
 
 /* A NULL operation is an error: read, write -EINVAL; ioctl -ENOTTY; mmap -ENODEV; seek -ESPIPE; readdir -ENOTDIR. */
@@ -90,6 +91,8 @@ struct file {
 #define FILE_WRITER    32u /* the VFS's own: counted in its inode's and mount's writers */
 #define FILE_DENIES_WRITE \
 	64u /* the VFS's own: open for execution, its inode is not to be written */
+/* O_ASYNC works: the file's queues are not woken with a process's lock held. */
+#define FILE_SIGIO 128u
 
 extern const struct object_type file_object_type;
 
@@ -189,8 +192,6 @@ int file_install(struct file *f, rights_t rights, uint32_t open_flags) MUST_CHEC
 /* What the running task's RLIMIT_NOFILE allows: handles lie below it. */
 uint32_t handle_limit(void);
 
-/* The file is going: so do the epoll entries that watch it (epoll.c). */
-void epoll_forget_file(struct file *f);
 /*
  * Record locks and flocks (lock.c): fcntl's commands, lock being a struct flock, may sleep; what ends with a file; what
  * ends when a process closes a handle of its table.

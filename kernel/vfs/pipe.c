@@ -586,8 +586,8 @@ pipe_open_pair(uint32_t flags, struct file *ends[2])
 	if (p == NULL)
 		return -ENOMEM;
 	uint32_t status = flags & (O_NONBLOCK | O_DIRECT);
-	ends[0] = file_create(&pipe_ops, p, O_RDONLY | status, FILE_STREAM);
-	ends[1] = file_create(&pipe_ops, p, O_WRONLY | status, FILE_STREAM);
+	ends[0] = file_create(&pipe_ops, p, O_RDONLY | status, FILE_STREAM | FILE_SIGIO);
+	ends[1] = file_create(&pipe_ops, p, O_WRONLY | status, FILE_STREAM | FILE_SIGIO);
 	if (ends[0] == NULL || ends[1] == NULL) {
 		for (int i = 0; i < 2; i++) {
 			if (ends[i] != NULL)
@@ -717,7 +717,7 @@ fifo_open(struct inode *inode, struct file *f)
 	}
 	f->ops = &fifo_ops;
 	f->priv = p;
-	f->kind = (f->kind & ~FILE_SEEKABLE) | FILE_STREAM;
+	f->kind = (f->kind & ~FILE_SEEKABLE) | FILE_STREAM | FILE_SIGIO;
 	f->pos = seen;
 	return 0;
 }
