@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* Who may do what with a file: mode bits as on Linux, and what swos asks on top for changes. */
+#include "proc/task.h"
+#include "vfs/walk.h"
+
+/* What a kernel thread is to file systems. */
+static const struct cred kernel_cred = {.refs = {1}, .caps = CAP_ALL, .caps_saved = CAP_ALL};
+
+const struct cred *
+vfs_cred(void)
+{
+	return likely(arch_current()->process != NULL) ? current_cred() : &kernel_cred;
+}
+
+int
+super_may_write(const struct super *s)
+{
+	if (atomic_load_explicit((_Atomic uint32_t *)&s->flags, memory_order_relaxed) &
+		SUPER_READONLY)
+		return -EROFS;
+	return (vfs_cred()->caps & s->write_caps) == s->write_caps ? 0 : -EPERM;
+}
+
+int
+path_may_write(const struct path *p)
+{
+	if (p->mount != NULL && (mount_flags(p->mount) & MS_RDONLY))
+		return -EROFS;
+	struct inode *i = dentry_inode(p->dentry);
+	if (i != NULL && (i->flags & INODE_IMMUTABLE))
+		return -EROFS;
+	return super_may_write(p->dentry->super);
+}
+
+/* Root is stopped by nothing but the absence of every x bit when it wants to execute a file. */
+static bool
+root_may(const struct cred *c, const struct inode *i, uint32_t may)
+{
+	if (c->fsuid != 0)
+		return false;
+	return !(may & MAY_EXEC) || (i->mode & S_IFMT) == S_IFDIR || (i->mode & 0111) != 0;
+}
+
+int
+cred_permission(const struct cred *c, struct inode *i, uint32_t may)
+{
+	if (i->ops->permission != NULL)
+		return i->ops->permission(i, may);
+	uint32_t mode = i->mode;
+	if (c->fsuid == i->uid)
+		mode >>= 6;
+	else if (c->fsgid == i->gid || cred_in_group(c, i->gid))
+		mode >>= 3;
+	if (likely((mode & may) == may) || root_may(c, i, may))
+		return 0;
+	return -EACCES;
+}
+
+int
+inode_permission(struct inode *i, uint32_t may)
+{
+	if (may & MAY_WRITE) {
+		uint32_t type = i->mode & S_IFMT;
+		if (type == S_IFREG || type == S_IFDIR || type == S_IFLNK) {
+			int err = (i->flags & INODE_IMMUTABLE) ? -EROFS : super_may_write(i->super);
+			if (err != 0)
+				return err;
+		}
+	}
+	return cred_permission(vfs_cred(), i, may);
+}
+
+bool
+inode_owner_or_root(const struct inode *i)
+{
+	const struct cred *c = vfs_cred();
+	return c->fsuid == i->uid || c->fsuid == 0;
+}
+
+int
+may_create(const struct walk *w)
+{
+	if (dentry_is_deleted(w->path.dentry))
+		return -ENOENT;
+	int err = path_may_write(&w->path);
+	if (err == 0)
+		err = cred_permission(w->cred, w->inode, MAY_WRITE | MAY_EXEC);
+	if (err == 0 && !(w->rights & RIGHT_WRITE))
+		err = -EPERM;
+	return err;
+}
+
+int
+may_delete(const struct walk *w, struct inode *victim, bool want_dir)
+{
+	int err = path_may_write(&w->path);
+	if (err == 0)
+		err = cred_permission(w->cred, w->inode, MAY_WRITE | MAY_EXEC);
+	if (err == 0 && !(w->rights & RIGHT_WRITE))
+		err = -EPERM;
+	if (err != 0)
+		return err;
+	if (unlikely(w->inode->mode & S_ISVTX) && w->cred->fsuid != 0 &&
+		w->cred->fsuid != victim->uid && w->cred->fsuid != w->inode->uid)
+		return -EPERM;
+	bool dir = (victim->mode & S_IFMT) == S_IFDIR;
+	if (want_dir && !dir)
+		return -ENOTDIR;
+	if (!want_dir && dir)
+		return -EISDIR;
+	return 0;
+}
