@@ -221,21 +221,18 @@ FUNCTION(memcmp)
 	ret
 END(memcmp)
 
-/* void arch_clear_page(void *page); keeps x1 and up but for x2, x3. */
+/* void arch_clear_page(void *page); */
 FUNCTION(arch_clear_page)
 	mrs	x3, dczid_el0
 	and	w3, w3, #31
 	cmp	w3, #4
 	b.ne	2f
 	add	x2, x0, #4096
-1:	dc	zva, x0
-	add	x3, x0, #64
-	dc	zva, x3
-	add	x3, x0, #128
-	dc	zva, x3
-	add	x3, x0, #192
-	dc	zva, x3
-	add	x0, x0, #256
+1:
+	.rept	16
+	dc	zva, x0
+	add	x0, x0, #64
+	.endr
 	cmp	x0, x2
 	b.ne	1b
 	ret
@@ -258,25 +255,23 @@ FUNCTION(arch_copy_page)
 	stp	q4, q5, [sp, #64]
 	stp	q6, q7, [sp, #96]
 	mov	w2, #4096
-1:	ldp	q0, q1, [x1]
-	ldp	q2, q3, [x1, #32]
-	ldp	q4, q5, [x1, #64]
-	ldp	q6, q7, [x1, #96]
-	stp	q0, q1, [x0]
-	stp	q2, q3, [x0, #32]
-	stp	q4, q5, [x0, #64]
-	stp	q6, q7, [x0, #96]
-	ldp	q0, q1, [x1, #128]
-	ldp	q2, q3, [x1, #160]
-	ldp	q4, q5, [x1, #192]
-	ldp	q6, q7, [x1, #224]
-	add	x1, x1, #256
-	stp	q0, q1, [x0, #128]
-	stp	q2, q3, [x0, #160]
-	stp	q4, q5, [x0, #192]
-	stp	q6, q7, [x0, #224]
-	add	x0, x0, #256
-	subs	w2, w2, #256
+1:	ld1	{v0.16b-v3.16b}, [x1], #64
+	ld1	{v4.16b-v7.16b}, [x1], #64
+	st1	{v0.16b-v3.16b}, [x0], #64
+	st1	{v4.16b-v7.16b}, [x0], #64
+	ld1	{v0.16b-v3.16b}, [x1], #64
+	ld1	{v4.16b-v7.16b}, [x1], #64
+	st1	{v0.16b-v3.16b}, [x0], #64
+	st1	{v4.16b-v7.16b}, [x0], #64
+	ld1	{v0.16b-v3.16b}, [x1], #64
+	ld1	{v4.16b-v7.16b}, [x1], #64
+	st1	{v0.16b-v3.16b}, [x0], #64
+	st1	{v4.16b-v7.16b}, [x0], #64
+	ld1	{v0.16b-v3.16b}, [x1], #64
+	ld1	{v4.16b-v7.16b}, [x1], #64
+	st1	{v0.16b-v3.16b}, [x0], #64
+	st1	{v4.16b-v7.16b}, [x0], #64
+	subs	w2, w2, #512
 	b.ne	1b
 	ldp	q0, q1, [sp]
 	ldp	q2, q3, [sp, #32]

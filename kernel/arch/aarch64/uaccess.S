@@ -3,7 +3,7 @@
  * User memory: arch/uaccess.h. Short transfers use the unprivileged loads and stores (ldtr, sttr); long ones ldp and
  * stp with PAN off, which cost half as much. User addresses below USER_END are the only ones that get so far.
  *
- * From SIMD_MIN bytes on they go through q0-q7, which costs half as much again. What user mode has in them is saved
+ * From SIMD_MIN bytes on they go through v0-v7, which costs a third of that. What user mode has in them is saved
  * on the stack meanwhile. A fault may sleep, switch threads and use the FP registers itself: all of that preserves a
  * user thread's live registers, but not a kernel thread's, which therefore does without.
  *
@@ -17,7 +17,7 @@
 #define EAGAIN_   11
 #define USER_END_ (1 << 48)
 #define RACES_MAX 128
-#define SIMD_MIN  512
+#define SIMD_MIN  256
 
 	.arch_extension pan
 	.arch_extension fp
@@ -137,6 +137,7 @@ copy_from_user:
 .Lfrom_large:
 	pan_off
 	try_simd .Lfrom_simd
+.Lfrom_general:
 	subs	n, n, #128
 	b.lo	2f
 1:	USER(.Lfrom_fault, ldp x3, x4, [from, #16])
@@ -157,7 +158,6 @@ copy_from_user:
 	stp	x9, x10, [to], #64
 	subs	n, n, #128
 	b.hs	1b
-.Lfrom_rest:
 2:	tbz	n, #6, 3f		/* n is what is left minus 128: the low bits are the same */
 	USER(.Lfrom_fault, ldp x3, x4, [from, #16])
 	USER(.Lfrom_fault, ldp x5, x6, [from, #32])
@@ -175,19 +175,20 @@ copy_from_user:
 
 .Lfrom_simd:
 	simd_save
-	sub	n, n, #128
-1:	USER(.Lfrom_fault_simd, ldp q2, q3, [from, #32])
-	USER(.Lfrom_fault_simd, ldp q4, q5, [from, #64])
-	USER(.Lfrom_fault_simd, ldp q6, q7, [from, #96])
-	USER(.Lfrom_fault_simd, ldp q0, q1, [from], #128)
-	stp	q2, q3, [to, #32]
-	stp	q4, q5, [to, #64]
-	stp	q6, q7, [to, #96]
-	stp	q0, q1, [to], #128
-	subs	n, n, #128
+	sub	n, n, #256
+1:	USER(.Lfrom_fault_simd, ld1 {v0.16b-v3.16b}, [from], #64)
+	st1	{v0.16b-v3.16b}, [to], #64
+	USER(.Lfrom_fault_simd, ld1 {v4.16b-v7.16b}, [from], #64)
+	st1	{v4.16b-v7.16b}, [to], #64
+	USER(.Lfrom_fault_simd, ld1 {v0.16b-v3.16b}, [from], #64)
+	st1	{v0.16b-v3.16b}, [to], #64
+	USER(.Lfrom_fault_simd, ld1 {v4.16b-v7.16b}, [from], #64)
+	st1	{v4.16b-v7.16b}, [to], #64
+	subs	n, n, #256
 	b.hs	1b
+	add	n, n, #256
 	simd_restore
-	b	.Lfrom_rest
+	b	.Lfrom_general
 
 .Lfrom_fault_simd:
 	simd_restore
@@ -270,6 +271,7 @@ copy_to_user:
 .Lto_large:
 	pan_off
 	try_simd .Lto_simd
+.Lto_general:
 	sub	to, to, #16		/* so that the last store of a block can move it on */
 	subs	n, n, #128
 	b.lo	2f
@@ -291,7 +293,6 @@ copy_to_user:
 	USER(.Lto_fault_large, stp x7, x8, [to, #64]!)
 	subs	n, n, #128
 	b.hs	1b
-.Lto_rest:			/* to is 16 less than it says */
 2:	tbz	n, #6, 3f
 	ldp	x3, x4, [from, #16]
 	ldp	x5, x6, [from, #32]
@@ -310,25 +311,24 @@ copy_to_user:
 
 .Lto_simd:
 	simd_save
-	sub	to, to, #32
-	sub	n, n, #128
-1:	ldp	q2, q3, [from, #32]
-	ldp	q4, q5, [from, #64]
-	ldp	q6, q7, [from, #96]
-	ldp	q0, q1, [from], #128
-	USER(.Lto_fault_simd, stp q0, q1, [to, #32])
-	USER(.Lto_fault_simd, stp q2, q3, [to, #64])
-	USER(.Lto_fault_simd, stp q4, q5, [to, #96])
-	USER(.Lto_fault_simd, stp q6, q7, [to, #128]!)
-	subs	n, n, #128
+	sub	n, n, #256
+1:	ld1	{v0.16b-v3.16b}, [from], #64
+	USER(.Lto_fault_simd, st1 {v0.16b-v3.16b}, [to], #64)
+	ld1	{v4.16b-v7.16b}, [from], #64
+	USER(.Lto_fault_simd, st1 {v4.16b-v7.16b}, [to], #64)
+	ld1	{v0.16b-v3.16b}, [from], #64
+	USER(.Lto_fault_simd, st1 {v0.16b-v3.16b}, [to], #64)
+	ld1	{v4.16b-v7.16b}, [from], #64
+	USER(.Lto_fault_simd, st1 {v4.16b-v7.16b}, [to], #64)
+	subs	n, n, #256
 	b.hs	1b
-	add	to, to, #16
+	add	n, n, #256
 	simd_restore
-	b	.Lto_rest
+	b	.Lto_general
 
 .Lto_fault_simd:
 	simd_restore
-	add	to, to, #16
+	b	.Lto_fault
 .Lto_fault_large:
 	add	to, to, #16
 .Lto_fault:				/* to is where the block begins; from may be past it */
