@@ -253,7 +253,8 @@ TEST(page_blocks_are_aligned_and_disjoint)
 		CHECK_EQ(page_to_pfn(p) % (1u << order), 0);
 		CHECK_EQ(refcount_read(&p->refs), 1);
 		CHECK_EQ(p->kind, PAGE_KERNEL);
-		CHECK_EQ(p->mapcount, 0);
+		for (size_t k = 0; k < ARRAY_SIZE(p->words); k++)
+			CHECK_EQ(p->words[k], 0);
 		held[i].p = p;
 		held[i].order = order;
 		uint64_t *words = page_to_virt(p);
