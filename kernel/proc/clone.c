@@ -283,7 +283,8 @@ clone_task(const struct clone_request *r)
 	if (r->flags & CLONE_PARENT_SETTID)
 		(void)!put_user_u32(
 			r->parent_tid, (uint32_t)tid); /* too late to fail, as on Linux */
-	if (process_flags(t->process) & PROCESS_TIMERS_ON)
+	if (unlikely((process_flags(t->process) & PROCESS_TIMERS_ON) ||
+		    t->process->limits[RLIMIT_CPU].cur != RLIM_INFINITY))
 		cpu_timer_rearm(t->process);
 	sched_start(&t->thread);
 	if (r->flags & CLONE_VFORK) {

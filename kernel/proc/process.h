@@ -118,6 +118,7 @@ struct process {
 	struct list_node posix_timers; /* [lock] */
 	int32_t next_timer_id;         /* [lock] */
 	struct timer cpu_timer; /* looks at CPU-time limits and timers when they may be due */
+	uint64_t cpu_warn_ns;   /* [lock] CPU time at which SIGXCPU comes next */
 
 	struct rusage_sum dead;         /* [lock] of tasks that have exited */
 	struct rusage_sum children_sum; /* [tree_lock] of children that were waited for */

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The system calls on scheduling. Policies are Linux's names for what there is: SCHED_OTHER, and BATCH and IDLE, which
+ * are weights; there are no real-time policies, so asking for one is refused as an unprivileged Linux process is.
+ */
+#include "abi/linux/sched.h"
+#include "arch/uaccess.h"
+#include "core/sched.h"
+#include "proc/internal.h"
+#include "proc/time.h"
+#include "syscall_protos.h"
+
+#define NICE_MIN (-20)
+#define NICE_MAX 19
+
+int64_t
+sys_sched_yield(void)
+{
+	sched_yield_thread();
+	return 0;
+}
+
+/* The task with that tid (0: the caller), referenced; -ESRCH. */
+static int
+find_target(int tid, struct task **out)
+{
+	if (tid < 0)
+		return -EINVAL;
+	if (tid == 0) {
+		*out = current_task();
+		task_get(*out);
+		return 0;
+	}
+	*out = task_find(tid);
+	return *out != NULL ? 0 : -ESRCH;
+}
+
+static bool
+may_schedule(struct task *t)
+{
+	const struct cred *c = current_cred();
+	if (t->process == current_process() || c->euid == 0)
+		return true;
+	const struct cred *o = task_cred(t);
+	bool may = c->euid == o->uid || c->euid == o->euid;
+	cred_put(o);
+	return may;
+}
+
+int64_t
+sys_sched_setaffinity(int pid, uint32_t len, uaddr_t user)
+{
+	struct cpumask mask = {0};
+	struct task *t;
+	if (copy_from_user(&mask, user, min((size_t)len, sizeof(mask))) != 0)
+		return -EFAULT;
+	int err = find_target(pid, &t);
+	if (err != 0)
+		return err;
+	err = may_schedule(t) ? sched_set_affinity(&t->thread, &mask) : -EPERM;
+	task_put(t);
+	return err;
+}
+
+int64_t
+sys_sched_getaffinity(int pid, uint32_t len, uaddr_t user)
+{
+	struct cpumask mask, online = {0};
+	struct task *t;
+	size_t need = round_up((size_t)(cpu_count + 7) / 8, sizeof(uint64_t));
+	if (len % sizeof(uint64_t) != 0 || len < need)
+		return -EINVAL;
+	int err = find_target(pid, &t);
+	if (err != 0)
+		return err;
+	sched_get_affinity(&t->thread, &mask);
+	task_put(t);
+	for_each_cpu (i)
+		if (cpus[i]->online)
+			cpumask_set(&online, i);
+	for (int i = 0; i < CPUMASK_WORDS; i++)
+		mask.w[i] &= online.w[i];
+	size_t n = min((size_t)len, sizeof(mask));
+	return copy_to_user(user, &mask, n) != 0 ? -EFAULT : (int64_t)n;
+}
+
+static bool
+is_fair_policy(int policy)
+{
+	return policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE;
+}
+
+int64_t
+sys_sched_setscheduler(int pid, int policy, uaddr_t param)
+{
+	struct sched_param_user sp;
+	struct task *t;
+	if (copy_from_user(&sp, param, sizeof(sp)) != 0)
+		return -EFAULT;
+	policy &= ~SCHED_RESET_ON_FORK;
+	if (policy == SCHED_FIFO || policy == SCHED_RR)
+		return sp.priority < 1 || sp.priority > 99 ? -EINVAL : -EPERM;
+	if (!is_fair_policy(policy) || sp.priority != 0)
+		return -EINVAL;
+	int err = find_target(pid, &t);
+	if (err != 0)
+		return err;
+	if (!may_schedule(t))
+		err = -EPERM;
+	else
+		t->thread.policy = (uint8_t)policy;
+	task_put(t);
+	return err;
+}
+
+int64_t
+sys_sched_getscheduler(int pid)
+{
+	struct task *t;
+	int err = find_target(pid, &t);
+	if (err != 0)
+		return err;
+	int policy = t->thread.policy;
+	task_put(t);
+	return policy;
+}
+
+int64_t
+sys_sched_setparam(int pid, uaddr_t param)
+{
+	int64_t policy = sys_sched_getscheduler(pid);
+	return policy < 0 ? policy : sys_sched_setscheduler(pid, (int)policy, param);
+}
+
+int64_t
+sys_sched_getparam(int pid, uaddr_t param)
+{
+	int64_t policy = sys_sched_getscheduler(pid);
+	struct sched_param_user sp = {0};
+	return policy < 0 ? policy : copy_to_user(param, &sp, sizeof(sp));
+}
+
+int64_t
+sys_sched_get_priority_max(int policy)
+{
+	if (policy == SCHED_FIFO || policy == SCHED_RR)
+		return 99;
+	return is_fair_policy(policy) || policy == SCHED_DEADLINE ? 0 : -EINVAL;
+}
+
+int64_t
+sys_sched_get_priority_min(int policy)
+{
+	if (policy == SCHED_FIFO || policy == SCHED_RR)
+		return 1;
+	return is_fair_policy(policy) || policy == SCHED_DEADLINE ? 0 : -EINVAL;
+}
+
+int64_t
+sys_sched_rr_get_interval(int pid, uaddr_t interval)
+{
+	int64_t policy = sys_sched_getscheduler(pid);
+	return policy < 0 ? policy : timespec_to_user(interval, 3 * NSEC_PER_MSEC);
+}
+
+/* getpriority and setpriority: every task of the processes that are meant. */
+struct priority_job {
+	int which, who;
+	bool set;
+	int nice;   /* to set */
+	int lowest; /* found: the lowest nice value */
+	int err;
+};
+
+static void
+set_nice(struct task *t, struct priority_job *job)
+{
+	uint64_t allowed = t->process->limits[RLIMIT_NICE].cur;
+	if (!may_schedule(t))
+		job->err = -EPERM;
+	else if (job->nice < t->thread.nice && !cred_is_privileged() &&
+		(uint64_t)(20 - job->nice) > allowed)
+		job->err = -EACCES;
+	else {
+		sched_set_nice(&t->thread, job->nice);
+		if (job->err == -ESRCH)
+			job->err = 0;
+	}
+}
+
+static void
+visit_task(struct task *t, struct priority_job *job)
+{
+	if (job->set) {
+		set_nice(t, job);
+		return;
+	}
+	job->err = 0;
+	job->lowest = min(job->lowest, (int)t->thread.nice);
+}
+
+static bool
+is_meant(struct process *p, const struct priority_job *job)
+{
+	bool meant;
+	if (job->which == PRIO_PGRP) {
+		uint64_t flags = spin_lock_irq_save(&tree_lock);
+		meant = p->group != NULL && p->group->id == job->who;
+		spin_unlock_irq_restore(&tree_lock, flags);
+		return meant;
+	}
+	const struct cred *c = process_cred(p);
+	if (c == NULL)
+		return false;
+	meant = c->uid == (uid_t)job->who;
+	cred_put(c);
+	return meant;
+}
+
+static void
+visit_process(struct process *p, struct priority_job *job)
+{
+	struct task *t;
+	for (pid_t tid = 0; (t = process_task_next(p, &tid)) != NULL; tid++) {
+		visit_task(t, job);
+		task_put(t);
+	}
+}
+
+static int
+run_job(struct priority_job *job)
+{
+	struct task *t;
+	job->err = -ESRCH;
+	job->lowest = NICE_MAX + 1;
+	if (job->which == PRIO_PROCESS) {
+		int err = find_target(job->who, &t);
+		if (err != 0)
+			return -ESRCH;
+		visit_task(t, job);
+		task_put(t);
+		return job->err;
+	}
+	if (job->who == 0)
+		job->who = job->which == PRIO_PGRP ? (int)sys_getpgid(0) : (int)current_cred()->uid;
+	struct process *p;
+	for (pid_t nr = 1; (p = process_next(current_view(), &nr)) != NULL; nr++) {
+		if (is_meant(p, job))
+			visit_process(p, job);
+		process_put(p);
+		sched_point();
+	}
+	return job->err;
+}
+
+int64_t
+sys_setpriority(int which, int who, int nice)
+{
+	if (which < PRIO_PROCESS || which > PRIO_USER)
+		return -EINVAL;
+	struct priority_job job = {.which = which,
+		.who = who,
+		.set = true,
+		.nice = max(NICE_MIN, min(nice, NICE_MAX))};
+	return run_job(&job);
+}
+
+int64_t
+sys_getpriority(int which, int who)
+{
+	if (which < PRIO_PROCESS || which > PRIO_USER)
+		return -EINVAL;
+	struct priority_job job = {.which = which, .who = who};
+	int err = run_job(&job);
+	return err != 0 ? err : 20 - job.lowest; /* so that it is never negative */
+}
+
+int64_t
+sys_getcpu(uaddr_t cpu, uaddr_t node, uaddr_t unused)
+{
+	if (!uaddr_is_null(cpu) && put_user_u32(cpu, this_cpu()->id) != 0)
+		return -EFAULT;
+	return uaddr_is_null(node) ? 0 : put_user_u32(node, 0);
+}
+
+static void
+barrier_here(void *arg)
+{
+	arch_mb();
+}
+
+int64_t
+sys_membarrier(int cmd, uint32_t flags, int cpu)
+{
+	struct process *p = current_process();
+	if (flags != 0)
+		return -EINVAL;
+	switch (cmd) {
+	case MEMBARRIER_CMD_QUERY:
+		return MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_PRIVATE_EXPEDITED |
+			MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED: {
+		uint64_t irq_flags = spin_lock_irq_save(&p->lock);
+		atomic_fetch_or_explicit(&p->flags, PROCESS_MEMBARRIER, memory_order_relaxed);
+		spin_unlock_irq_restore(&p->lock, irq_flags);
+		return 0;
+	}
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
+		if (!(process_flags(p) & PROCESS_MEMBARRIER))
+			return -EPERM;
+		[[fallthrough]];
+	case MEMBARRIER_CMD_GLOBAL:
+		arch_mb();
+		if (cpu_count > 1)
+			cpu_call_others(barrier_here, NULL);
+		arch_mb();
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
