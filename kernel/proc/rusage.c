@@ -22,10 +22,13 @@ ns_to_ticks(uint64_t ns)
 static uint64_t
 user_part(const struct task *t, uint64_t total)
 {
-	uint64_t user = t->utime_ns, system = t->stime_ns;
-	if (system == 0)
+	uint64_t user = t->utime_ns, all = user + t->stime_ns;
+	if (all == user)
 		return total;
-	return (uint64_t)((unsigned __int128)total * user / (user + system));
+	/* The proportion in 32 bits, so that no product overflows. */
+	for (; all > UINT32_MAX; all >>= 1)
+		user >>= 1;
+	return total / all * user + total % all * user / all;
 }
 
 void
