@@ -6,6 +6,7 @@
 #ifndef CORE_MUTEX_H
 #define CORE_MUTEX_H
 
+#include "core/lockdep.h"
 #include "core/wait.h"
 
 struct CAPABILITY("mutex") mutex {
@@ -29,6 +30,7 @@ mutex_trylock(struct mutex *m) NO_LOCK_ANALYSIS
 static inline void
 mutex_lock(struct mutex *m) ACQUIRES(*m) NO_LOCK_ANALYSIS
 {
+	lockdep_check_sleep();
 	if (unlikely(!mutex_trylock(m)))
 		mutex_lock_contended(m);
 }

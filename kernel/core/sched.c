@@ -13,6 +13,7 @@
 
 #include "arch/mmu.h"
 #include "arch/smp.h"
+#include "core/lockdep.h"
 #include "core/panic.h"
 #include "core/timer.h"
 
@@ -355,6 +356,7 @@ sleep_ends_at_once(const struct thread *prev, uint32_t state)
 void
 schedule(void) NO_LOCK_ANALYSIS
 {
+	lockdep_check_sleep();
 	uint64_t flags = arch_irq_save();
 	struct cpu *cpu = this_cpu();
 	struct run_queue *rq = &cpu->rq;

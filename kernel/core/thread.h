@@ -15,6 +15,7 @@
 #include "base/list.h"
 #include "base/rbtree.h"
 #include "core/cpumask.h"
+#include "core/lockdep.h"
 #include "core/types.h"
 
 struct cpu;
@@ -70,6 +71,9 @@ struct thread {
 	struct timer *sleep_timer; /* [own] the deadline it sleeps under */
 	uint32_t syscall_nr;       /* [own] for the log and the tracer */
 	int32_t spin_depth;        /* [own] debug build: spin locks held */
+#ifdef SWOS_DEBUG
+	struct lockdep_held held[LOCKDEP_HELD_MAX]; /* [own] the first spin_depth of them */
+#endif
 };
 
 static inline struct thread *

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/cpu.h"
+#include "core/faultinject.h"
 #include "core/log.h"
 #include "core/panic.h"
 #include "mm/kmap.h"
@@ -304,7 +305,7 @@ alloc_slow(uint32_t order, uint32_t flags, enum page_kind kind)
 struct page *
 page_alloc(uint32_t order, uint32_t flags, enum page_kind kind)
 {
-	if (unlikely(alloc_should_fail()))
+	if (unlikely(fault_inject("page")))
 		return NULL;
 	if (unlikely(order != 0))
 		return alloc_slow(order, flags, kind);
@@ -584,17 +585,3 @@ page_init(const struct phys_range *ram, size_t nram, const struct phys_range *re
 	zone.reserve = min(max(zone.total / 512, (uint64_t)CPU_BATCH), (uint64_t)1024);
 	allocator_ready = true;
 }
-
-#ifdef SWOS_DEBUG
-_Atomic uint32_t alloc_fail_every;
-
-bool
-alloc_should_fail(void)
-{
-	static _Atomic uint32_t count;
-	uint32_t every = atomic_load_explicit(&alloc_fail_every, memory_order_relaxed);
-	if (likely(every == 0) || arch_current()->process == NULL)
-		return false;
-	return atomic_fetch_add_explicit(&count, 1, memory_order_relaxed) % every == every - 1;
-}
-#endif

@@ -154,16 +154,4 @@ bool page_alloc_table(paddr_t *pa) MUST_CHECK;
 /* Gives this CPU's cached pages back to the buddy lists (all_cpus: every CPU's; then it may sleep). */
 void page_drain(bool all_cpus);
 
-#ifdef SWOS_DEBUG
-/* Fault injection: every n-th allocation of a user thread fails (0: none). For tests of what callers do then. */
-extern _Atomic uint32_t alloc_fail_every;
-bool alloc_should_fail(void);
-#else
-static inline bool
-alloc_should_fail(void)
-{
-	return false;
-}
-#endif
-
 #endif

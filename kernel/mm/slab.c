@@ -19,6 +19,7 @@
 
 #include "base/list.h"
 #include "core/cpu.h"
+#include "core/faultinject.h"
 #include "core/panic.h"
 #include "core/spinlock.h"
 #include "mm/page.h"
@@ -417,7 +418,7 @@ slab_alloc_slow(struct slab_cache *c, uint32_t flags)
 static inline __attribute__((always_inline)) void *
 alloc_fast(struct slab_cache *c, uint32_t flags)
 {
-	if (unlikely(alloc_should_fail()))
+	if (unlikely(fault_inject("slab")))
 		return NULL;
 	uint64_t irq = arch_irq_save();
 	struct magazine *m = magazine_of(c);
