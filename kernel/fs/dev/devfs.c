@@ -1,159 +1,195 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * /dev: one tmpfs for all mounts of type devtmpfs, made at boot, so that devices may register before it is mounted
- * anywhere. Its super is never given up.
- */
+/* The registry of devices and the single devtmpfs: a tmpfs that the kernel puts nodes into. */
+#define LOG_SOURCE "devfs"
 #include "fs/dev/devfs.h"
 
 #include <string.h>
 
+#include "core/log.h"
 #include "core/panic.h"
-#include "fs/dev/registry.h"
+#include "fs/dev/mem.h"
 #include "fs/tmp/tmpfs.h"
-#include "proc/cred.h"
+#include "mm/slab.h"
 
-static struct super *dev_super; /* [I] */
+struct device {
+	struct list_node node; /* [registry_lock] */
+	const char *name;      /* [I] */
+	uint32_t type;         /* [I] S_IFCHR or S_IFBLK */
+	uint64_t rdev;         /* [I] */
+	const struct file_ops *fops;
+	void *priv;
+};
+
+static struct spinlock registry_lock = SPINLOCK_INIT("devfs_registry");
+static struct list_node devices =
+	LIST_INIT(devices);     /* [registry_lock] most used first; never removed */
+static struct super *dev_super; /* [I] after boot; one reference is ours */
 
 static int
-devtmpfs_mount(const struct fs_type *type, const char *source, uint32_t flags, const char *text,
+devtmpfs_mount(const struct fs_type *type, const char *source, uint32_t flags, const char *options,
 	struct super **out)
 {
-	struct tmpfs_options options;
-	int err = tmpfs_options(text, &options);
-	if (err != 0)
-		return err;
 	super_get(dev_super);
 	*out = dev_super;
 	return 0;
 }
 
-static struct fs_type dev_type = {.name = "devtmpfs", .mount = devtmpfs_mount, .nodev = true};
+static struct fs_type devtmpfs_type = {.name = "devtmpfs", .mount = devtmpfs_mount, .nodev = true};
 
-/* Finds or makes a child of dir by what bind does to a new dentry; *out is referenced. */
-struct node {
+static struct device *
+find_locked(uint32_t type, uint64_t rdev)
+{
+	struct device *d;
+	list_for_each_entry (d, &devices, node)
+		if (d->rdev == rdev && d->type == type)
+			return d;
+	return NULL;
+}
+
+static struct device *
+find(uint32_t type, uint64_t rdev)
+{
+	spin_lock(&registry_lock);
+	struct device *d = find_locked(type, rdev);
+	spin_unlock(&registry_lock);
+	return d;
+}
+
+int
+device_open(struct inode *inode, struct file *f)
+{
+	const struct device *d = find(inode->mode & S_IFMT, inode->rdev);
+	if (d == NULL)
+		return -ENXIO;
+	f->ops = d->fops;
+	f->priv = d->priv;
+	f->kind = FILE_STREAM;
+	return d->fops->open != NULL ? d->fops->open(inode, f) : 0;
+}
+
+/* Runs make(directory, new dentry, arg) for the last component of name below /dev; directories on the way are made. */
+typedef int make_fn(struct inode *dir, struct dentry *d, const void *arg);
+
+static int
+make_directory(struct inode *dir, struct dentry *d, const void *arg)
+{
+	return dir->ops->mkdir(dir, d, S_IFDIR | 0755);
+}
+
+static int
+make_in(struct dentry *dir, const char *name, size_t len, make_fn *make, const void *arg,
+	struct dentry **out)
+{
+	struct inode *inode = dentry_inode(dir);
+	struct dentry *d;
+	rw_write_lock(&inode->lock);
+	int err = dentry_find(dir, name, len, &d);
+	if (err == 0) {
+		if (dentry_inode(d) != NULL)
+			err = make == make_directory ? 0 : -EEXIST;
+		else
+			err = make(inode, d, arg);
+		if (err == 0)
+			dentry_add(d);
+		if (err == 0 && out != NULL)
+			*out = d;
+		else
+			dentry_put(d);
+	}
+	rw_write_unlock(&inode->lock);
+	return err;
+}
+
+static int
+make_name(const char *name, make_fn *make, const void *arg)
+{
+	struct dentry *dir = dev_super->root;
+	dentry_get(dir);
+	const char *slash;
+	int err = 0;
+	while (err == 0 && (slash = strchr(name, '/')) != NULL) {
+		struct dentry *next = NULL;
+		err = make_in(dir, name, (size_t)(slash - name), make_directory, NULL, &next);
+		name = slash + 1;
+		if (err == 0) {
+			dentry_put(dir);
+			dir = next;
+		}
+	}
+	if (err == 0)
+		err = make_in(dir, name, strlen(name), make, arg, NULL);
+	dentry_put(dir);
+	return err;
+}
+
+struct node_args {
 	uint32_t mode;
 	uint64_t rdev;
-	const char *target; /* of a symlink */
 };
 
 static int
-make_node(struct inode *dir, struct dentry *d, const struct node *n)
+make_node(struct inode *dir, struct dentry *d, const void *arg)
 {
-	switch (n->mode & S_IFMT) {
-	case S_IFDIR:
-		return dir->ops->mkdir(dir, d, n->mode);
-	case S_IFLNK:
-		return dir->ops->symlink(dir, d, n->target);
-	default:
-		return dir->ops->create(dir, d, n->mode, n->rdev);
-	}
+	const struct node_args *a = arg;
+	return dir->ops->create(dir, d, a->mode, a->rdev);
 }
 
 static int
-add_child(struct dentry *parent, const char *name, size_t len, const struct node *n,
-	struct dentry **out)
+make_symlink(struct inode *dir, struct dentry *d, const void *arg)
 {
-	struct inode *dir = dentry_inode(parent);
-	rw_write_lock(&dir->lock);
-	int err = dentry_find(parent, name, len, out);
-	if (err == 0 && dentry_inode(*out) == NULL) {
-		err = make_node(dir, *out, n);
-		if (err == 0)
-			dentry_add(*out);
-		else
-			dentry_put(*out);
-	} else if (err == 0 && (n->mode & S_IFMT) != S_IFDIR) {
-		dentry_put(*out);
-		err = -EEXIST;
-	}
-	rw_write_unlock(&dir->lock);
-	return err;
-}
-
-/* Makes name, and the directories on the way to it. */
-static int
-add_name(const char *name, const struct node *n)
-{
-	static const struct node directory = {.mode = S_IFDIR | 0755};
-	struct dentry *at = dev_super->root, *next;
-	dentry_get(at);
-	int err = 0;
-	while (err == 0 && *name != '\0') {
-		size_t len = 0;
-		while (name[len] != '/' && name[len] != '\0')
-			len++;
-		bool last = name[len] == '\0';
-		err = add_child(at, name, len, last ? n : &directory, &next);
-		dentry_put(at);
-		if (err != 0)
-			return err;
-		at = next;
-		name += len + !last;
-	}
-	dentry_put(at);
-	return err;
+	return dir->ops->symlink(dir, d, arg);
 }
 
 int
 devfs_register(
 	const char *name, uint32_t mode, uint64_t rdev, const struct file_ops *fops, void *priv)
 {
-	if (fops != NULL) {
-		int err = device_add(mode, rdev, fops, priv);
-		if (err != 0)
-			return err;
+	struct device *d = kzalloc(sizeof(*d));
+	if (d == NULL)
+		return -ENOMEM;
+	*d = (struct device){
+		.name = name, .type = mode & S_IFMT, .rdev = rdev, .fops = fops, .priv = priv};
+	spin_lock(&registry_lock);
+	bool taken = find_locked(d->type, rdev) != NULL;
+	if (!taken)
+		list_add_tail(&devices, &d->node);
+	spin_unlock(&registry_lock);
+	if (taken) {
+		kfree(d);
+		return -EEXIST;
 	}
-	return add_name(name, &(struct node){.mode = mode, .rdev = rdev});
+	struct node_args args = {mode, rdev};
+	return make_name(name, make_node, &args);
 }
 
-void
-devfs_unregister_name(const char *name)
+int
+devfs_symlink(const char *name, const char *target)
 {
-	struct dentry *root = dev_super->root, *d;
-	struct inode *dir = dentry_inode(root);
-	rw_write_lock(&dir->lock);
-	int err = dentry_find(root, name, strlen(name), &d);
-	if (err == 0 && dentry_inode(d) != NULL) {
-		struct inode *i = dentry_inode(d);
-		rw_write_lock(&i->lock);
-		if (dir->ops->unlink(dir, d) == 0)
-			dentry_delete(d);
-		rw_write_unlock(&i->lock);
-	}
-	rw_write_unlock(&dir->lock);
-	if (err == 0)
-		dentry_put(d);
-}
-
-/* Links and mount points that programs expect. */
-static int
-add_fixed(void)
-{
-	static const struct {
-		const char *name;
-		struct node node;
-	} fixed[] = {
-		{"fd", {.mode = S_IFLNK, .target = "/proc/self/fd"}},
-		{"stdin", {.mode = S_IFLNK, .target = "/proc/self/fd/0"}},
-		{"stdout", {.mode = S_IFLNK, .target = "/proc/self/fd/1"}},
-		{"stderr", {.mode = S_IFLNK, .target = "/proc/self/fd/2"}},
-		{"shm", {.mode = S_IFDIR | 0755}},
-		{"pts", {.mode = S_IFDIR | 0755}},
-	};
-	int err = 0;
-	for (size_t i = 0; err == 0 && i < ARRAY_SIZE(fixed); i++)
-		err = add_name(fixed[i].name, &fixed[i].node);
-	return err;
+	return make_name(name, make_symlink, target);
 }
 
 void
 devfs_init(void)
 {
-	struct tmpfs_options options;
-	if (tmpfs_options("mode=755", &options) != 0 ||
-		tmpfs_create(&dev_type, &options, 0, CAP_TMPWRITE, &dev_super) != 0 ||
-		add_fixed() != 0)
-		panic("no memory for /dev");
-	fs_register(&dev_type);
-	devices_init();
+	static const struct {
+		const char *name, *target;
+	} links[] = {
+		{"fd", "/proc/self/fd"},
+		{"stdin", "/proc/self/fd/0"},
+		{"stdout", "/proc/self/fd/1"},
+		{"stderr", "/proc/self/fd/2"},
+	};
+	int err = tmpfs_super_create(&devtmpfs_type, "mode=755", &dev_super);
+	if (err != 0)
+		panic("cannot make /dev: error %d", -err);
+	fs_register(&devtmpfs_type);
+	mem_devices_register();
+	for (size_t i = 0; i < ARRAY_SIZE(links) && err == 0; i++)
+		err = devfs_symlink(links[i].name, links[i].target);
+	if (err == 0)
+		err = make_name("shm", make_directory, NULL);
+	if (err == 0)
+		err = make_name("pts", make_directory, NULL);
+	if (err != 0)
+		panic("cannot fill /dev: error %d", -err);
 }

@@ -1,33 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Devices by name and number: the registry that drivers fill, and /dev (type "devtmpfs"), a tmpfs in which each
- * registered device appears. A character or block device inode of any file system is opened through the registry.
+ * Devices: a registry of device numbers, and the file system (devtmpfs) in which each has a name.
+ *
+ * Opening a character or block device node of any file system looks its number up in the registry. Names can be made
+ * and removed by users as in a tmpfs; the registry is the kernel's alone.
+ * Locks: registry_lock (spin, leaf); the directory's inode->lock for names.
  */
 #ifndef FS_DEV_DEVFS_H
 #define FS_DEV_DEVFS_H
 
 #include "core/types.h"
+#include "vfs/vfs.h"
 
-struct file;
-struct file_ops;
-struct inode;
+void devfs_init(void);
 
 /*
- * Registers a device for ever: name below /dev ("null", "input/event0"), mode with S_IFCHR or S_IFBLK and permissions,
- * rdev as DEV_MAKE() has it. Opening gives the file fops and priv, then calls fops->open (if there is one). fops may be
- * NULL for a node whose number is registered otherwise. -EEXIST, -ENOMEM. Thread context.
+ * Adds a device and its node /dev/NAME (name may contain one slash; it must stay). mode: S_IFCHR or S_IFBLK with
+ * permissions. priv is what a file's priv is when fops->open is called. -EEXIST (name or number), -ENOMEM. May sleep.
  */
-int devfs_register(const char *name, uint32_t mode, uint64_t rdev, const struct file_ops *fops,
-	void *priv) MUST_CHECK;
-/* Takes a name out of /dev; the number stays openable through other nodes. For devices that go. */
-void devfs_unregister_name(const char *name);
+int devfs_register(const char *name, uint32_t mode, uint64_t rdev, const struct file_ops *fops, void *priv) MUST_CHECK;
+/* A symlink in /dev. */
+int devfs_symlink(const char *name, const char *target) MUST_CHECK;
 
-/* Opens a device inode: for the VFS. -ENXIO: no such device. */
+/* For the VFS: makes f a file of the device that inode names. -ENXIO: no such device. */
 int device_open(struct inode *inode, struct file *f) MUST_CHECK;
-
-void devfs_init(void); /* after vfs_init() */
-
-/* Within fs/dev. */
-void devices_init(void);
 
 #endif

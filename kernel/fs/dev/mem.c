@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The devices that need no hardware: null, zero, full, random, urandom. */
+/* The memory devices, with Linux's numbers (major 1). */
+#include "fs/dev/mem.h"
+
 #include "abi/linux/stat.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "dev/rng/random.h"
 #include "fs/dev/devfs.h"
-#include "proc/signal.h"
 #include "vfs/poll.h"
-#include "vfs/vfs.h"
 
 static ssize_t
 null_read(struct file *f, struct iter *to, uint64_t *pos)
@@ -18,24 +18,21 @@ null_read(struct file *f, struct iter *to, uint64_t *pos)
 static ssize_t
 null_write(struct file *f, struct iter *from, uint64_t *pos)
 {
-	return (ssize_t)from->count;
-}
-
-static int64_t
-null_seek(struct file *f, int64_t offset, int whence)
-{
-	return f->pos = 0;
+	size_t n = from->count;
+	from->count = from->len = 0;
+	from->nr_next = 0;
+	return (ssize_t)n;
 }
 
 static ssize_t
-zero_read_long(struct iter *to)
+zero_read(struct file *f, struct iter *to, uint64_t *pos)
 {
 	size_t done = 0;
-	while (to->count != 0) {
-		size_t part = min(to->count, 16 * PAGE_SIZE);
-		size_t zeroed = iter_zero(to, part);
-		done += zeroed;
-		if (zeroed != part)
+	while (to->count > 0) {
+		size_t want = min(to->count, (size_t)65536);
+		size_t n = iter_zero(to, want);
+		done += n;
+		if (n < want)
 			return done != 0 ? (ssize_t)done : -EFAULT;
 		if (signal_pending())
 			break;
@@ -44,38 +41,47 @@ zero_read_long(struct iter *to)
 	return (ssize_t)done;
 }
 
-static ssize_t
-zero_read(struct file *f, struct iter *to, uint64_t *pos)
-{
-	size_t n = to->count;
-	if (unlikely(n > PAGE_SIZE))
-		return zero_read_long(to);
-	size_t zeroed = iter_zero(to, n);
-	return likely(zeroed != 0 || n == 0) ? (ssize_t)zeroed : -EFAULT;
-}
-
 static int
 zero_mmap(struct file *f, struct vm_map_request *req)
 {
-	req->object = NULL; /* anonymous memory */
-	return 0;
+	if (!req->shared) {
+		req->object = NULL; /* anonymous memory is what a private mapping of zeroes is */
+		return 0;
+	}
+	req->object = vm_object_create_anon(req->length);
+	req->offset = 0;
+	req->object_owned = true;
+	return req->object == NULL ? -ENOMEM : 0;
 }
 
 static ssize_t
 full_write(struct file *f, struct iter *from, uint64_t *pos)
 {
-	return from->count != 0 ? -ENOSPC : 0;
+	return -ENOSPC;
 }
 
 static ssize_t
-urandom_read(struct file *f, struct iter *to, uint64_t *pos)
+random_dev_read(struct file *f, struct iter *to, uint64_t *pos)
 {
-	return random_read(to);
+	uint8_t bytes[256] __attribute__((uninitialized)); /* filled before it is used */
+	size_t done = 0;
+	while (to->count > 0) {
+		size_t want = min(to->count, sizeof(bytes));
+		random_fill(bytes, want);
+		size_t n = iter_copy_to(to, bytes, want);
+		done += n;
+		if (n < want)
+			return done != 0 ? (ssize_t)done : -EFAULT;
+		if (signal_pending())
+			break;
+		sched_point();
+	}
+	return (ssize_t)done;
 }
 
-/* Waits until there is something that nobody can guess. */
+/* /dev/random: as getrandom(), it waits until the generator has been seeded once. */
 static ssize_t
-strong_read(struct file *f, struct iter *to, uint64_t *pos)
+blocking_random_read(struct file *f, struct iter *to, uint64_t *pos)
 {
 	if (!random_ready()) {
 		if (file_nonblock(f))
@@ -84,49 +90,76 @@ strong_read(struct file *f, struct iter *to, uint64_t *pos)
 		if (err != 0)
 			return err;
 	}
-	return random_read(to);
+	return random_dev_read(f, to, pos);
 }
 
-/* What is written is stirred in, and counts for nothing. */
+/* Mixed in, never credited: anyone may write. */
 static ssize_t
 random_write(struct file *f, struct iter *from, uint64_t *pos)
 {
-	uint8_t chunk[64];
+	uint8_t bytes[256];
 	size_t done = 0;
-	while (from->count != 0) {
-		size_t n = iter_copy_from(from, chunk, min(from->count, sizeof(chunk)));
-		if (n == 0)
-			return done != 0 ? (ssize_t)done : -EFAULT;
-		random_add_seed(chunk, n, 0);
+	while (from->count > 0) {
+		size_t want = min(from->count, sizeof(bytes));
+		size_t n = iter_copy_from(from, bytes, want);
+		random_add_seed(bytes, n, 0);
 		done += n;
-		if (signal_pending())
-			break;
+		if (n < want)
+			return done != 0 ? (ssize_t)done : -EFAULT;
 		sched_point();
 	}
 	return (ssize_t)done;
 }
 
-static const struct file_ops null_ops = {.read = null_read, .write = null_write, .seek = null_seek};
-static const struct file_ops zero_ops = {
-	.read = zero_read, .write = null_write, .seek = null_seek, .mmap = zero_mmap};
-static const struct file_ops full_ops = {
-	.read = zero_read, .write = full_write, .seek = null_seek, .mmap = zero_mmap};
-static const struct file_ops random_ops = {
-	.read = strong_read, .write = random_write, .seek = null_seek};
+static uint32_t
+always_ready(struct file *f, struct poll_table *pt)
+{
+	return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+}
+
+static int64_t
+seek_nowhere(struct file *f, int64_t offset, int whence)
+{
+	return 0;
+}
+
+static const struct file_ops null_ops = {
+	.read = null_read, .write = null_write, .poll = always_ready, .seek = seek_nowhere};
+static const struct file_ops zero_ops = {.read = zero_read,
+	.write = null_write,
+	.poll = always_ready,
+	.mmap = zero_mmap,
+	.seek = seek_nowhere};
+static const struct file_ops full_ops = {.read = zero_read,
+	.write = full_write,
+	.poll = always_ready,
+	.mmap = zero_mmap,
+	.seek = seek_nowhere};
+static const struct file_ops random_ops = {.read = blocking_random_read,
+	.write = random_write,
+	.poll = always_ready,
+	.seek = seek_nowhere};
 static const struct file_ops urandom_ops = {
-	.read = urandom_read, .write = random_write, .seek = null_seek};
+	.read = random_dev_read, .write = random_write, .poll = always_ready, .seek = seek_nowhere};
 
 void
-devices_init(void)
+mem_devices_register(void)
 {
 	static const struct {
 		const char *name;
 		uint32_t minor;
 		const struct file_ops *ops;
-	} devices[] = {{"null", 3, &null_ops}, {"zero", 5, &zero_ops}, {"full", 7, &full_ops},
-		{"random", 8, &random_ops}, {"urandom", 9, &urandom_ops}};
-	for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
-		if (devfs_register(devices[i].name, S_IFCHR | 0666, DEV_MAKE(1, devices[i].minor),
-			    devices[i].ops, NULL) != 0)
-			panic("no memory for /dev/%s", devices[i].name);
+	} devices[] = {
+		{"null", 3, &null_ops},
+		{"zero", 5, &zero_ops},
+		{"full", 7, &full_ops},
+		{"random", 8, &random_ops},
+		{"urandom", 9, &urandom_ops},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		int err = devfs_register(devices[i].name, S_IFCHR | 0666,
+			DEV_MAKE(1, devices[i].minor), devices[i].ops, NULL);
+		if (err != 0)
+			panic("cannot register /dev/%s: error %d", devices[i].name, -err);
+	}
 }

@@ -145,6 +145,14 @@ tmpfs_create(const struct fs_type *type, const struct tmpfs_options *options, ui
 	return 0;
 }
 
+int
+tmpfs_super_create(const struct fs_type *type, const char *text, struct super **out)
+{
+	struct tmpfs_options options;
+	int err = tmpfs_options(text, &options);
+	return err != 0 ? err : tmpfs_create(type, &options, 0, CAP_TMPWRITE, out);
+}
+
 static int
 tmpfs_mount(const struct fs_type *type, const char *source, uint32_t flags, const char *text,
 	struct super **out)

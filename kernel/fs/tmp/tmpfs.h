@@ -42,6 +42,9 @@ tmpfs_node_of(const struct inode *i)
 /* A super with a root directory and one reference. write_caps: see struct super. */
 int tmpfs_create(const struct fs_type *type, const struct tmpfs_options *options,
 	uint32_t super_flags, caps_t write_caps, struct super **out) MUST_CHECK;
+/* A tmpfs super for another type (devtmpfs); options as mount's; one reference. -EINVAL, -ENOMEM. */
+int tmpfs_super_create(
+	const struct fs_type *type, const char *options, struct super **out) MUST_CHECK;
 /* Reads options over the defaults. -EINVAL. */
 int tmpfs_options(const char *text, struct tmpfs_options *out) MUST_CHECK;
 /* A new inode of any type but directories and symlinks; dir may be NULL. -ENOSPC, -ENOMEM. */
