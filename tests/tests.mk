@@ -7,7 +7,8 @@
 #
 # Pure sources of the kernel that such a binary links as well are named here, by their path.
 UNIT_KERNEL_SRC += kernel/mm/area.c
-TSAN_KERNEL_SRC +=
+TSAN_KERNEL_SRC += kernel/core/wait.c kernel/core/mutex.c kernel/obj/handle.c \
+	$(patsubst %,kernel/vfs/%.c,file iter rw pipe poll epoll eventfd)
 FUZZ_KERNEL_SRC +=
 
 FUZZ_SECONDS ?= 10
@@ -25,6 +26,10 @@ FUZZ_BIN   := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 # This test is the kernel's allocators in a mock of the machine: its headers come before the kernel's own.
 MM_TEST_CFLAGS := -Itests/unit/mm_mock -Ikernel -Ikernel/arch/include -Ikernel/arch/aarch64/include
 $(BUILD)/asan/tests/unit/mm_test.o: SAN_CFLAGS += $(MM_TEST_CFLAGS)
+
+# The kernel's sources under TSan find the mock of the machine before the machine.
+FILES_TEST_CFLAGS := -Itests/tsan/mock -Ikernel -Ikernel/arch/include -Ikernel/arch/aarch64/include
+$(TSAN_KERNEL_SRC:%.c=$(BUILD)/tsan/%.o) $(BUILD)/tsan/tests/tsan/files.o: TSAN_CFLAGS += $(FILES_TEST_CFLAGS)
 
 # What a test does not use of lib/ is not linked, so that it needs no more than what it tests.
 define lib_archive
@@ -74,6 +79,7 @@ $(LINT_FLAGS): | $(GENERATED)
 	$(file >>$@,tools $(HOST_CFLAGS) -D_GNU_SOURCE)
 	$(file >>$@,tests $(HOST_CFLAGS) -DSWOS_TEST)
 	$(file >>$@,tests/unit/mm_test.c $(HOST_CFLAGS) -DSWOS_TEST $(MM_TEST_CFLAGS))
+	$(file >>$@,tests/tsan $(HOST_CFLAGS) -DSWOS_TEST $(FILES_TEST_CFLAGS))
 	$(file >>$@,tests/guest $(USER_CFLAGS))
 
 .PHONY: test test-unit test-tsan test-fuzz campaign-fuzz test-bins lint

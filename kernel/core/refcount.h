@@ -55,7 +55,7 @@ refcount_put(refcount_t *r)
 		refcount_misused();
 	if (old != 1)
 		return false;
-	atomic_thread_fence(memory_order_acquire);
+	(void)atomic_load_explicit(&r->count, memory_order_acquire); /* sees what the other holders wrote */
 	return true;
 }
 

@@ -6,8 +6,6 @@
 #include "mm/slab.h"
 #include "vfs/async.h"
 #include "vfs/epoll.h"
-#include "vfs/async.h"
-#include "vfs/epoll.h"
 #include "vfs/walk.h"
 
 static struct slab_cache *file_cache;
@@ -75,12 +73,12 @@ file_destroy(struct object *o)
 	struct inode *i = f->inode;
 	if (unlikely(atomic_load_explicit(&f->watchers, memory_order_acquire) != NULL))
 		epoll_file_gone(f);
+	if (unlikely(atomic_load_explicit(&f->owner, memory_order_relaxed) != NULL))
+		file_owner_free(f);
 	if (unlikely(has_locks(i)))
 		lock_release_file(f);
 	if (f->ops->release != NULL)
 		f->ops->release(f);
-	if (unlikely(atomic_load_explicit(&f->owner, memory_order_relaxed) != NULL))
-		file_owner_free(f);
 	if (f->kind & FILE_WRITER) {
 		inode_write_put(i);
 		atomic_fetch_sub_explicit(&f->path.mount->writers, 1, memory_order_release);
