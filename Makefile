@@ -17,7 +17,7 @@ endif
 include mk/toolchain.mk
 GENERATED :=
 -include abi/abi.mk ports/ports.mk lib/lib.mk tools/tools.mk kernel/kernel.mk user/user.mk base/base.mk \
-	tests/tests.mk bench/bench.mk
+	tests/tests.mk tests/guest/guest.mk bench/bench.mk
 include mk/rules.mk
 
 SMP    ?= 4

@@ -19,6 +19,7 @@
 #include "dev/irq/gic.h"
 #include "dev/rng/random.h"
 #include "dev/timer/pl031.h"
+#include "dev/tty/tty.h"
 #include "dev/uart/pl011.h"
 #include "fdt/platform.h"
 #include "fs/dev/devfs.h"
@@ -67,7 +68,8 @@ interrupts_init(const struct platform *platform)
 static int
 probe_virtio(void *context, const struct platform_virtio *device)
 {
-	virtio_mmio_probe(device->registers.base, device->registers.size, device->irq.intid);
+	bool edge = device->irq.trigger == FDT_IRQ_RISING || device->irq.trigger == FDT_IRQ_FALLING;
+	virtio_mmio_probe(device->registers.base, device->registers.size, device->irq.intid, edge ? IRQ_EDGE : 0);
 	return 0;
 }
 
@@ -102,6 +104,7 @@ kernel_main(const struct platform *platform)
 	proc_init();
 	vdso_init();
 	pl031_init(&platform->rtc);
+	tty_init();
 	pl011_init(&platform->uart);
 	if (kthread_start("boot", boot_late, (void *)platform) == NULL)
 		panic("no memory for the first thread");

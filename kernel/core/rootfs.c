@@ -46,7 +46,7 @@ initrd_source(const struct platform *platform)
 static struct image_source
 block_source(struct block_device *b)
 {
-	return (struct image_source){.block = b, .size = block_size(b), .name = block_name(b)};
+	return (struct image_source){.block = b, .size = block_capacity(b), .name = b->name};
 }
 
 /* Tries the disks that hold an image, whatever their order; the first that verifies wins. */

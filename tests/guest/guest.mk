@@ -1,0 +1,18 @@
+# The guest tests' program, static musl, and an image that holds it in /tests.
+
+GUEST_PROG_SRC := $(sort $(wildcard tests/guest/prog/*.c))
+GUEST_PROG_OBJ := $(GUEST_PROG_SRC:%.c=build/guest/%.o)
+
+build/guest/tests/guest/prog/%.o: tests/guest/prog/%.c $(FLAGFILES) ports/ports.mk | $(GENERATED) $(SYSROOT_STAMP)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(MUSL_CFLAGS) $(WARN) $(INCLUDES) -Itests/guest/prog -D_GNU_SOURCE -MMD -MP -c -o $@ $<
+
+build/guest/root/tests/guest: $(GUEST_PROG_OBJ)
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_LD) -o $@ $^ $(MUSL_LIBS)
+
+build/guest/base.img: build/guest/root/tests/guest build/base.img
+	$(Q)$(MAKE) image ROOT_EXTRA=build/guest/root OUT=$@
+
+test-bins: build/kernel.img build/guest/base.img
+-include $(shell find build/guest -name '*.d' 2>/dev/null)

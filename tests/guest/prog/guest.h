@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tests that run in the guest: one program, many tests, each in a process of its own with a deadline, with the kernel's
+ * counts of pages, objects, handles and tasks compared before and after.
+ *
+ *	GUEST_TEST(pipe_eof) { CHECK(...); CHECK_EQ(a, b); CHECK_ERRNO(call, EPIPE); }
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define GUEST_SECONDS 60 /* hosts stall */
+
+struct guest_test {
+	const char *name;
+	void (*run)(void);
+	unsigned flags;
+	struct guest_test *next;
+};
+#define GUEST_LEAKS_CACHE 1u /* leaves things behind that are not its own: not leak-counted */
+
+void guest_register(struct guest_test *t);
+void guest_fail(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4), noreturn));
+
+#define GUEST_TEST_FLAGS(id, fl) \
+	static void guest_run_##id(void); \
+	static struct guest_test guest_##id = {#id, guest_run_##id, fl, NULL}; \
+	__attribute__((constructor)) static void guest_add_##id(void) \
+	{ \
+		guest_register(&guest_##id); \
+	} \
+	static void guest_run_##id(void)
+#define GUEST_TEST(id) GUEST_TEST_FLAGS(id, 0)
+
+#define CHECK(cond) \
+	do { \
+		if (!(cond)) \
+			guest_fail(__FILE__, __LINE__, "%s (errno %d)", #cond, errno); \
+	} while (0)
+#define CHECK_EQ(a, b) \
+	do { \
+		long long guest_a_ = (long long)(a), guest_b_ = (long long)(b); \
+		if (guest_a_ != guest_b_) \
+			guest_fail(__FILE__, __LINE__, "%s is %lld, not %lld (errno %d)", #a, guest_a_, guest_b_, errno); \
+	} while (0)
+#define CHECK_ERRNO(call, code) \
+	do { \
+		errno = 0; \
+		long long guest_r_ = (long long)(call); \
+		if (guest_r_ != -1 || errno != (code)) \
+			guest_fail(__FILE__, __LINE__, "%s gave %lld, errno %d, not errno %d", #call, guest_r_, errno, code); \
+	} while (0)
+
+/* Runs fn(arg) in a child; its exit status as waitpid gives it. */
+int guest_fork(void (*fn)(void *), void *arg);
+/* As guest_fork(), and fails unless the child exited with 0. */
+void guest_fork_ok(void (*fn)(void *), void *arg);
+double guest_now(void); /* CLOCK_MONOTONIC, seconds */
+
+#endif
