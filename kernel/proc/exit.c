@@ -130,6 +130,7 @@ give_away_children_locked(struct process *p, struct list_node *reaped)
 		if (child->pdeath_signal != 0)
 			signal_send_process(child, child->pdeath_signal, NULL);
 		child->parent = reaper;
+		child->ppid = reaper->pid;
 		child->exit_signal = SIGCHLD;
 		list_del(&child->sibling);
 		if (child->state == PROCESS_ZOMBIE) {

@@ -334,9 +334,5 @@ sys_getsid(int pid)
 int64_t
 sys_getppid(void)
 {
-	uint64_t flags = spin_lock_irq_save(&tree_lock);
-	struct process *parent = current_process()->parent;
-	pid_t pid = parent != NULL ? parent->pid : 0;
-	spin_unlock_irq_restore(&tree_lock, flags);
-	return pid;
+	return *(volatile pid_t *)&current_process()->ppid;
 }

@@ -17,7 +17,6 @@ void pid_init(void);
 /* process.c */
 struct process *process_create(
 	struct process *parent) MUST_CHECK; /* limits and such are inherited; not in the tree */
-void process_destroy_unused(struct process *p);
 void process_attach_locked(struct process *p, struct process *parent, struct pid *pid);
 void process_init(void);
 /* A number names a session or group; both under tree_lock. The group's last member or looker frees it. */

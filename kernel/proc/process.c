@@ -2,8 +2,8 @@
 /*
  * Processes: memory, inheritance, the tree, looking at others.
  *
- * A process holds one reference for standing in the tree (until it is reaped) and one for each of its tasks (until
- * the task's memory is freed).
+ * A process has a reference for standing in the tree (until it is reaped) and one for each of its tasks (until the
+ * task's memory is freed); the one from its creation is its first task's.
  */
 #include <string.h>
 
@@ -89,21 +89,15 @@ process_put(struct process *p)
 		process_free(p);
 }
 
-/* One that was created but never attached. */
-void
-process_destroy_unused(struct process *p)
-{
-	process_put(p);
-}
-
 /* Puts p into the tree, with its first task's number, in its parent's group. */
 void
 process_attach_locked(struct process *p, struct process *parent, struct pid *pid)
 {
 	p->pid = pid->nr;
 	p->pid_entry = pid;
-	pid->process = p;
+	pid->process = process_get(p);
 	p->parent = parent;
+	p->ppid = parent != NULL ? parent->pid : 0;
 	if (parent != NULL)
 		list_add_tail(&parent->children, &p->sibling);
 	else

@@ -87,6 +87,7 @@ struct process {
 	struct pid *pid_entry; /* [tree_lock] */
 
 	struct process *parent;       /* [tree_lock] never NULL but for init and the reaped */
+	pid_t ppid; /* [tree_lock to change] its number */
 	pid_t parent_tid;             /* [tree_lock] the task that made it: __WNOTHREAD */
 	struct list_node children;    /* [tree_lock] zombies first */
 	struct list_node sibling;     /* [tree_lock] */
