@@ -11,6 +11,7 @@
 #include "core/panic.h"
 #include "core/spinlock.h"
 #include "core/sched.h"
+#include "dev/rng/random.h"
 #include "mm/slab.h"
 
 struct irq_entry {
@@ -106,6 +107,7 @@ irq_handle(void)
 	cpu->irq_depth++;
 	while ((intid = chip->acknowledge()) != IRQ_NONE) {
 		cpu->nr_irqs++;
+		random_add_interrupt(intid);
 		if (likely(intid < chip->count))
 			handle_one(intid);
 		chip->end(intid);

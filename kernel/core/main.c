@@ -80,6 +80,7 @@ boot_late(void *arg)
 	const struct platform *platform = arg;
 	arch_start_cpus(platform);
 	platform_each_virtio(platform, probe_virtio, NULL);
+	random_report();
 	rootfs_mount(platform);
 	task_start_init();
 }
@@ -92,10 +93,11 @@ kernel_main(const struct platform *platform)
 		platform->model == NULL ? "an unnamed machine" : platform->model);
 	if (panic_count() != 0)
 		log_warn("panics since the last healthy boot: %u", panic_count());
+	random_init(platform->rng_seed.data, platform->rng_seed.len);
+	__stack_chk_guard = random_u64() & ~0xffULL; /* a zero byte: strings cannot write it */
 	slab_init();
 	kmap_init();
 	interrupts_init(platform);
-	random_init(platform->rng_seed.data, platform->rng_seed.len);
 	vm_space_init();
 	handle_init();
 	vfs_init();

@@ -15,6 +15,9 @@ extern bool
 	panicking; /* set once, by the CPU that panics: locks whose holders were stopped are not waited for */
 extern uint32_t panic_seconds; /* [I] from panic= on the command line */
 
+/* The compiler's stack guard: changed once, at boot, in a function that never returns. */
+extern uintptr_t __stack_chk_guard;
+
 /* Both evaluate cond once; ASSERT is checked in every build, DEBUG_ASSERT in the debug build. */
 #define ASSERT(cond)                                                                     \
 	do {                                                                             \
