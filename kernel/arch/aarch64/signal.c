@@ -8,7 +8,6 @@
  */
 #include <string.h>
 
-#include "abi/linux/auxv.h"
 #include "arch/signal.h"
 #include "arch/thread.h"
 #include "arch/uaccess.h"
@@ -28,31 +27,38 @@
 #define PSTATE_NZCV  (0xfULL << 28)
 #define PSTATE_USER  (PSTATE_NZCV | PSTATE_DIT | PSTATE_TCO | PSTATE_SSBS | PSTATE_BTYPE)
 
-/* What is written in one piece: from the siginfo, or from the ucontext, to the FP/SIMD record's registers. */
-struct frame_head {
-	uint8_t info[SIGINFO_USER_SIZE];
-	uint64_t uc_flags, uc_link;
+/*
+ * The parts of a frame, each written and read in one piece; what lies between them is left as it is. The general
+ * registers have the same order in the user's frame and in ours.
+ */
+struct part_head { /* at uc */
+	uint64_t flags, link;
 	struct sigaltstack_user stack;
 	sigmask_t mask;
-	uint8_t unused[128 - sizeof(sigmask_t)];
+};
+struct part_fp { /* from uc.mcontext.pad on */
 	uint64_t pad;
-	uint64_t fault_address;
-	uint64_t regs[31];
-	uint64_t sp, pc, pstate, pad2;
-	struct sigrecord fp;
+	struct sigrecord head;
 	uint32_t fpsr, fpcr;
 };
-_Static_assert(offsetof(struct frame_head, fault_address) == SIGINFO_USER_SIZE + 176, "mcontext");
-_Static_assert(sizeof(struct frame_head) == SIGINFO_USER_SIZE + 176 + 288 + 16, "head");
-
-#define OFFSET_VREGS (sizeof(struct frame_head))
-#define OFFSET_TAIL  (OFFSET_VREGS + 32 * sizeof(__uint128_t))
-
-struct frame_tail {
-	struct sigrecord_esr esr; /* left out when no fault brought the signal */
+struct part_tail { /* behind the FP registers; without esr when no fault brought the signal */
+	struct sigrecord_esr esr;
 	struct sigrecord end;
-	uint64_t pad;
 };
+
+#define OFFSET_UC    offsetof(struct sigframe_user, uc)
+#define OFFSET_REGS  offsetof(struct sigframe_user, uc.mcontext.regs)
+#define OFFSET_PAD   offsetof(struct sigframe_user, uc.mcontext.pad)
+#define OFFSET_VREGS (OFFSET_PAD + sizeof(struct part_fp))
+#define OFFSET_TAIL  (OFFSET_VREGS + 32 * sizeof(__uint128_t))
+#define REGS_SIZE    (OFFSET_PAD - OFFSET_REGS)
+_Static_assert(
+	offsetof(struct trap_frame, x) == 0 && offsetof(struct trap_frame, pstate) + 8 == REGS_SIZE,
+	"the trap frame begins with what a sigcontext has");
+_Static_assert(offsetof(struct trap_frame, sp) == offsetof(struct sigcontext_user, sp) - 8, "sp");
+_Static_assert(sizeof(struct part_fp) == 24 && sizeof(struct part_head) == 48, "no padding");
+
+void fp_state_load(const struct fp_state *fp);
 
 /* A frame record above the signal frame, so that unwinders step over it. */
 struct frame_record {
@@ -75,64 +81,46 @@ choose_stack(const struct task *t, const struct trap_frame *f, const struct siga
 	return f->sp;
 }
 
-static void
-fill_head(struct frame_head *h, const struct trap_frame *f, const struct task *t, sigmask_t mask)
+static int
+write_info(uint64_t base, const struct siginfo *info)
 {
-	const struct arch_thread *at = &t->thread.arch;
-	h->uc_flags = h->uc_link = 0;
-	h->stack.sp = t->sig.alt_sp;
-	h->stack.size = t->sig.alt_size;
-	h->stack.flags = t->sig.alt_size == 0 ? SS_DISABLE
-					      : (on_alternate_stack(t, f->sp) ? SS_ONSTACK : 0) |
-			(t->sig.alt_flags & SS_AUTODISARM);
-	h->stack.pad = 0;
-	h->mask = mask;
-	memset(h->unused, 0, sizeof(h->unused));
-	h->pad = h->pad2 = 0;
-	h->fault_address = at->fault_address;
-	memcpy(h->regs, f->x, sizeof(h->regs));
-	h->sp = f->sp;
-	h->pc = f->pc;
-	h->pstate = f->pstate;
-	h->fp = (struct sigrecord){SIGRECORD_FPSIMD, sizeof(struct sigrecord_fpsimd)};
-	h->fpsr = at->fp.fpsr;
-	h->fpcr = at->fp.fpcr;
-}
-
-static void
-fill_info(uint8_t *to, const struct siginfo *info)
-{
-	memcpy(to, info, sizeof(*info));
-	memset(to + sizeof(*info), 0, SIGINFO_USER_SIZE - sizeof(*info));
+	uint8_t buf[SIGINFO_USER_SIZE] __attribute__((uninitialized)); /* every byte is set below */
+	memcpy(buf, info, sizeof(*info));
+	memset(buf + sizeof(*info), 0, SIGINFO_USER_SIZE - sizeof(*info));
+	return copy_to_user((uaddr_t){base}, buf, sizeof(buf));
 }
 
 static int
-write_frame(uint64_t base, const struct trap_frame *f, const struct task *t,
-	const struct siginfo *info, sigmask_t mask)
+write_tail(uint64_t at, uint64_t fault_esr)
 {
-	struct frame_head head __attribute__((uninitialized)); /* every byte is set below */
-	struct frame_tail tail = {.end = {0, 0}};
-	fill_head(&head, f, t, mask);
-	/* Programs read the siginfo only if they asked for it: then it must be there. */
-	size_t skip = SIGINFO_USER_SIZE;
-	if (info != NULL) {
-		fill_info(head.info, info);
-		skip = 0;
-	}
-	const void *end = &tail.end;
-	size_t end_size = sizeof(tail.end);
-	if (t->thread.arch.fault_esr != 0) {
-		tail.esr = (struct sigrecord_esr){
-			{SIGRECORD_ESR, sizeof(tail.esr)}, t->thread.arch.fault_esr};
-		end = &tail;
-		end_size = sizeof(tail);
-	}
-	if (copy_to_user((uaddr_t){base + skip}, (uint8_t *)&head + skip, sizeof(head) - skip) ||
-		copy_to_user((uaddr_t){base + OFFSET_VREGS}, t->thread.arch.fp.q,
-			sizeof(t->thread.arch.fp.q)) ||
-		copy_to_user((uaddr_t){base + OFFSET_TAIL}, end, end_size))
+	struct part_tail tail = {{{SIGRECORD_ESR, sizeof(tail.esr)}, fault_esr}, {0, 0}};
+	if (likely(fault_esr == 0))
+		return put_user_u64((uaddr_t){at}, 0);
+	return copy_to_user((uaddr_t){at}, &tail, sizeof(tail));
+}
+
+static int
+write_frame(uint64_t base, const struct trap_frame *f, const struct task *t, sigmask_t mask)
+{
+	const struct arch_thread *at = &t->thread.arch;
+	struct part_head head = {
+		.stack = {.sp = t->sig.alt_sp,
+			.flags = (t->sig.alt_size == 0 ? SS_DISABLE
+						       : (on_alternate_stack(t, f->sp) ? SS_ONSTACK
+										       : 0)) |
+				(t->sig.alt_flags & SS_AUTODISARM),
+			.size = t->sig.alt_size},
+		.mask = mask,
+	};
+	struct part_fp fp = {
+		0, {SIGRECORD_FPSIMD, sizeof(struct sigrecord_fpsimd)}, at->fp.fpsr, at->fp.fpcr};
+	if (copy_to_user((uaddr_t){base + OFFSET_UC}, &head, sizeof(head)) != 0 ||
+		put_user_u64((uaddr_t){base + OFFSET_REGS - 8}, at->fault_address) != 0 ||
+		copy_to_user((uaddr_t){base + OFFSET_REGS}, f->x, REGS_SIZE) != 0 ||
+		copy_to_user((uaddr_t){base + OFFSET_PAD}, &fp, sizeof(fp)) != 0 ||
+		copy_to_user((uaddr_t){base + OFFSET_VREGS}, at->fp.q, sizeof(at->fp.q)) != 0)
 		return -EFAULT;
-	return 0;
+	return write_tail(base + OFFSET_TAIL, at->fault_esr);
 }
 
 int
@@ -152,7 +140,10 @@ arch_signal_push(struct trap_frame *f, int sig, const struct siginfo *info,
 	struct frame_record link = {f->x[29], f->x[30]};
 	arch_thread_save_live();
 	if (copy_to_user((uaddr_t){record}, &link, sizeof(link)) != 0 ||
-		write_frame(base, f, t, (act->flags & SA_SIGINFO) ? info : NULL, mask) != 0)
+		write_frame(base, f, t, mask) != 0)
+		return -EFAULT;
+	/* Programs read the siginfo only if they asked for it. */
+	if ((act->flags & SA_SIGINFO) && write_info(base, info) != 0)
 		return -EFAULT;
 
 	f->x[0] = (uint64_t)sig;
@@ -174,7 +165,7 @@ arch_signal_push(struct trap_frame *f, int sig, const struct siginfo *info,
 	return 0;
 }
 
-/* Finds the FP/SIMD record. 0 with *fp its address (0: there is none); -EINVAL if the list makes no sense. */
+/* Finds the FP/SIMD record of a frame that is not as we wrote it. -EINVAL if the list makes no sense or has none. */
 static int
 find_records(uint64_t area, size_t size, uint64_t *fp)
 {
@@ -188,7 +179,7 @@ find_records(uint64_t area, size_t size, uint64_t *fp)
 		if (copy_from_user(&r, (uaddr_t){area + at}, sizeof(r)) != 0)
 			return -EFAULT;
 		if (r.magic == 0)
-			return r.size == 0 ? 0 : -EINVAL;
+			return r.size == 0 && *fp != 0 ? 0 : -EINVAL;
 		if (r.size < sizeof(r) || r.size % 16 != 0 || r.size > size - at)
 			return -EINVAL;
 		if (r.magic == SIGRECORD_FPSIMD) {
@@ -207,58 +198,59 @@ find_records(uint64_t area, size_t size, uint64_t *fp)
 	}
 }
 
+/* Loaded from a copy of its own: the thread's place for it is overwritten whenever the copying sleeps. */
 static int
-restore_fp(struct task *t, uint64_t record)
+restore_fp(uint64_t record)
 {
-	struct fp_state *fp = &t->thread.arch.fp;
-	uint32_t status[2];
-	if (copy_from_user(status, (uaddr_t){record + offsetof(struct sigrecord_fpsimd, fpsr)},
-		    sizeof(status)) ||
-		copy_from_user(fp->q, (uaddr_t){record + offsetof(struct sigrecord_fpsimd, vregs)},
-			sizeof(fp->q)))
+	struct fp_state fp __attribute__((uninitialized)); /* filled by the copies */
+	uint64_t status;
+	_Static_assert(offsetof(struct sigrecord_fpsimd, fpcr) ==
+			offsetof(struct sigrecord_fpsimd, fpsr) + 4,
+		"");
+	if (get_user_u64(&status, (uaddr_t){record + offsetof(struct sigrecord_fpsimd, fpsr)}) !=
+			0 ||
+		copy_from_user(fp.q, (uaddr_t){record + offsetof(struct sigrecord_fpsimd, vregs)},
+			sizeof(fp.q)))
 		return -EFAULT;
-	fp->fpsr = status[0];
-	fp->fpcr = status[1];
+	fp.fpsr = (uint32_t)status;
+	fp.fpcr = (uint32_t)(status >> 32);
+	fp_state_load(&fp);
 	return 0;
 }
 
-/* Registers, FP state, mask and alternate stack from the frame at f->sp. */
-static int
-restore_frame(struct trap_frame *f, struct task *t)
+/* Whether the records are an FP/SIMD one and the end, as nearly always: then two looks tell. */
+static bool
+records_are_plain(uint64_t base)
 {
-	/* ucontext up to and with the general registers */
-	struct {
-		uint64_t flags, link;
-		struct sigaltstack_user stack;
-		sigmask_t mask;
-		uint8_t unused[128 - sizeof(sigmask_t)];
-		uint64_t pad, fault_address;
-		uint64_t regs[31];
-		uint64_t sp, pc, pstate;
-	} uc __attribute__((uninitialized)); /* filled by the copy */
-	_Static_assert(offsetof(__typeof__(uc), fault_address) == 176, "mcontext");
-	uint64_t base = f->sp + offsetof(struct sigframe_user, uc), fp;
-	if ((f->sp & 15) != 0 || copy_from_user(&uc, (uaddr_t){base}, sizeof(uc)) != 0)
+	uint64_t first, second;
+	return get_user_u64(&first, (uaddr_t){base + OFFSET_PAD + 8}) == 0 &&
+		first == (SIGRECORD_FPSIMD | sizeof(struct sigrecord_fpsimd) << 32) &&
+		get_user_u64(&second, (uaddr_t){base + OFFSET_TAIL}) == 0 && second == 0;
+}
+
+/* What was in the registers is lost when this fails: the program gets SIGSEGV then. */
+static int
+restore_frame(struct trap_frame *f)
+{
+	struct part_head head __attribute__((uninitialized)); /* filled by the copy */
+	uint64_t base = f->sp, fp = base + OFFSET_PAD + 8;
+	int err = 0;
+	if ((base & 15) != 0 ||
+		copy_from_user(&head, (uaddr_t){base + OFFSET_UC}, sizeof(head)) != 0)
 		return -EFAULT;
-	if ((uc.pstate & (PSTATE_MODE | PSTATE_DAIF)) != 0)
-		return -EINVAL;
-	uint64_t area = base + offsetof(struct ucontext_user, mcontext.records);
-	int err = find_records(area, sizeof(((struct sigcontext_user *)0)->records), &fp);
+	if (unlikely(!records_are_plain(base)))
+		err = find_records(fp, sizeof(((struct sigcontext_user *)0)->records), &fp);
+	if (err == 0)
+		err = restore_fp(fp);
+	if (err == 0)
+		err = copy_from_user(f->x, (uaddr_t){base + OFFSET_REGS}, REGS_SIZE);
+	if ((f->pstate & (PSTATE_MODE | PSTATE_DAIF)) != 0)
+		err = -EINVAL;
+	f->pstate &= PSTATE_USER;
 	if (err != 0)
 		return err;
-	if (fp == 0)
-		return -EINVAL;
-	arch_thread_save_live(); /* TLS stays; FP is overwritten next */
-	err = restore_fp(t, fp);
-	arch_thread_load_live();
-	if (err != 0)
-		return err;
-	memcpy(f->x, uc.regs, sizeof(f->x));
-	f->sp = uc.sp;
-	f->pc = uc.pc;
-	f->pstate = uc.pstate & PSTATE_USER;
-	signal_set_mask(uc.mask);
-	signal_restore_altstack(&uc.stack);
+	signal_set_mask(head.mask);
+	signal_restore_altstack(&head.stack);
 	return 0;
 }
 
@@ -269,7 +261,7 @@ sys_rt_sigreturn(void)
 	struct trap_frame *f = arch_thread_frame(&t->thread);
 	t->restart.fn = NULL;
 	f->syscall = -1; /* whatever x0 becomes, it is no call's result */
-	if (restore_frame(f, t) != 0) {
+	if (unlikely(restore_frame(f) != 0)) {
 		signal_fault(SIGSEGV, SEGV_MAPERR, f->sp);
 		return 0;
 	}
