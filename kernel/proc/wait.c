@@ -136,11 +136,10 @@ static int
 wait_for_children(const struct wait_request *r, struct wait_result *out)
 {
 	struct process *self = current_process();
-	int err = scan(r, out);
-	if (err != 0 || out->pid != 0 || (r->options & WNOHANG))
-		return err;
-	int scan_err = 0;
-	err = wait_event(&self->child_wait, WAIT_INTERRUPTIBLE, DEADLINE_NEVER,
+	int scan_err;
+	if (r->options & WNOHANG)
+		return scan(r, out);
+	int err = wait_event(&self->child_wait, WAIT_INTERRUPTIBLE, DEADLINE_NEVER,
 		(scan_err = scan(r, out)) != 0 || out->pid != 0);
 	return scan_err != 0 ? scan_err : err;
 }
