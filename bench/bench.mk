@@ -4,7 +4,11 @@ build/bench/root/bin/osbench: bench/osbench.c
 	@mkdir -p $(@D)
 	$(Q)aarch64-linux-gnu-gcc -O2 -static -o $@ $< -lpthread
 
-build/bench/base.img: build/bench/root/bin/osbench build/base.img
+build/bench/root/bin/cpubench: bench/cpubench.c
+	@mkdir -p $(@D)
+	$(Q)aarch64-linux-gnu-gcc -O2 -static -o $@ $<
+
+build/bench/base.img: build/bench/root/bin/osbench build/bench/root/bin/cpubench build/base.img
 	$(Q)$(MAKE) image ROOT_EXTRA=build/bench/root OUT=$@
 
 .PHONY: bench

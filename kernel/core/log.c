@@ -24,6 +24,7 @@ static char ring[LOG_RING_SIZE] __attribute__((aligned(8)));
 static uint64_t first_pos, next_pos; /* [log_lock] of the oldest record and past the newest */
 static uint64_t first_seq, next_seq; /* [log_lock] */
 static uint8_t console_level = LOG_INFO;
+static bool console_level_chosen; /* by the command line or an administrator */
 static struct wait_queue readers = {SPINLOCK_INIT("log_readers"), LIST_INIT(readers.waiters)};
 
 #define LEVELS_MAX 32
@@ -113,8 +114,16 @@ void log_set_identity(struct log_identity (*fn)(void))
 }
 
 void
+log_boot_done(void)
+{
+	if (!console_level_chosen)
+		console_level = LOG_WARNING;
+}
+
+void
 log_set_console_level(uint32_t level)
 {
+	console_level_chosen = true;
 	console_level = (uint8_t)min(level, (uint32_t)LOG_DEBUG);
 }
 

@@ -37,5 +37,7 @@ struct wait_queue *log_readers(void); /* woken by each record */
 int log_set_level(const char *source, uint32_t level);
 /* What is also printed on the console. */
 void log_set_console_level(uint32_t level);
+/* The machine is up: from now on the console shows warnings and worse, unless somebody chose otherwise. */
+void log_boot_done(void);
 
 #endif

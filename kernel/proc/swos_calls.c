@@ -2,6 +2,7 @@
 /* swos's own calls about the security context, and init's report that the machine has booted. */
 #include "abi/swos.h"
 #include "arch/uaccess.h"
+#include "core/log_ring.h"
 #include "core/panic_count.h"
 #include "proc/internal.h"
 #include "syscall_protos.h"
@@ -10,6 +11,7 @@ int64_t
 sys_swos_boot_healthy(void)
 {
 	panic_counter_clear();
+	log_boot_done();
 	return 0;
 }
 

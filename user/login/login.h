@@ -20,8 +20,10 @@ void terminal_take(void);
 /*
  * Prompts for a line and reads it, without its end, into line. Returns its length; -1 at the end of input or on an
  * error; -2 for a line that does not fit or holds a zero byte, which is read to its end. The line is "" then.
+ * asked (or NULL) is called when the prompt has been written.
  */
-int terminal_ask(const char *prompt, enum terminal_echo echo, char line[LOGIN_LINE_SIZE]);
+int terminal_ask(const char *prompt, enum terminal_echo echo, void (*asked)(void),
+	char line[LOGIN_LINE_SIZE]);
 
 /* ---- authenticate.c */
 

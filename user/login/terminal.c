@@ -102,12 +102,15 @@ read_line(char line[LOGIN_LINE_SIZE])
 }
 
 int
-terminal_ask(const char *prompt, enum terminal_echo echo, char line[LOGIN_LINE_SIZE])
+terminal_ask(const char *prompt, enum terminal_echo echo, void (*asked)(void),
+	char line[LOGIN_LINE_SIZE])
 {
 	/* The terminal is set before the prompt, so that who answers a prompt at once is not echoed. */
 	if (echo == TERMINAL_NO_ECHO)
 		set_echo(TERMINAL_NO_ECHO);
 	put(prompt);
+	if (asked != NULL)
+		asked();
 	line[0] = '\0';
 	int len = read_line(line);
 	if (echo == TERMINAL_NO_ECHO) {
