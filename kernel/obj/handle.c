@@ -233,14 +233,15 @@ handle_table_close_cloexec(struct handle_table *t)
 int
 handle_borrow(struct handle_table *t, int h, rights_t need, handle_ref_t *out, rights_t *rights)
 {
-	const struct handle_entry *e = handle_peek(t, h);
-	struct handle_entry copy;
+	struct handle_entry copy = {0};
 	uintptr_t referenced = 0;
-	if (likely(e != NULL)) {
-		copy = *e;
+	if (handle_table_is_private(t)) {
+		if ((uint32_t)h < t->size)
+			copy = t->entries[(uint32_t)h];
 	} else {
 		spin_lock(&t->lock);
-		copy = (uint32_t)h < t->size ? t->entries[(uint32_t)h] : (struct handle_entry){0};
+		if ((uint32_t)h < t->size)
+			copy = t->entries[(uint32_t)h];
 		if (copy.object != NULL) {
 			object_get(copy.object);
 			referenced = 1;

@@ -82,16 +82,12 @@ handle_missing_error(rights_t missing)
 	return (missing & (RIGHT_READ | RIGHT_WRITE)) ? -EBADF : -EPERM;
 }
 
-/* The entry of h where the lock is not needed (t has one user: the caller's), or NULL: not open, or it is needed. */
-static inline const struct handle_entry *
-handle_peek(const struct handle_table *t, int h)
+/* Whether the running task alone uses t, so that looking things up takes neither lock nor reference. */
+static inline bool
+handle_table_is_private(const struct handle_table *t)
 {
-	if (unlikely(
-		    atomic_load_explicit((_Atomic uint32_t *)&t->users, memory_order_acquire) != 1))
-		return NULL;
-	if (unlikely((uint32_t)h >= t->size))
-		return NULL;
-	return &t->entries[(uint32_t)h];
+	return likely(
+		atomic_load_explicit((_Atomic uint32_t *)&t->users, memory_order_acquire) == 1);
 }
 
 /* As handle_borrow(), with a reference of its own, from any thread. */

@@ -121,7 +121,7 @@ file_rights_for(uint32_t open_flags)
 }
 
 int
-file_borrow_slow(int fd, rights_t need, struct file_ref *out)
+file_borrow(int fd, rights_t need, struct file_ref *out)
 {
 	*out = (struct file_ref){0};
 	handle_ref_t ref;

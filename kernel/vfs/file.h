@@ -165,20 +165,24 @@ struct file_ref {
 	handle_ref_t ref;
 	rights_t rights;
 };
-int file_borrow_slow(int fd, rights_t need, struct file_ref *out) MUST_CHECK;
-
-static inline int MUST_CHECK
-file_borrow(int fd, rights_t need, struct file_ref *out)
+/*
+ * What nearly every look-up is: the file of fd, with nothing to give back. NULL: fd is not open, lacks a right, is one
+ * of those that file_borrow() looks at twice, or the table is shared: file_borrow() tells.
+ */
+static inline struct file *
+file_peek(int fd, rights_t need)
 {
-	const struct handle_entry *e = handle_peek(current_task()->handles, fd);
-	if (unlikely(e == NULL || !(e->flags & HANDLE_FILE) || (need & ~e->rights) != 0))
-		return file_borrow_slow(fd, need, out);
+	const struct handle_table *t = current_task()->handles;
+	if (unlikely(!handle_table_is_private(t) || (uint32_t)fd >= t->size))
+		return NULL;
+	const struct handle_entry *e = &t->entries[(uint32_t)fd];
+	if (unlikely(!(e->flags & HANDLE_FILE) || (need & ~e->rights) != 0))
+		return NULL;
 	struct file *f = file_of(e->object);
-	if (unlikely((f->kind & (FILE_PATH_ONLY | FILE_DIRECTORY)) != 0))
-		return file_borrow_slow(fd, need, out);
-	*out = (struct file_ref){f, {(uintptr_t)e->object}, e->rights};
-	return 0;
+	return likely((f->kind & (FILE_PATH_ONLY | FILE_DIRECTORY)) == 0) ? f : NULL;
 }
+
+int file_borrow(int fd, rights_t need, struct file_ref *out) MUST_CHECK;
 
 static inline void
 file_return(struct file_ref *r)

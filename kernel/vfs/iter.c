@@ -31,7 +31,7 @@ iter_advance(struct iter *it, size_t n)
 }
 
 size_t
-iter_copy_to(struct iter *it, const void *src, size_t n)
+iter_copy_to_any(struct iter *it, const void *src, size_t n)
 {
 	size_t done = 0;
 	while (done < n && it->len != 0) {
@@ -50,7 +50,7 @@ iter_copy_to(struct iter *it, const void *src, size_t n)
 }
 
 size_t
-iter_copy_from(struct iter *it, void *dst, size_t n)
+iter_copy_from_any(struct iter *it, void *dst, size_t n)
 {
 	size_t done = 0;
 	while (done < n && it->len != 0) {
@@ -69,7 +69,7 @@ iter_copy_from(struct iter *it, void *dst, size_t n)
 }
 
 size_t
-iter_zero(struct iter *it, size_t n)
+iter_zero_any(struct iter *it, size_t n)
 {
 	size_t done = 0;
 	while (done < n && it->len != 0) {

@@ -6,6 +6,7 @@
 #ifndef VFS_ITER_H
 #define VFS_ITER_H
 
+#include "arch/uaccess.h"
 #include "core/types.h"
 
 struct iovec_user { /* Linux's struct iovec */
@@ -41,9 +42,50 @@ iter_kernel(const void *base, size_t n)
  * Copy to (a read's destination) or from (a write's source) the iterator's memory and advance. Return the bytes
  * copied: less than n at the iterator's end or at a fault (then the caller returns what it has, or -EFAULT if none).
  */
-size_t iter_copy_to(struct iter *it, const void *src, size_t n) MUST_CHECK;
-size_t iter_copy_from(struct iter *it, void *dst, size_t n) MUST_CHECK;
-size_t iter_zero(struct iter *it, size_t n) MUST_CHECK;
+size_t iter_copy_to_any(struct iter *it, const void *src, size_t n) MUST_CHECK;
+size_t iter_copy_from_any(struct iter *it, void *dst, size_t n) MUST_CHECK;
+size_t iter_zero_any(struct iter *it, size_t n) MUST_CHECK;
+
+/* Whether n bytes are one piece of user memory, as they nearly always are. */
+static inline bool
+iter_is_simple(const struct iter *it, size_t n)
+{
+	return likely(n <= it->len && it->nr_next == 0 && !it->kernel);
+}
+
+static inline size_t
+iter_simple_end(struct iter *it, size_t done)
+{
+	it->base += done;
+	it->len -= done;
+	it->count = it->len;
+	return done;
+}
+
+MUST_CHECK static inline size_t
+iter_copy_to(struct iter *it, const void *src, size_t n)
+{
+	if (!iter_is_simple(it, n))
+		return iter_copy_to_any(it, src, n);
+	return iter_simple_end(it, n - copy_to_user_partial((uaddr_t){it->base}, src, n));
+}
+
+MUST_CHECK static inline size_t
+iter_copy_from(struct iter *it, void *dst, size_t n)
+{
+	if (!iter_is_simple(it, n))
+		return iter_copy_from_any(it, dst, n);
+	return iter_simple_end(it, n - copy_from_user_partial(dst, (uaddr_t){it->base}, n));
+}
+
+MUST_CHECK static inline size_t
+iter_zero(struct iter *it, size_t n)
+{
+	if (!iter_is_simple(it, n))
+		return iter_zero_any(it, n);
+	return iter_simple_end(it, n - clear_user_partial((uaddr_t){it->base}, n));
+}
+
 void iter_advance(struct iter *it, size_t n); /* n <= count */
 /* Touches the next n bytes so that a following copy under a spin lock rarely faults. -EFAULT. */
 int iter_prefault(struct iter *it, size_t n, bool write) MUST_CHECK;

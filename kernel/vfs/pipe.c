@@ -293,15 +293,28 @@ wait_for_room(struct pipe *p, struct file *f, const struct iter *from)
 		is_writable(p) || !has_readers(p));
 }
 
-static ssize_t
-pipe_write(struct file *f, struct iter *from, uint64_t *pos)
+/* The next writer, if a reader made room for both. */
+static inline void
+pass_room_on(struct pipe *p)
 {
-	struct pipe *p = f->priv;
-	if (unlikely(from->count == 0))
-		return 0;
+	if (unlikely(!list_empty(&p->wr_wait.waiters)) && is_writable(p))
+		wake_writers(p);
+}
+
+/* The next reader, if a writer left enough for both. */
+static inline void
+pass_data_on(struct pipe *p)
+{
+	if (unlikely(!list_empty(&p->rd_wait.waiters)) && has_data(p))
+		wake_readers(p);
+}
+
+static ssize_t __attribute__((noinline))
+write_slowly(struct pipe *p, struct file *f, struct iter *from)
+{
 	const bool whole = from->count <= PIPE_BUF;
 	ssize_t done = 0, err = 0;
-	do {
+	while (from->count != 0 && err == 0) {
 		mutex_lock(&p->write_lock);
 		ssize_t n = likely(has_readers(p)) ? write_some(p, f, from, whole) : -EPIPE;
 		mutex_unlock(&p->write_lock);
@@ -311,13 +324,44 @@ pipe_write(struct file *f, struct iter *from, uint64_t *pos)
 		} else {
 			err = n == 0 ? wait_for_room(p, f, from) : n;
 		}
-	} while (from->count != 0 && err == 0);
-	/* The next writer, if a reader made room for both. */
-	if (unlikely(!list_empty(&p->wr_wait.waiters)) && is_writable(p))
-		wake_writers(p);
+	}
+	pass_room_on(p);
 	if (unlikely(err == -EPIPE))
 		signal_send_self(SIGPIPE);
 	return done != 0 ? done : err;
+}
+
+/*
+ * What small writes nearly always are: behind others in a page that has room for it. Bytes, or 0: not so, nothing was
+ * done. write_lock is held.
+ */
+static inline ssize_t
+append_to_page(struct pipe *p, const struct file *f, struct iter *from)
+{
+	uint64_t head = atomic_load_explicit(&p->head, memory_order_relaxed);
+	size_t offset = head % PAGE_SIZE, n = from->count;
+	if (offset == 0 || n > PAGE_SIZE - offset || (file_flags(f) & O_DIRECT) || !has_readers(p))
+		return 0;
+	n = iter_copy_from(from, slot_at(p, head)->data + offset, n);
+	atomic_store_explicit(&p->head, head + n, memory_order_release);
+	return n != 0 ? (ssize_t)n : -EFAULT;
+}
+
+static ssize_t
+pipe_write(struct file *f, struct iter *from, uint64_t *pos) NO_LOCK_ANALYSIS
+{
+	struct pipe *p = f->priv;
+	if (unlikely(from->count == 0))
+		return 0;
+	if (unlikely(!mutex_trylock(&p->write_lock)))
+		return write_slowly(p, f, from);
+	ssize_t n = append_to_page(p, f, from);
+	mutex_unlock(&p->write_lock);
+	if (n == 0)
+		return write_slowly(p, f, from);
+	wake_readers(p);
+	pass_room_on(p);
+	return n;
 }
 
 /* What a read has done so far; page by page. */
@@ -378,12 +422,9 @@ wait_for_data(struct pipe *p, struct file *f, const struct iter *to)
 		has_data(p) || !has_writers(p));
 }
 
-static ssize_t
-pipe_read(struct file *f, struct iter *to, uint64_t *pos)
+static ssize_t __attribute__((noinline))
+read_slowly(struct pipe *p, struct file *f, struct iter *to)
 {
-	struct pipe *p = f->priv;
-	if (unlikely(to->count == 0))
-		return 0;
 	ssize_t n = 0;
 	do {
 		if (has_data(p)) {
@@ -396,9 +437,43 @@ pipe_read(struct file *f, struct iter *to, uint64_t *pos)
 	} while (n == 0);
 	if (wait_queue_active(&p->wr_wait) && is_writable(p))
 		wake_writers(p);
-	/* The next reader, if a writer left enough for both. */
-	if (unlikely(!list_empty(&p->rd_wait.waiters)) && has_data(p))
-		wake_readers(p);
+	pass_data_on(p);
+	return n;
+}
+
+/*
+ * What small reads nearly always are: from a page that the writer still stands in. Bytes, or 0: not so, nothing was
+ * done. read_lock is held.
+ */
+static inline ssize_t
+take_from_page(struct pipe *p, struct iter *to)
+{
+	uint64_t tail = atomic_load_explicit(&p->tail, memory_order_relaxed);
+	uint64_t head = pipe_head(p);
+	size_t offset = tail % PAGE_SIZE;
+	if (head == tail || head - (tail - offset) >= PAGE_SIZE)
+		return 0;
+	size_t n = min((size_t)(head - tail), to->count);
+	n = iter_copy_to(to, slot_at(p, tail)->data + offset, n);
+	atomic_store_explicit(&p->tail, tail + n, memory_order_release);
+	return n != 0 ? (ssize_t)n : -EFAULT;
+}
+
+static ssize_t
+pipe_read(struct file *f, struct iter *to, uint64_t *pos) NO_LOCK_ANALYSIS
+{
+	struct pipe *p = f->priv;
+	if (unlikely(to->count == 0))
+		return 0;
+	if (!has_data(p) || unlikely(!mutex_trylock(&p->read_lock)))
+		return read_slowly(p, f, to);
+	ssize_t n = take_from_page(p, to);
+	mutex_unlock(&p->read_lock);
+	if (n == 0)
+		return read_slowly(p, f, to);
+	if (wait_queue_active(&p->wr_wait) && is_writable(p))
+		wake_writers(p);
+	pass_data_on(p);
 	return n;
 }
 

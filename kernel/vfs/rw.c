@@ -47,7 +47,7 @@ read_missing(const struct file *f)
 	return (f->kind & FILE_DIRECTORY) ? -EISDIR : -EINVAL;
 }
 
-static inline ssize_t
+static inline __attribute__((always_inline)) ssize_t
 read_at(struct file *f, struct iter *to, uint64_t *pos)
 {
 	if (unlikely(f->ops->read == NULL))
@@ -55,7 +55,7 @@ read_at(struct file *f, struct iter *to, uint64_t *pos)
 	return f->ops->read(f, to, pos);
 }
 
-static inline ssize_t
+static inline __attribute__((always_inline)) ssize_t
 read_here(struct file *f, struct iter *to)
 {
 	if (f->kind & FILE_STREAM)
@@ -102,7 +102,7 @@ sync_after_write(struct file *f, uint32_t rwf, ssize_t n)
 	return err != 0 ? err : n;
 }
 
-static inline ssize_t
+static inline __attribute__((always_inline)) ssize_t
 write_at(struct file *f, struct iter *from, uint64_t *pos, uint32_t rwf)
 {
 	if (unlikely(f->ops->write == NULL))
@@ -121,7 +121,7 @@ write_at(struct file *f, struct iter *from, uint64_t *pos, uint32_t rwf)
 	return n;
 }
 
-static inline ssize_t
+static inline __attribute__((always_inline)) ssize_t
 write_here(struct file *f, struct iter *from, uint32_t rwf)
 {
 	if (f->kind & FILE_STREAM)
@@ -132,7 +132,10 @@ write_here(struct file *f, struct iter *from, uint32_t rwf)
 	return n;
 }
 
-int64_t
+/* The two hottest calls have no buffer on their stack, only an iterator's scalars: a canary would guard nothing. */
+#define NO_BUFFERS __attribute__((no_stack_protector))
+
+int64_t NO_BUFFERS
 sys_read(struct file *f, uaddr_t buf, size_t count)
 {
 	if (unlikely(!user_range_ok(buf, count)))
@@ -141,7 +144,7 @@ sys_read(struct file *f, uaddr_t buf, size_t count)
 	return read_here(f, &to);
 }
 
-int64_t
+int64_t NO_BUFFERS
 sys_write(struct file *f, uaddr_t buf, size_t count)
 {
 	if (unlikely(!user_range_ok(buf, count)))

@@ -138,12 +138,18 @@ def wrapper(call):
     if not call.args or call.args[0].kind != "file":
         args = ", ".join(a.expression(i) for i, a in enumerate(call.args))
         return head + f"\treturn sys_{call.name}({args});\n}}\n"
-    args = ", ".join(["ref.file"] + [a.expression(i + 1) for i, a in enumerate(call.args[1:])])
-    return (head + "\tstruct file_ref ref;\n"
-            f"\tint err = file_borrow((int)x[0], {call.args[0].rights_mask()}, &ref);\n"
-            "\tif (unlikely(err != 0))\n\t\treturn err;\n"
-            f"\tint64_t result = sys_{call.name}({args});\n"
-            "\tfile_return(&ref);\n\treturn result;\n}\n")
+    rest = [a.expression(i + 1) for i, a in enumerate(call.args[1:])]
+    mask = call.args[0].rights_mask()
+    return (f"static int64_t __attribute__((noinline))\nborrow_{call.name}(const uint64_t *x)\n{{\n"
+            "\tstruct file_ref ref;\n"
+            f"\tint err = file_borrow((int)x[0], {mask}, &ref);\n"
+            "\tif (err != 0)\n\t\treturn err;\n"
+            f"\tint64_t result = sys_{call.name}({', '.join(['ref.file'] + rest)});\n"
+            "\tfile_return(&ref);\n\treturn result;\n}\n\n" + head +
+            f"\tstruct file *f = file_peek((int)x[0], {mask});\n"
+            "\tif (unlikely(f == NULL))\n"
+            f"\t\treturn borrow_{call.name}(x);\n"
+            f"\treturn sys_{call.name}({', '.join(['f'] + rest)});\n}}\n")
 
 
 def table_source(calls):

@@ -24,8 +24,8 @@ null_write(struct file *f, struct iter *from, uint64_t *pos)
 	return (ssize_t)n;
 }
 
-static ssize_t
-zero_read(struct file *f, struct iter *to, uint64_t *pos)
+static ssize_t __attribute__((noinline))
+zero_much(struct iter *to)
 {
 	size_t done = 0;
 	while (to->count > 0) {
@@ -39,6 +39,16 @@ zero_read(struct file *f, struct iter *to, uint64_t *pos)
 		sched_point();
 	}
 	return (ssize_t)done;
+}
+
+static ssize_t
+zero_read(struct file *f, struct iter *to, uint64_t *pos)
+{
+	size_t want = to->count;
+	if (unlikely(want > 65536))
+		return zero_much(to);
+	size_t n = iter_zero(to, want);
+	return likely(n != 0 || want == 0) ? (ssize_t)n : -EFAULT;
 }
 
 static int
