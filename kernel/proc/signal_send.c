@@ -49,10 +49,10 @@ static bool
 signal_is_ignored(struct process *p, struct task *t, int sig, uint32_t flags)
 {
 	uint64_t handler = action_handler(p, sig);
+	if ((t->sig.blocked | t->sig.real_blocked) & SIGMASK(sig))
+		return false; /* it may be unblocked, and handled, or waited for: by init too */
 	if ((process_flags(p) & PROCESS_UNKILLABLE) && handler == SIG_DFL && !(flags & SIG_FORCE))
 		return true;
-	if ((t->sig.blocked | t->sig.real_blocked) & SIGMASK(sig))
-		return false; /* it may be unblocked, and handled, or waited for */
 	return handler_ignores(handler, sig);
 }
 
