@@ -28,6 +28,7 @@
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "obj/handle.h"
+#include "proc/principals.h"
 #include "proc/process.h"
 #include "syscall/trace.h"
 #include "vfs/pipe.h"
@@ -82,6 +83,7 @@ boot_late(void *arg)
 	platform_each_virtio(platform, probe_virtio, NULL);
 	random_report();
 	rootfs_mount(platform);
+	principals_init();
 	task_start_init();
 }
 

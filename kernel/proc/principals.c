@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of principals. Until one is loaded, uid 0 is the only principal and may have everything. */
+#define LOG_SOURCE "proc"
 #include "proc/principals.h"
 
 #include <string.h>
 
 #include "caps.h"
+#include "core/log.h"
 #include "core/spinlock.h"
+#include "identity/identity.h"
 #include "mm/slab.h"
+#include "vfs/vfs.h"
 
 #define PRINCIPALS_MAX 65536
+#define STORE_MAX      MIB(1)
+
+/*
+ * What a uid without an entry may have at most: it is nobody whom the identity store trusts with more. A server that
+ * root starts and that drops to a uid of its own keeps working, and can log nobody in.
+ */
+#define CAPS_UNLISTED (CAP_SPAWN | CAP_FSREAD | CAP_TMPWRITE | CAP_NET)
 
 static struct spinlock lock = SPINLOCK_INIT("principals");
 static const struct principal root = {0, CAP_ALL};
@@ -47,8 +58,7 @@ caps_t
 principal_caps(uid_t uid)
 {
 	caps_t caps;
-	(void)!find(uid, &caps);
-	return caps;
+	return find(uid, &caps) ? caps : CAPS_UNLISTED;
 }
 
 int
@@ -71,4 +81,59 @@ principals_load(const struct principal *list, uint32_t n)
 	if (old != &root)
 		kfree(old);
 	return 0;
+}
+
+/* Inserts by uid; false if it is there already. */
+static bool
+insert(struct principal *list, uint32_t *n, const struct identity *id)
+{
+	uint32_t at = *n;
+	while (at > 0 && list[at - 1].uid > id->uid)
+		at--;
+	if (at > 0 && list[at - 1].uid == id->uid)
+		return false;
+	memmove(&list[at + 1], &list[at], (*n - at) * sizeof(*list));
+	list[at] = (struct principal){id->uid, id->caps & CAP_ALL};
+	(*n)++;
+	return true;
+}
+
+/* Makes the table from the store's text. -EINVAL: malformed, or a uid twice. */
+static int
+load_text(const char *text, size_t size)
+{
+	struct span rest = {text, size};
+	struct identity id;
+	uint32_t n = 0;
+	int more;
+	/* A principal's line is longer than its entry in the table. */
+	struct principal *list = kvmalloc(size + sizeof(*list));
+	if (list == NULL)
+		return -ENOMEM;
+	while ((more = identity_next(&rest, &id)) == 1)
+		if (!insert(list, &n, &id))
+			more = -EINVAL;
+	int err = more < 0 ? more : principals_load(list, n);
+	kvfree(list);
+	return err;
+}
+
+void
+principals_init(void)
+{
+	struct file *f;
+	int err = file_open_name(IDENTITY_PATH, 0, &f);
+	if (err == 0) {
+		uint64_t size = f->inode->object != NULL ? f->inode->object->size : 0;
+		char *text = size <= STORE_MAX ? kvmalloc(size + 1) : NULL;
+		err = text == NULL ? -ENOMEM : 0;
+		ssize_t n = err != 0 ? 0 : file_read_at(f, text, size, 0);
+		if (err == 0)
+			err = n < 0 ? (int)n : load_text(text, (size_t)n);
+		kvfree(text);
+		file_put(f);
+	}
+	if (err != 0)
+		log_err("%s cannot be used: only root is a principal: error %d", IDENTITY_PATH,
+			-err);
 }

@@ -10,8 +10,11 @@ struct principal {
 	caps_t caps;
 };
 
+/* Boot, once the base image is mounted: reads the identity store, which its signature covers. May sleep. */
+void principals_init(void);
+
 bool principal_known(uid_t uid);
-/* The principal's mask; 0 for who is none. */
+/* The principal's mask; for who is none, what anybody may have at most. */
 caps_t principal_caps(uid_t uid);
 /* Replaces the table. list: sorted by uid, no uid twice; copied. -ENOMEM, -EINVAL. */
 int principals_load(const struct principal *list, uint32_t n) MUST_CHECK;
