@@ -27,7 +27,7 @@ arch_time_init(const struct platform_timer *timer)
 		      "has it");
 	time_scale.frequency = frequency;
 	time_scale.mult = (NSEC_PER_SEC << 32) / frequency;
-	time_scale.base_ticks = 0;
+	time_scale.base_ticks = arch_counter_read(); /* the counter may go on over a warm reset */
 }
 
 static void
