@@ -204,10 +204,14 @@ prepare_stop_and_continue(struct process *p, int sig)
 	}
 }
 
+/* A stopped task takes nothing but SIGKILL: the rest stays pending until it goes on. */
 static bool
 wants(const struct task *t, int sig)
 {
-	return !(t->sig.blocked & SIGMASK(sig)) && !t->sig.exiting;
+	if ((t->sig.blocked & SIGMASK(sig)) || t->sig.exiting)
+		return false;
+	return sig == SIGKILL ||
+		atomic_load_explicit((_Atomic uint32_t *)&t->thread.state, memory_order_relaxed) != THREAD_STOPPED;
 }
 
 /* Whom a signal to the process goes to: the first task (the leader, as long as it lives) if it takes it. */
