@@ -2,8 +2,7 @@
 /*
  * Names: the table of (parent, name), its dentries' life, and their reclaim.
  *
- * A bucket's lock guards its chain and, with the name lock, the names and parents of the dentries in it. Being in the
- * table is a reference; only look-ups, under the bucket's lock, can make new references of it alone, so a dentry found
+ * Being in the table is a reference; only look-ups, under the bucket's lock, can make new references of it alone, so a dentry found
  * there with no other reference may be taken out and dropped.
  * What is not SUPER_PINNED is on the LRU list while it is in the table; the list holds no reference, and a dentry
  * leaves it under lru_lock before its memory goes.
@@ -16,14 +15,7 @@
 #include "mm/slab.h"
 #include "vfs/walk.h"
 
-struct bucket {
-	struct spinlock lock;
-	struct dentry *head; /* [lock] */
-};
-
-static struct bucket *table;
-static uint32_t table_shift; /* [I] 64 - log2(buckets) */
-static uint64_t hash_key;    /* [I] odd; secret, so that nobody can choose names that collide */
+struct dentry_table dentry_table;
 static struct slab_cache *dentry_cache;
 
 struct spinlock dentry_name_lock = SPINLOCK_INIT("dentry names");
@@ -40,32 +32,12 @@ dentry_init(void)
 	uint32_t bits = 10; /* a bucket for each 16 pages: a name takes more memory than that */
 	while (bits < 20 && ((uint64_t)1 << bits) < stats.total / 16)
 		bits++;
-	table = kvmalloc(sizeof(*table) << bits);
+	struct dentry_bucket *table = kvmalloc(sizeof(*table) << bits);
 	if (table == NULL)
 		panic("no memory for the name table");
 	for (size_t i = 0; i < (size_t)1 << bits; i++)
 		spin_init(&table[i].lock, "dentry bucket");
-	table_shift = 64 - bits;
-	random_fill(&hash_key, sizeof(hash_key));
-	hash_key |= 1;
-}
-
-static inline uint32_t
-hash_finish(uint64_t h)
-{
-	return (uint32_t)(h >> 32);
-}
-
-uint32_t
-dentry_hash_name(const char *name, uint32_t *len)
-{
-	const uint64_t key = hash_key;
-	uint64_t h = 0;
-	const char *s = name;
-	for (uint8_t c; (c = (uint8_t)*s) != '/' && c != 0; s++)
-		h = (h + c) * key;
-	*len = (uint32_t)(s - name);
-	return hash_finish(h);
+	dentry_table = (struct dentry_table){table, random_u64() | 1, 64 - bits};
 }
 
 uint32_t
@@ -73,50 +45,14 @@ dentry_hash_bytes(const char *name, size_t len)
 {
 	uint64_t h = 0;
 	for (size_t i = 0; i < len; i++)
-		h = (h + (uint8_t)name[i]) * hash_key;
-	return hash_finish(h);
-}
-
-static inline struct bucket *
-bucket_of(const struct dentry *parent, uint32_t hash)
-{
-	uint64_t mixed = ((uint64_t)(uintptr_t)parent >> 3) + hash;
-	return &table[(mixed * 0x9e3779b97f4a7c15ULL) >> table_shift];
+		h = (h + (uint8_t)name[i]) * dentry_table.key;
+	return (uint32_t)(h >> 32);
 }
 
 static inline uint32_t
 flags_of(const struct dentry *d)
 {
 	return atomic_load_explicit((_Atomic uint32_t *)&d->flags, memory_order_relaxed);
-}
-
-static inline bool
-same_bytes(const char *a, const char *b, uint32_t n)
-{
-	while (n-- != 0)
-		if (*a++ != *b++)
-			return false;
-	return true;
-}
-
-struct dentry *
-dentry_lookup(struct dentry *parent, const char *name, uint32_t len, uint32_t hash)
-{
-	struct bucket *b = bucket_of(parent, hash);
-	spin_lock(&b->lock);
-	struct dentry *d = b->head;
-	while (d != NULL &&
-		!(d->hash == hash && d->parent == parent && d->name_len == len &&
-			same_bytes(d->name, name, len)))
-		d = d->hash_next;
-	if (likely(d != NULL)) {
-		dentry_get(d);
-		if (unlikely(!(flags_of(d) & DENTRY_REFERENCED)))
-			atomic_fetch_or_explicit(
-				&d->flags, DENTRY_REFERENCED, memory_order_relaxed);
-	}
-	spin_unlock(&b->lock);
-	return d;
 }
 
 /* Negative, in no table, with a reference on parent (NULL: its own parent) and one for the caller. */
@@ -242,14 +178,14 @@ dentry_destroy(struct dentry *d)
 }
 
 static void
-chain_insert(struct bucket *b, struct dentry *d)
+chain_insert(struct dentry_bucket *b, struct dentry *d)
 {
 	d->hash_next = b->head;
 	b->head = d;
 }
 
 static void
-chain_remove(struct bucket *b, struct dentry *d)
+chain_remove(struct dentry_bucket *b, struct dentry *d)
 {
 	struct dentry **link = &b->head;
 	while (*link != d)
@@ -274,7 +210,7 @@ dentry_add(struct dentry *d)
 	if (pinned)
 		children_add(d);
 	dentry_get(d);
-	struct bucket *b = bucket_of(d->parent, d->hash);
+	struct dentry_bucket *b = dentry_bucket_of(d->parent, d->hash);
 	spin_lock(&b->lock);
 	atomic_fetch_or_explicit(
 		&d->flags, DENTRY_HASHED | DENTRY_REFERENCED, memory_order_relaxed);
@@ -287,7 +223,7 @@ dentry_add(struct dentry *d)
 void
 dentry_delete(struct dentry *d)
 {
-	struct bucket *b = bucket_of(d->parent, d->hash);
+	struct dentry_bucket *b = dentry_bucket_of(d->parent, d->hash);
 	spin_lock(&b->lock);
 	bool hashed = (flags_of(d) & DENTRY_HASHED) != 0; /* reclaim may have taken it out */
 	if (hashed)
@@ -362,10 +298,10 @@ swap_names(struct dentry *a, struct dentry *b)
 }
 
 static void
-lock_buckets(struct bucket *a, struct bucket *b) NO_LOCK_ANALYSIS
+lock_buckets(struct dentry_bucket *a, struct dentry_bucket *b) NO_LOCK_ANALYSIS
 {
 	if (a > b) {
-		struct bucket *t = a;
+		struct dentry_bucket *t = a;
 		a = b;
 		b = t;
 	}
@@ -375,7 +311,7 @@ lock_buckets(struct bucket *a, struct bucket *b) NO_LOCK_ANALYSIS
 }
 
 static void
-unlock_buckets(struct bucket *a, struct bucket *b) NO_LOCK_ANALYSIS
+unlock_buckets(struct dentry_bucket *a, struct dentry_bucket *b) NO_LOCK_ANALYSIS
 {
 	spin_unlock(&a->lock);
 	if (a != b)
@@ -386,8 +322,8 @@ unlock_buckets(struct bucket *a, struct bucket *b) NO_LOCK_ANALYSIS
 void
 dentry_move(struct dentry *d, struct dentry *target, bool exchange)
 {
-	struct bucket *from = bucket_of(d->parent, d->hash);
-	struct bucket *to = bucket_of(target->parent, target->hash);
+	struct dentry_bucket *from = dentry_bucket_of(d->parent, d->hash);
+	struct dentry_bucket *to = dentry_bucket_of(target->parent, target->hash);
 	lock_buckets(from, to);
 	spin_lock(&dentry_name_lock);
 	bool target_hashed = (flags_of(target) & DENTRY_HASHED) != 0;
@@ -448,11 +384,11 @@ dentry_is_ancestor(const struct dentry *a, const struct dentry *b)
 static bool
 try_evict(struct dentry *d)
 {
-	struct bucket *b;
+	struct dentry_bucket *b;
 	for (;;) { /* a rename may move it meanwhile */
-		b = bucket_of(d->parent, d->hash);
+		b = dentry_bucket_of(d->parent, d->hash);
 		spin_lock(&b->lock);
-		if (b == bucket_of(d->parent, d->hash))
+		if (b == dentry_bucket_of(d->parent, d->hash))
 			break;
 		spin_unlock(&b->lock);
 	}

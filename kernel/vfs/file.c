@@ -107,19 +107,6 @@ const struct object_type file_object_type = {
 	.close = file_close,
 };
 
-rights_t
-file_rights_for(uint32_t open_flags)
-{
-	rights_t rights = RIGHT_ALL;
-	if (open_flags & O_PATH)
-		return rights;
-	if ((open_flags & O_ACCMODE) == O_WRONLY)
-		rights &= ~RIGHT_READ;
-	if ((open_flags & O_ACCMODE) == O_RDONLY)
-		rights &= ~RIGHT_WRITE;
-	return rights;
-}
-
 int
 file_borrow(int fd, rights_t need, struct file_ref *out)
 {

@@ -148,7 +148,18 @@ int file_open_name(const char *name, uint32_t flags, struct file **out) MUST_CHE
 /* Reads at an offset into kernel memory; bytes (short at end of file) or -errno. */
 ssize_t file_read_at(struct file *f, void *buf, size_t n, uint64_t offset) MUST_CHECK;
 /* The rights that Linux's open grants for its flags: READ/WRITE by mode and the rest. */
-rights_t file_rights_for(uint32_t open_flags);
+static inline rights_t
+file_rights_for(uint32_t open_flags)
+{
+	rights_t rights = RIGHT_ALL;
+	if (open_flags & O_PATH)
+		return rights;
+	if ((open_flags & O_ACCMODE) == O_WRONLY)
+		rights &= ~RIGHT_READ;
+	if ((open_flags & O_ACCMODE) == O_RDONLY)
+		rights &= ~RIGHT_WRITE;
+	return rights;
+}
 
 /* A new file with one reference, all fields set, ops NULL. For open; others use file_create(). NULL: out of memory. */
 struct file *file_alloc(void) MUST_CHECK;

@@ -110,30 +110,6 @@ inode_apply_attr(struct inode *i, const struct iattr *attr)
 		i->ctime = attr->ctime;
 }
 
-void
-inode_stat(const struct inode *i, struct kstat *st)
-{
-	st->dev = i->super->dev;
-	st->ino = i->ino;
-	st->rdev = i->rdev;
-	st->mode = i->mode;
-	st->nlink = i->nlink;
-	st->uid = i->uid;
-	st->gid = i->gid;
-	st->blksize = (uint32_t)PAGE_SIZE;
-	st->atime = i->atime;
-	st->mtime = i->mtime;
-	st->ctime = i->ctime;
-	st->btime = i->btime;
-	st->attributes = (i->flags & INODE_IMMUTABLE) ? 0x10 : 0;
-	st->size = 0;
-	st->blocks = 0;
-	if (i->object != NULL) {
-		st->size = atomic_load_explicit(&i->object->size, memory_order_relaxed);
-		st->blocks = (st->size + 511) / 512;
-	}
-}
-
 /* Moves the count of writers by one in a direction, unless it stands on the other side of 0. */
 static int
 writers_move(struct inode *i, int32_t step)

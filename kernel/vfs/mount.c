@@ -13,7 +13,7 @@
 
 static struct mutex mount_mutex;
 struct spinlock mount_lock = SPINLOCK_INIT("mounts");
-static _Atomic uint32_t mount_seq; /* odd while links change [mount_lock to change] */
+_Atomic uint32_t mount_seq;
 static struct list_node mounts = LIST_INIT(mounts); /* [mount_mutex] */
 static struct mount *free_mounts;                   /* [mount_lock] by next_here */
 static struct slab_cache *mount_cache;
@@ -45,27 +45,6 @@ static inline struct mount *
 load_link(struct mount *_Atomic *p)
 {
 	return atomic_load_explicit(p, memory_order_acquire);
-}
-
-struct mount *
-mount_on(struct mount *m, struct dentry *d)
-{
-	for (;;) {
-		uint32_t seq = atomic_load_explicit(&mount_seq, memory_order_acquire);
-		if (unlikely(seq & 1)) {
-			arch_relax();
-			continue;
-		}
-		struct mount *at = load_link(&d->mounted);
-		while (at != NULL && load_link(&at->parent) != m)
-			at = load_link(&at->next_here);
-		bool got = at != NULL && refcount_get_unless_zero(&at->refs);
-		atomic_thread_fence(memory_order_acquire);
-		if (likely(atomic_load_explicit(&mount_seq, memory_order_relaxed) == seq))
-			return got ? at : NULL;
-		if (got)
-			mount_put(at);
-	}
 }
 
 bool
@@ -274,6 +253,12 @@ find_type(const char *name)
 	return t;
 }
 
+static bool
+is_mount_root(const struct path *p)
+{
+	return p->dentry == p->mount->root;
+}
+
 static int
 mount_new(const struct path *where, const char *type_name, const char *source, uint32_t flags,
 	const char *options)
@@ -285,6 +270,11 @@ mount_new(const struct path *where, const char *type_name, const char *source, u
 	int err = type->mount(type, source, (flags & MS_RDONLY) ? SUPER_READONLY : 0, options, &s);
 	if (err != 0)
 		return err;
+	/* As Linux: the same again on top of itself is a mistake. */
+	if (where->mount->super == s && is_mount_root(where)) {
+		super_put(s);
+		return -EBUSY;
+	}
 	dentry_get(s->root);
 	return mount_at(where, s, s->root, flags, source);
 }
@@ -353,12 +343,6 @@ do_bind(const struct path *where, const char *source, uint32_t flags)
 		(flags & MOUNT_FLAGS) | mount_flags(from.mount), from.mount->source);
 	path_put(&from);
 	return err;
-}
-
-static bool
-is_mount_root(const struct path *p)
-{
-	return p->dentry == p->mount->root;
 }
 
 static bool

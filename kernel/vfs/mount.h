@@ -52,8 +52,29 @@ mount_put(struct mount *m) /* may sleep */
 		mount_destroy(m);
 }
 
+extern _Atomic uint32_t mount_seq; /* odd while links change [mount_lock to change] */
+
 /* What is mounted on d as m shows it, with a reference, or NULL. */
-struct mount *mount_on(struct mount *m, struct dentry *d);
+static inline struct mount *
+mount_on(struct mount *m, struct dentry *d)
+{
+	for (;;) {
+		uint32_t seq = atomic_load_explicit(&mount_seq, memory_order_acquire);
+		if (unlikely(seq & 1)) {
+			arch_relax();
+			continue;
+		}
+		struct mount *at = atomic_load_explicit(&d->mounted, memory_order_acquire);
+		while (at != NULL && atomic_load_explicit(&at->parent, memory_order_relaxed) != m)
+			at = atomic_load_explicit(&at->next_here, memory_order_acquire);
+		bool got = at != NULL && refcount_get_unless_zero(&at->refs);
+		atomic_thread_fence(memory_order_acquire);
+		if (likely(atomic_load_explicit(&mount_seq, memory_order_relaxed) == seq))
+			return got ? at : NULL;
+		if (got)
+			mount_put(at);
+	}
+}
 /* Where m is mounted: a referenced path, or false if nowhere. */
 bool mount_parent(struct mount *m, struct path *out);
 /* The same without references, for a caller that holds mount_lock. */

@@ -16,29 +16,24 @@ name_get_long(struct name *n, uaddr_t from)
 		kfree(s);
 		return len < 0 ? (int)len : -ENAMETOOLONG;
 	}
+	if (len == 0) { /* it was longer a moment ago */
+		kfree(s);
+		return -ENOENT;
+	}
 	n->s = s;
 	n->len = (size_t)len;
 	return 0;
 }
 
+/* What name_get() did not finish: a fault, an empty name, or a long one. */
 int
-name_get(struct name *n, uaddr_t from, uint32_t flags)
+name_get_slow(struct name *n, uaddr_t from, uint32_t flags, ssize_t len)
 {
-	ssize_t len = copy_string_from_user(n->inline_s, from, NAME_SHORT);
-	if (unlikely(len < 0))
+	if (len < 0)
 		return (int)len;
-	n->s = n->inline_s;
-	n->len = (size_t)len;
-	if (unlikely(len >= NAME_SHORT)) {
-		int err = name_get_long(n, from);
-		if (err != 0)
-			return err;
-	}
-	if (unlikely(n->len == 0) && !(flags & LOOKUP_EMPTY)) {
-		name_put(n);
-		return -ENOENT;
-	}
-	return 0;
+	if (len == 0)
+		return flags & LOOKUP_EMPTY ? 0 : -ENOENT;
+	return name_get_long(n, from);
 }
 
 void

@@ -229,15 +229,15 @@ unlock:
 	return err;
 }
 
-/* With O_CREAT: the last component. *next: see walk_last(). */
+/* With O_CREAT: the last component. w->next: see walk_last(). */
 static int
-open_last(struct walk *w, const struct how *how, const char **next, struct file **out)
+open_last(struct walk *w, const struct how *how, struct file **out)
 {
 	if (w->slash && w->last_type == LAST_NAME)
 		return -EISDIR;
 	for (;;) {
-		int err = walk_last(w, next);
-		if (err == 0 && *next != NULL)
+		int err = walk_last(w);
+		if (err == 0 && w->next != NULL)
 			return 0;
 		if (err == 0)
 			return how->flags & O_EXCL ? -EEXIST : open_here(w, how, false, out);
@@ -293,13 +293,15 @@ open_walk(struct walk *w, const char *name, const struct how *how, struct file *
 	int err;
 	do {
 		err = walk_to_parent(w, name);
-		if (err == 0)
-			err = open_last(w, how, &name, out);
+		if (err != 0)
+			break;
+		err = open_last(w, how, out);
+		name = w->next;
 	} while (err == 0 && name != NULL);
 	return err;
 }
 
-static int
+static inline __attribute__((always_inline)) int
 open_at(int dirfd, const char *name, const struct how *how, struct file **out, rights_t *rights)
 {
 	WALK_ON_STACK(w);

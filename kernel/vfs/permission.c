@@ -4,13 +4,7 @@
 #include "vfs/walk.h"
 
 /* What a kernel thread is to file systems. */
-static const struct cred kernel_cred = {.refs = {1}, .caps = CAP_ALL, .caps_saved = CAP_ALL};
-
-const struct cred *
-vfs_cred(void)
-{
-	return likely(arch_current()->process != NULL) ? current_cred() : &kernel_cred;
-}
+const struct cred vfs_kernel_cred = {.refs = {1}, .caps = CAP_ALL, .caps_saved = CAP_ALL};
 
 int
 super_may_write(const struct super *s)

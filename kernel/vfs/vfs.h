@@ -22,6 +22,7 @@
 #include "core/mutex.h"
 #include "core/refcount.h"
 #include "mm/object.h"
+#include "proc/task.h"
 #include "vfs/file.h"
 #include "vfs/path.h"
 
@@ -258,7 +259,30 @@ inode_put(struct inode *i) /* may sleep */
 void ktime_now(struct ktimespec *out); /* real time */
 /* Sets what attr says but the size; for setattr operations. */
 void inode_apply_attr(struct inode *i, const struct iattr *attr);
-void inode_stat(const struct inode *i, struct kstat *st); /* the generic getattr */
+/* The generic getattr. */
+static inline void
+inode_stat(const struct inode *i, struct kstat *st)
+{
+	st->dev = i->super->dev;
+	st->ino = i->ino;
+	st->rdev = i->rdev;
+	st->size = 0;
+	st->blocks = 0;
+	st->mode = i->mode;
+	st->nlink = i->nlink;
+	st->uid = i->uid;
+	st->gid = i->gid;
+	st->blksize = (uint32_t)PAGE_SIZE;
+	st->atime = i->atime;
+	st->mtime = i->mtime;
+	st->ctime = i->ctime;
+	st->btime = i->btime;
+	st->attributes = (i->flags & INODE_IMMUTABLE) ? 0x10 /* STATX_ATTR_IMMUTABLE */ : 0;
+	if (i->object != NULL) {
+		st->size = atomic_load_explicit(&i->object->size, memory_order_relaxed);
+		st->blocks = (st->size + 511) / 512;
+	}
+}
 /* Opening for writing against executing: -ETXTBSY. Regular files only. */
 int inode_write_get(struct inode *i) MUST_CHECK;
 void inode_write_put(struct inode *i);
@@ -316,7 +340,12 @@ int super_may_write(const struct super *s) MUST_CHECK;
 /* Whether the running task owns i or is root. */
 bool inode_owner_or_root(const struct inode *i);
 /* Credentials of the running task, or the kernel's own in a kernel thread. */
-const struct cred *vfs_cred(void);
+extern const struct cred vfs_kernel_cred;
+static inline const struct cred *
+vfs_cred(void)
+{
+	return likely(arch_current()->process != NULL) ? current_cred() : &vfs_kernel_cred;
+}
 
 /* Mounting, from kernel code: name is absolute; the root first ("/"). flags: MS_*. */
 int vfs_mount(const char *fs_type, const char *source, const char *target, uint32_t flags, const char *options) MUST_CHECK;

@@ -19,7 +19,7 @@ is_dir(const struct inode *i)
 	return (i->mode & S_IFMT) == S_IFDIR;
 }
 
-static void
+static inline void
 drop_position(struct walk *w)
 {
 	if (w->owned & WALK_OWNS_DENTRY)
@@ -43,7 +43,7 @@ move_to(struct walk *w, const struct path *p)
  * The task's root or working directory. Nobody but the task can change a context that it alone uses, so then it is
  * borrowed. Returns whether references were taken.
  */
-static bool
+static inline bool
 context_path(bool root, struct path *out)
 {
 	if (unlikely(arch_current()->process == NULL)) {
@@ -62,7 +62,7 @@ context_path(bool root, struct path *out)
 	return true;
 }
 
-static void
+static inline void
 need_root(struct walk *w)
 {
 	if (w->root.mount == NULL && context_path(true, &w->root))
@@ -70,7 +70,7 @@ need_root(struct walk *w)
 }
 
 /* An absolute name or symlink begins. */
-static int
+static inline int
 to_root(struct walk *w)
 {
 	if (unlikely(w->flags & LOOKUP_BENEATH))
@@ -84,7 +84,7 @@ to_root(struct walk *w)
 	return 0;
 }
 
-static void
+static inline void
 walk_init(struct walk *w, uint32_t flags)
 {
 	w->path = (struct path){0};
@@ -188,6 +188,17 @@ walk_end(struct walk *w)
 		file_put(w->file);
 	if (w->dir.file != NULL)
 		file_return(&w->dir);
+}
+
+/* Moves to a child of the current directory; takes over the reference. */
+static inline void
+enter(struct walk *w, struct dentry *d, struct inode *i)
+{
+	if (w->owned & WALK_OWNS_DENTRY)
+		dentry_put(w->path.dentry);
+	w->owned |= WALK_OWNS_DENTRY;
+	w->path.dentry = d;
+	w->inode = i;
 }
 
 /* Goes down into what is mounted here. */
@@ -295,9 +306,9 @@ expand_link(struct inode *i, const char *rest, char **out)
 	return 0;
 }
 
-/* Goes where symlink d in the current directory leads; *next is what is left to walk. Puts d. */
+/* Goes where symlink d in the current directory leads; w->next is what is left to walk. Puts d. */
 static int
-follow_link(struct walk *w, struct dentry *d, const char *rest, const char **next)
+follow_link(struct walk *w, struct dentry *d, const char *rest)
 {
 	struct inode *i = dentry_inode(d);
 	int err = -ELOOP;
@@ -307,7 +318,7 @@ follow_link(struct walk *w, struct dentry *d, const char *rest, const char **nex
 	w->links++;
 	if (i->ops->follow != NULL) {
 		err = follow_magic(w, d, rest);
-		*next = rest;
+		w->next = rest;
 		goto out;
 	}
 	char *buffer;
@@ -316,7 +327,7 @@ follow_link(struct walk *w, struct dentry *d, const char *rest, const char **nex
 		goto out;
 	kfree(w->buffer); /* rest was in it */
 	w->buffer = buffer;
-	*next = buffer;
+	w->next = buffer;
 	if (*buffer == '/')
 		err = to_root(w);
 out:
@@ -336,51 +347,60 @@ lookup_slow(struct dentry *dir, const char *name, uint32_t len, uint32_t hash, s
 	return err;
 }
 
-struct component {
-	const char *name, *rest; /* rest: after the slashes */
-	uint32_t len, hash;
-	bool slash; /* there was one after it */
-};
-
-/* Enters a component, or begins to follow it (then *next is not NULL). */
-static int
-step(struct walk *w, const struct component *c, bool follow, const char **next)
+/*
+ * What a step is when the table does not simply have the name: d is NULL (ask the file system), negative, or a
+ * symlink to be followed. The component is in w->last, last_len, last_hash, slash.
+ */
+static int __attribute__((noinline))
+step_slow(struct walk *w, struct dentry *d, const char *rest, bool follow)
 {
-	struct dentry *d = dentry_lookup(w->path.dentry, c->name, c->len, c->hash);
-	if (unlikely(d == NULL)) {
-		int err = lookup_slow(w->path.dentry, c->name, c->len, c->hash, &d);
+	if (d == NULL) {
+		int err = lookup_slow(w->path.dentry, w->last, w->last_len, w->last_hash, &d);
 		if (err != 0)
 			return err;
 	}
 	struct inode *i = dentry_inode(d);
-	if (unlikely(i == NULL)) {
+	if (i == NULL) {
 		dentry_put(d);
 		return -ENOENT;
 	}
-	if (unlikely((i->mode & S_IFMT) == S_IFLNK) && follow) {
-		if (*c->rest == '\0' && c->slash)
+	if ((i->mode & S_IFMT) == S_IFLNK && follow) {
+		if (*rest == '\0' && w->slash)
 			w->flags |= LOOKUP_DIRECTORY;
-		return follow_link(w, d, c->rest, next);
+		return follow_link(w, d, rest);
 	}
-	if (w->owned & WALK_OWNS_DENTRY)
-		dentry_put(w->path.dentry);
-	w->owned |= WALK_OWNS_DENTRY;
-	w->path.dentry = d;
-	w->inode = i;
+	enter(w, d, i);
+	return cross_mounts(w);
+}
+
+/* Enters a component, or begins to follow it (then w->next is where to go on; it is rest before). */
+static inline __attribute__((always_inline)) int
+step(struct walk *w, const char *name, uint32_t len, uint32_t hash, const char *rest, bool follow)
+{
+	struct dentry *d = dentry_lookup(w->path.dentry, name, len, hash);
+	struct inode *i;
+	if (unlikely(d == NULL || (i = dentry_inode(d)) == NULL ||
+		    ((i->mode & S_IFMT) == S_IFLNK && follow))) {
+		w->last = name;
+		w->last_len = len;
+		w->last_hash = hash;
+		return step_slow(w, d, rest, follow);
+	}
+	enter(w, d, i);
 	if (unlikely(atomic_load_explicit(&d->mounted, memory_order_relaxed) != NULL) &&
-		!((w->flags & LOOKUP_NO_MOUNT) && *c->rest == '\0'))
+		!((w->flags & LOOKUP_NO_MOUNT) && *rest == '\0'))
 		return cross_mounts(w);
 	return 0;
 }
 
 static inline enum walk_last
-component_type(const struct component *c)
+component_type(const char *name, uint32_t len)
 {
-	if (likely(c->name[0] != '.') || c->len > 2)
+	if (likely(name[0] != '.') || len > 2)
 		return LAST_NAME;
-	if (c->len == 1)
+	if (len == 1)
 		return LAST_DOT;
-	return c->name[1] == '.' ? LAST_DOTDOT : LAST_NAME;
+	return name[1] == '.' ? LAST_DOTDOT : LAST_NAME;
 }
 
 /* All components, or all but the last. */
@@ -390,7 +410,7 @@ walk_components(struct walk *w, const char *s, bool to_parent)
 	for (;;) {
 		while (*s == '/')
 			s++;
-		if (*s == '\0') {
+		if (unlikely(*s == '\0')) {
 			w->last_type = LAST_ROOT;
 			w->slash = false;
 			return 0;
@@ -400,37 +420,39 @@ walk_components(struct walk *w, const char *s, bool to_parent)
 		int err = may_search(w->cred, w->inode);
 		if (unlikely(err != 0))
 			return err;
-		struct component c;
-		c.name = s;
-		c.hash = dentry_hash_name(s, &c.len);
-		c.rest = s + c.len;
-		c.slash = *c.rest == '/';
-		while (*c.rest == '/')
-			c.rest++;
-		if (unlikely(c.len > 255))
+		const char *name = s;
+		uint32_t len, hash = dentry_hash_name(name, &len);
+		s += len;
+		bool slash = *s == '/';
+		while (*s == '/')
+			s++;
+		if (unlikely(len > 255))
 			return -ENAMETOOLONG;
-		enum walk_last type = component_type(&c);
-		bool last = *c.rest == '\0';
+		enum walk_last type = component_type(name, len);
+		bool last = *s == '\0';
+		w->slash = slash;
 		if (last && to_parent) {
-			w->last = c.name;
-			w->last_len = c.len;
-			w->last_hash = c.hash;
+			w->last = name;
+			w->last_len = len;
+			w->last_hash = hash;
 			w->last_type = (uint8_t)type;
-			w->slash = c.slash;
 			return 0;
 		}
-		const char *next = c.rest;
+		w->next = s;
 		if (likely(type == LAST_NAME))
-			err = step(w, &c, !last || c.slash || (w->flags & LOOKUP_FOLLOW), &next);
+			err = step(w, name, len, hash, s,
+				!last || slash || (w->flags & LOOKUP_FOLLOW));
 		else if (type == LAST_DOTDOT)
 			err = walk_up(w);
 		if (unlikely(err != 0))
 			return err;
-		if (unlikely(last && c.slash))
-			w->flags |= LOOKUP_DIRECTORY;
-		s = next;
-		if (last && *s == '\0')
-			return 0;
+		s = w->next;
+		if (last) {
+			if (unlikely(slash))
+				w->flags |= LOOKUP_DIRECTORY;
+			if (*s == '\0')
+				return 0;
+		}
 	}
 }
 
@@ -451,22 +473,19 @@ walk_to_parent(struct walk *w, const char *name)
 }
 
 int
-walk_last(struct walk *w, const char **next)
+walk_last(struct walk *w)
 {
 	int err = 0;
-	*next = NULL;
+	w->next = NULL;
 	if (likely(w->last_type == LAST_NAME)) {
-		const char *rest = w->last + w->last_len;
-		while (*rest == '/')
-			rest++;
-		struct component c = {w->last, rest, w->last_len, w->last_hash, w->slash};
-		err = step(w, &c, w->slash || (w->flags & LOOKUP_FOLLOW), next);
-		if (err == 0 && w->slash)
+		err = step(w, w->last, w->last_len, w->last_hash, "",
+			w->slash || (w->flags & LOOKUP_FOLLOW));
+		if (unlikely(err == 0 && w->slash))
 			w->flags |= LOOKUP_DIRECTORY;
 	} else if (w->last_type == LAST_DOTDOT) {
 		err = walk_up(w);
 	}
-	if (unlikely(err == 0 && *next == NULL && (w->flags & LOOKUP_DIRECTORY)) &&
+	if (unlikely(err == 0 && w->next == NULL && (w->flags & LOOKUP_DIRECTORY)) &&
 		(w->inode == NULL || !is_dir(w->inode)))
 		err = -ENOTDIR;
 	return err;
@@ -487,20 +506,6 @@ walk_user(struct walk *w, int dirfd, uaddr_t uname, uint32_t flags)
 	}
 	name_put(&n);
 	return err;
-}
-
-int
-walk_at_flags(uint32_t at_flags, uint32_t allowed, uint32_t *lookup)
-{
-	if (at_flags & ~allowed)
-		return -EINVAL;
-	if (allowed & AT_SYMLINK_FOLLOW)
-		*lookup = at_flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0;
-	else
-		*lookup = at_flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
-	if (at_flags & AT_EMPTY_PATH)
-		*lookup |= LOOKUP_EMPTY;
-	return 0;
 }
 
 static int

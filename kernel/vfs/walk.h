@@ -10,6 +10,7 @@
 #define VFS_WALK_H
 
 #include "abi/linux/fcntl.h"
+#include "arch/uaccess.h"
 #include "proc/task.h"
 #include "vfs/mount.h"
 #include "vfs/vfs.h"
@@ -25,7 +26,15 @@ struct name {
 #define NAME_ON_STACK(n) struct name n __attribute__((uninitialized))
 
 /* Copies a path. -ENOENT: empty (unless flags has LOOKUP_EMPTY); -ENAMETOOLONG, -EFAULT, -ENOMEM. name_put() after 0. */
-int name_get(struct name *n, uaddr_t from, uint32_t flags) MUST_CHECK;
+int name_get_slow(struct name *n, uaddr_t from, uint32_t flags, ssize_t len) MUST_CHECK;
+static inline int MUST_CHECK
+name_get(struct name *n, uaddr_t from, uint32_t flags)
+{
+	ssize_t len = copy_string_from_user(n->inline_s, from, NAME_SHORT);
+	n->s = n->inline_s;
+	n->len = (size_t)len;
+	return likely(len > 0 && len < NAME_SHORT) ? 0 : name_get_slow(n, from, flags, len);
+}
 void name_put_long(struct name *n);
 static inline void
 name_put(struct name *n)
@@ -48,6 +57,7 @@ struct walk {
 	uint8_t last_type; /* enum walk_last, of a walk to the parent */
 	uint32_t last_len, last_hash;
 	const char *last;
+	const char *next;    /* where a walk that follows a symlink goes on */
 	char *buffer;        /* what is left to walk since the last symlink; the walk's */
 	struct file *file;   /* the end is an open file without a path, referenced; path is empty */
 	rights_t rights;     /* what the handles that it went through allow */
@@ -68,10 +78,10 @@ int walk_all(struct walk *w, const char *name) MUST_CHECK;
 /* To the directory that holds the last component, which is described by last_*; path.dentry is a directory. */
 int walk_to_parent(struct walk *w, const char *name) MUST_CHECK;
 /*
- * Goes on from walk_to_parent(): *next is NULL when the last component has been entered, or, when it is a symlink that
- * is to be followed, what to pass to walk_to_parent() next. -ENOENT: there is none.
+ * Goes on from walk_to_parent(): w->next is NULL when the last component has been entered, or, when it is a symlink
+ * that is to be followed, what to pass to walk_to_parent() next. -ENOENT: there is none.
  */
-int walk_last(struct walk *w, const char **next) MUST_CHECK;
+int walk_last(struct walk *w) MUST_CHECK;
 void walk_end(struct walk *w);
 /* References of the caller's own on where the walk is. */
 static inline void
@@ -87,14 +97,87 @@ walk_take(struct walk *w, struct path *out)
 /* walk_begin() and walk_all() of a user's name. */
 int walk_user(struct walk *w, int dirfd, uaddr_t name, uint32_t flags) MUST_CHECK;
 /* -EINVAL for flags other than those of allowed; LOOKUP_* for AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW (or _FOLLOW if that is allowed). */
-int walk_at_flags(uint32_t at_flags, uint32_t allowed, uint32_t *lookup) MUST_CHECK;
+static inline int MUST_CHECK
+walk_at_flags(uint32_t at_flags, uint32_t allowed, uint32_t *lookup)
+{
+	if (allowed & AT_SYMLINK_FOLLOW)
+		*lookup = at_flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0;
+	else
+		*lookup = at_flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
+	if (at_flags & AT_EMPTY_PATH)
+		*lookup |= LOOKUP_EMPTY;
+	return at_flags & ~allowed ? -EINVAL : 0;
+}
 
-/* The name table (dentry.c). */
-uint32_t dentry_hash_name(
-	const char *name, uint32_t *len); /* up to a slash or the end; *len is set */
+/*
+ * The name table (dentry.c). A bucket's lock guards its chain and, with the name lock, the names and parents of the
+ * dentries in it. Looking a name up is inline: it is what a walk does most.
+ */
+struct dentry_bucket {
+	struct spinlock lock;
+	struct dentry *head; /* [lock] */
+};
+struct dentry_table {
+	struct dentry_bucket *buckets;
+	uint64_t key;   /* odd; secret, so that nobody can choose names that collide */
+	uint32_t shift; /* 64 - log2(buckets) */
+};
+extern struct dentry_table dentry_table; /* [I] after boot */
+
+static inline struct dentry_bucket *
+dentry_bucket_of(const struct dentry *parent, uint32_t hash)
+{
+	uint64_t mixed = ((uint64_t)(uintptr_t)parent >> 3) + hash;
+	return &dentry_table.buckets[(mixed * 0x9e3779b97f4a7c15ULL) >> dentry_table.shift];
+}
+
+/* Of the name up to a slash or the end; *len is set. */
+static inline uint32_t
+dentry_hash_name(const char *name, uint32_t *len)
+{
+	const uint64_t key = dentry_table.key;
+	uint64_t h = 0;
+	const char *s = name;
+	for (uint8_t c; (c = (uint8_t)*s) != '/' && c != 0; s++)
+		h = (h + c) * key;
+	*len = (uint32_t)(s - name);
+	return (uint32_t)(h >> 32);
+}
 uint32_t dentry_hash_bytes(const char *name, size_t len);
-struct dentry *dentry_lookup(
-	struct dentry *parent, const char *name, uint32_t len, uint32_t hash); /* referenced */
+
+static inline bool
+dentry_has_name(const struct dentry *d, const char *name, uint32_t len)
+{
+	const char *mine = d->name;
+	if (d->name_len != len)
+		return false;
+	for (const char *end = name + len; name != end; name++, mine++)
+		if (*mine != *name)
+			return false;
+	return true;
+}
+
+/* With a reference, or NULL: it is not in the table. */
+static inline struct dentry *
+dentry_lookup(struct dentry *parent, const char *name, uint32_t len, uint32_t hash)
+{
+	struct dentry_bucket *b = dentry_bucket_of(parent, hash);
+	spin_lock(&b->lock);
+	struct dentry *d = b->head;
+	while (d != NULL &&
+		!(d->hash == hash && d->parent == parent && dentry_has_name(d, name, len)))
+		d = d->hash_next;
+	if (likely(d != NULL)) {
+		dentry_get(d);
+		uint32_t flags = atomic_load_explicit(&d->flags, memory_order_relaxed);
+		if (unlikely(!(flags & DENTRY_REFERENCED)))
+			atomic_fetch_or_explicit(
+				&d->flags, DENTRY_REFERENCED, memory_order_relaxed);
+	}
+	spin_unlock(&b->lock);
+	return d;
+}
+
 /* A child without a place in the table, for O_TMPFILE. NULL: out of memory. */
 struct dentry *dentry_create_nameless(struct dentry *dir) MUST_CHECK;
 /* Existing, looked up by the file system, or new: positive or negative, referenced. dir's inode locked for writing. */
