@@ -167,7 +167,9 @@ fcntl_handle(int fd, uint32_t cmd, uint64_t arg)
 	}
 	case F_GETFD: {
 		int err = handle_get_flags(t, fd, &flags);
-		return err != 0 ? err : (flags & HANDLE_CLOEXEC) ? FD_CLOEXEC : 0;
+		if (err != 0)
+			return err;
+		return (flags & HANDLE_CLOEXEC) ? FD_CLOEXEC : 0;
 	}
 	case F_SETFD:
 		return handle_set_flags(t, fd, (arg & FD_CLOEXEC) ? HANDLE_CLOEXEC : 0);
