@@ -6,10 +6,10 @@
 #                        seeds in tests/fuzz/corpus/NAME, and generated ones in build/fuzz/seeds/NAME
 #
 # Pure sources of the kernel that such a binary links as well are named here, by their path.
-UNIT_KERNEL_SRC += kernel/mm/area.c kernel/dev/bus/virtqueue.c
+UNIT_KERNEL_SRC += kernel/mm/area.c kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c
 TSAN_KERNEL_SRC += kernel/core/wait.c kernel/core/mutex.c kernel/obj/handle.c \
 	$(patsubst %,kernel/vfs/%.c,file iter rw pipe poll epoll eventfd)
-FUZZ_KERNEL_SRC += kernel/dev/bus/virtqueue.c
+FUZZ_KERNEL_SRC += kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c
 
 FUZZ_SECONDS ?= 10
 FUZZ_JOBS    ?= 2

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/tmp/options.h"
+#include "kernel/fs/tmp/options.h"
 
 #include <errno.h>
 #include <stdbool.h>
