@@ -425,16 +425,31 @@ lru_victim(uint64_t *max)
 	return victim;
 }
 
-uint64_t
-dentry_shrink(uint64_t n)
+/* Twice round the list: once to clear the marks, once to take. */
+static uint64_t
+shrink_pass(uint64_t n)
 {
-	uint64_t freed = 0, looks = 2 * lru_count; /* an old count does: it only bounds the work */
+	spin_lock(&lru_lock);
+	uint64_t freed = 0, looks = 2 * lru_count;
+	spin_unlock(&lru_lock);
 	while (freed < n) {
 		struct dentry *d = lru_victim(&looks);
 		if (d == NULL)
 			break;
 		freed += try_evict(d);
 	}
+	return freed;
+}
+
+/* What a pass frees are leaves: the next finds their parents. */
+uint64_t
+dentry_shrink(uint64_t n)
+{
+	uint64_t freed = 0, pass;
+	do {
+		pass = shrink_pass(n - freed);
+		freed += pass;
+	} while (pass != 0 && freed < n);
 	return freed;
 }
 

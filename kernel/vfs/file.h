@@ -36,6 +36,7 @@ struct vm_map_request {
 	struct vm_object *
 		object; /* out: the caller takes its own reference while the file is held; NULL: anonymous (/dev/zero) */
 	bool object_owned; /* out: the reference in object is the caller's to keep (made for this mapping) */
+	bool counted; /* out: a writable mapping of object is counted in advance; the caller takes that back when it is done */
 };
 
 /* A NULL operation is an error: read, write -EINVAL; ioctl -ENOTTY; mmap -ENODEV; seek -ESPIPE; readdir -ENOTDIR. */
@@ -147,6 +148,13 @@ int file_open_exec(const struct path *path, struct file **out) MUST_CHECK;
 int file_open_name(const char *name, uint32_t flags, struct file **out) MUST_CHECK;
 /* Reads at an offset into kernel memory; bytes (short at end of file) or -errno. */
 ssize_t file_read_at(struct file *f, void *buf, size_t n, uint64_t offset) MUST_CHECK;
+/* What read(2) and write(2) do, limits and O_SYNC included: at *pos (nothing to streams), or at the file's own offset. */
+ssize_t file_read_iter(struct file *f, struct iter *to, uint64_t *pos) MUST_CHECK;
+ssize_t file_write_iter(struct file *f, struct iter *from, uint64_t *pos) MUST_CHECK;
+ssize_t file_read_here(struct file *f, struct iter *to) MUST_CHECK;
+ssize_t file_write_here(struct file *f, struct iter *from) MUST_CHECK;
+/* Sleeps until one of events (POLLIN …, errors always) is there. 0, -ENOMEM, -ERESTARTSYS (poll.c). */
+int file_wait_events(struct file *f, uint32_t events) MUST_CHECK;
 /* The rights that Linux's open grants for its flags: READ/WRITE by mode and the rest. */
 static inline rights_t
 file_rights_for(uint32_t open_flags)

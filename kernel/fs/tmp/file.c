@@ -166,15 +166,34 @@ out:
 	return done;
 }
 
+/*
+ * A shared mapping that may become writable, of a file that may be sealed: counted first, then the seals are looked at;
+ * who seals does it the other way round (memfd.c), so one of the two sees the other.
+ */
+static int
+mmap_sealable(struct file *f, struct vm_map_request *req)
+{
+	struct inode *i = f->inode;
+	atomic_fetch_add(&i->object->writable_maps, 1);
+	if (likely(!(atomic_load(&tmpfs_node_of(i)->seals) &
+		    (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)))) {
+		req->counted = true;
+		return 0;
+	}
+	atomic_fetch_sub(&i->object->writable_maps, 1);
+	if (req->prot & PROT_BIT_WRITE)
+		return -EPERM;
+	req->may &= ~VM_MAYWRITE;
+	return 0;
+}
+
 static int
 tmpfs_mmap(struct file *f, struct vm_map_request *req)
 {
-	if (req->shared && (seals_of(f->inode) & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))) {
-		if (req->prot & PROT_BIT_WRITE)
-			return -EPERM;
-		req->may &= ~VM_MAYWRITE;
-	}
-	return generic_file_mmap(f, req);
+	int err = 0;
+	if (req->shared && (req->may & VM_MAYWRITE) && unlikely(seals_of(f->inode) != F_SEAL_SEAL))
+		err = mmap_sealable(f, req);
+	return err != 0 ? err : generic_file_mmap(f, req);
 }
 
 /* Zeroes [start, end), which lies within one page, if the page is there. */

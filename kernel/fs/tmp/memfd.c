@@ -96,7 +96,7 @@ add_seals(struct file *f, uint32_t new)
 	if (old & F_SEAL_SEAL)
 		err = -EPERM;
 	if (err == 0) {
-		/* The seal first, then the look: who maps looks at the seals after that, or has been counted. */
+		/* The seal first, then the count: who maps does it the other way round (mmap_sealable()). */
 		atomic_store(&n->seals, old | new);
 		if ((new & ~old &F_SEAL_WRITE) && atomic_load(&i->object->writable_maps) != 0) {
 			atomic_store(&n->seals, old);
