@@ -230,6 +230,8 @@ check_remap(const struct remap *r)
 int64_t
 sys_mremap(uint64_t addr, uint64_t old_len, uint64_t new_len, uint32_t flags, uint64_t new_addr)
 {
+	if (new_len > USER_END && new_len <= UINT64_MAX - PAGE_SIZE && !(flags & MREMAP_FIXED))
+		return -ENOMEM;
 	if (old_len > USER_END || new_len > USER_END || addr > USER_END)
 		return -EINVAL;
 	struct remap r = {.addr = addr,

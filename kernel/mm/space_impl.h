@@ -154,11 +154,15 @@ area_check_access(const struct vm_area *a, uint32_t access)
 	return (access & ~have) == 0 ? 0 : -EACCES;
 }
 
-/* The protection of an area's entries, with the write permission it has at most. */
+/*
+ * The protection of an area's entries, with the write permission it has at most. What may be written may be read: the
+ * processor knows no other way, and an entry that loses only its write permission must not end up without any.
+ */
 static inline uint32_t
 area_prot(const struct vm_area *a)
 {
-	return (a->flags & VM_PROT_MASK) | PROT_BIT_USER;
+	static_assert(PROT_BIT_WRITE == PROT_BIT_READ << 1, "one implies the other by a shift");
+	return (a->flags & VM_PROT_MASK) | (a->flags & VM_WRITE) >> 1 | PROT_BIT_USER;
 }
 
 static inline uint8_t
