@@ -161,8 +161,8 @@ area_check_access(const struct vm_area *a, uint32_t access)
 static inline uint32_t
 area_prot(const struct vm_area *a)
 {
-	static_assert(PROT_BIT_WRITE == PROT_BIT_READ << 1, "one implies the other by a shift");
-	return (a->flags & VM_PROT_MASK) | (a->flags & VM_WRITE) >> 1 | PROT_BIT_USER;
+	uint32_t read = (a->flags & VM_WRITE) / VM_WRITE * VM_READ;
+	return (a->flags & VM_PROT_MASK) | read | PROT_BIT_USER;
 }
 
 static inline uint8_t
