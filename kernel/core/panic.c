@@ -38,24 +38,26 @@ static void PRINTF(1, 2) print(const char *fmt, ...)
 	console_write(line, min((size_t)max(n, 0), sizeof(line) - 1));
 }
 
+/* back: how far before pc to look for its function; where a call does not return, what follows it is another one. */
 static void
-print_address(uint64_t pc)
+print_address(uint64_t pc, uint64_t back)
 {
 	uint64_t offset;
-	const char *name = symbol_find(pc, &offset);
+	const char *name = symbol_find(pc - back, &offset);
 	if (name == NULL)
 		print("  %#llx\n", (unsigned long long)pc);
 	else
-		print("  %s+%#llx\n", name, (unsigned long long)offset);
+		print("  %s+%#llx\n", name, (unsigned long long)(offset + back));
 }
 
+/* exact: the first address is that of an instruction, not one that a call returns to. */
 static void
-print_backtrace(struct backtrace *bt)
+print_backtrace(struct backtrace *bt, bool exact)
 {
 	uint64_t pc;
 	print("backtrace:\n");
 	for (int i = 0; i < BACKTRACE_MAX && backtrace_next(bt, &pc); i++)
-		print_address(pc);
+		print_address(pc, exact && i == 0 ? 0 : 4);
 }
 
 static void
@@ -122,7 +124,7 @@ panic_common(const struct trap_frame *frame, const char *fmt, va_list ap)
 	} else {
 		backtrace_from_here(&bt);
 	}
-	print_backtrace(&bt);
+	print_backtrace(&bt, frame != NULL);
 	print_log_tail(end);
 	if (count >= PANIC_COUNT_MAX) {
 		print("%u panics without a healthy boot: halted\n", count);
