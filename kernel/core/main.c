@@ -23,6 +23,7 @@
 #include "dev/uart/pl011.h"
 #include "fdt/platform.h"
 #include "fs/dev/devfs.h"
+#include "fs/proc/procfs.h"
 #include "mm/kmap.h"
 #include "mm/page.h"
 #include "mm/slab.h"
@@ -106,6 +107,7 @@ kernel_main(const struct platform *platform)
 	pipe_init();
 	devfs_init();
 	proc_init();
+	procfs_init();
 	vdso_init();
 	pl031_init(&platform->rtc);
 	tty_init();

@@ -142,6 +142,9 @@ struct vm_shrinker {
 };
 void vm_register_shrinker(struct vm_shrinker *s); /* for ever; at boot or later */
 
+/* How many pages of the cache reclaim looks at: those that can be read again. */
+uint64_t vm_lru_pages(void);
+
 /* Drops every clean page-cache page that is not in use; for leak checks (/proc/sys/vm/drop_caches). */
 void vm_drop_caches(void);
 

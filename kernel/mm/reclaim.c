@@ -52,6 +52,15 @@ vm_lru_remove(struct page *p)
 	spin_unlock(&lru_lock);
 }
 
+uint64_t
+vm_lru_pages(void)
+{
+	spin_lock(&lru_lock);
+	uint64_t n = lru_count;
+	spin_unlock(&lru_lock);
+	return n;
+}
+
 /*
  * The oldest page that is not locked, off the list, locked, with a reference. *budget bounds how many pages are
  * looked at; those passed over go to the back. NULL: none.

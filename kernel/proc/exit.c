@@ -6,6 +6,8 @@
  * address space, files, its place in the tree, its number, itself. The last task turns the process into a zombie, or
  * reaps it if the parent does not care.
  */
+#include <string.h>
+
 #include "arch/uaccess.h"
 #include "core/panic.h"
 #include "core/sched.h"
@@ -198,8 +200,10 @@ leave_process_locked(struct task *t, struct process *p)
 	struct rusage_sum used = {0};
 	task_rusage(t, &used);
 	rusage_add(&p->dead, &used);
-	if (t->tid == p->pid)
+	if (t->tid == p->pid) {
 		p->leader_status = t->exit_code;
+		memcpy(p->name, t->thread.name, sizeof(p->name));
+	}
 	list_del_init(&t->process_node);
 	p->nr_tasks--;
 	p->nr_exiting--;

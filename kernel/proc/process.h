@@ -107,6 +107,7 @@ struct process {
 	uint32_t nr_exiting;           /* [lock] of them, in task_exit() */
 	int group_exit_status;         /* [lock] with EXITING */
 	int leader_status;             /* [lock] of the leader that has exited */
+	char name[16];                 /* [lock] of the leader that has exited; for /proc */
 	struct wait_queue exec_wait;   /* with EXECING: it waits here until it is the only task */
 	struct signal_pending pending; /* [lock] */
 	struct signal_actions *_Atomic actions; /* [lock to change] referenced */

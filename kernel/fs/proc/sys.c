@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* /proc/sys: the settings that programs look for, and the few that can be changed. */
+#include <string.h>
+
+#include "abi/linux/prctl.h"
+#include "base/fmt.h"
+#include "dev/rng/random.h"
+#include "fs/proc/format.h"
+#include "fs/proc/internal.h"
+#include "mm/page.h"
+#include "mm/slab.h"
+#include "mm/space.h"
+#include "proc/uts.h"
+
+#define PIPE_SIZE_MAX  MIB(1) /* what F_SETPIPE_SZ gives to anybody */
+#define PID_MAX_LOWEST 301    /* numbers below stay with the system's own after the first round */
+
+/* --- kernel. --- */
+
+static int
+show_view_name(struct proc_text *t, struct view *v, const char *field)
+{
+	char name[HOSTNAME_MAX + 1];
+	spin_lock(&v->lock);
+	memcpy(name, field, sizeof(name));
+	spin_unlock(&v->lock);
+	proc_printf(t, "%s\n", name);
+	return 0;
+}
+
+static int
+write_view_name(struct view *v, char *field, const char *text)
+{
+	char name[HOSTNAME_MAX + 1] = "";
+	size_t len = strlen(text);
+	if (len > HOSTNAME_MAX)
+		return -EINVAL;
+	memcpy(name, text, len);
+	spin_lock(&v->lock);
+	memcpy(field, name, sizeof(name));
+	spin_unlock(&v->lock);
+	return 0;
+}
+
+static int
+show_hostname(struct proc_node *n, struct proc_text *t)
+{
+	return show_view_name(t, current_view(), current_view()->hostname);
+}
+
+static int
+write_hostname(struct proc_node *n, char *text)
+{
+	return write_view_name(current_view(), current_view()->hostname, text);
+}
+
+static int
+show_domainname(struct proc_node *n, struct proc_text *t)
+{
+	return show_view_name(t, current_view(), current_view()->domainname);
+}
+
+static int
+write_domainname(struct proc_node *n, char *text)
+{
+	return write_view_name(current_view(), current_view()->domainname, text);
+}
+
+static int
+show_osrelease(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "%s\n", UTS_RELEASE);
+	return 0;
+}
+
+static int
+show_ostype(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "%s\n", UTS_SYSNAME);
+	return 0;
+}
+
+static int
+show_uts_version(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "%s\n", UTS_VERSION);
+	return 0;
+}
+
+static int
+show_pid_max(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(
+		t, "%d\n", atomic_load_explicit(&current_view()->pid_max, memory_order_relaxed));
+	return 0;
+}
+
+static int
+write_pid_max(struct proc_node *n, char *text)
+{
+	int64_t value;
+	if (!parse_integer(text, PID_MAX_LOWEST, PID_MAX, &value))
+		return -EINVAL;
+	atomic_store_explicit(&current_view()->pid_max, (int32_t)value, memory_order_relaxed);
+	return 0;
+}
+
+static int
+show_threads_max(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "%u\n", tasks_limit());
+	return 0;
+}
+
+static int
+show_cap_last_cap(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "%d\n", PR_CAP_LAST);
+	return 0;
+}
+
+static int
+show_ngroups_max(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "65536\n");
+	return 0;
+}
+
+/* --- kernel/random. --- */
+
+static void
+make_uuid(char *out, size_t size)
+{
+	uint8_t b[16];
+	random_fill(b, sizeof(b));
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); /* version 4, variant 1: RFC 9562 */
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	base_snprintf(out, size,
+		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+		b[15]);
+}
+
+void
+procfs_boot_id_init(void)
+{
+	struct view *v = view_initial();
+	if (v->boot_id[0] == '\0')
+		make_uuid(v->boot_id, sizeof(v->boot_id));
+}
+
+static int
+show_boot_id(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "%s\n", current_view()->boot_id);
+	return 0;
+}
+
+static int
+show_uuid(struct proc_node *n, struct proc_text *t)
+{
+	char uuid[37];
+	make_uuid(uuid, sizeof(uuid));
+	proc_printf(t, "%s\n", uuid);
+	return 0;
+}
+
+/* A generator that was seeded stays good: there is no less of it after use. */
+static int
+show_entropy_avail(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "%d\n", random_ready() ? 256 : 0);
+	return 0;
+}
+
+static int
+show_poolsize(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "256\n");
+	return 0;
+}
+
+/* --- vm. --- */
+
+/* 1: page cache; 2: names, inodes and slabs; 3: both. For leak checks: what exited tasks left goes too. */
+static int
+write_drop_caches(struct proc_node *n, char *text)
+{
+	int64_t what;
+	if (!parse_integer(text, 1, 3, &what))
+		return -EINVAL;
+	tasks_reap();
+	if (what & 2)
+		while (dentry_shrink(UINT64_MAX) != 0) /* directories follow what was in them */
+			;
+	if (what & 1)
+		vm_drop_caches();
+	(void)slab_drain();
+	page_drain(true);
+	return 0;
+}
+
+/* Mappings are refused when they are hopeless by themselves, not by their sum. */
+static int
+show_overcommit_memory(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "0\n");
+	return 0;
+}
+
+static int
+show_max_map_count(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "%u\n", VM_AREAS_MAX);
+	return 0;
+}
+
+static int
+show_mmap_min_addr(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "%llu\n", (unsigned long long)VM_MMAP_MIN);
+	return 0;
+}
+
+/* --- fs. --- */
+
+/* Memory and each process's limit bound open files, nothing else. */
+static int
+show_file_max(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "%lld\n", (long long)INT64_MAX);
+	return 0;
+}
+
+static void
+count_files(
+	void *ctx, const char *name, size_t size, uint64_t inuse, uint64_t total, uint64_t pages)
+{
+	if (strcmp(name, "file") == 0)
+		*(uint64_t *)ctx = inuse;
+}
+
+static int
+show_file_nr(struct proc_node *n, struct proc_text *t)
+{
+	uint64_t files = 0;
+	slab_for_each(count_files, &files);
+	proc_printf(t, "%llu\t0\t%lld\n", (unsigned long long)files, (long long)INT64_MAX);
+	return 0;
+}
+
+static int
+show_nr_open(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "%u\n", HANDLES_MAX);
+	return 0;
+}
+
+static int
+show_pipe_max_size(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "%llu\n", (unsigned long long)PIPE_SIZE_MAX);
+	return 0;
+}
+
+/* --- Tables. --- */
+
+static const struct proc_entry random_entries[] = {
+	{"boot_id", S_IFREG | 0444, .show = show_boot_id},
+	{"entropy_avail", S_IFREG | 0444, .show = show_entropy_avail},
+	{"poolsize", S_IFREG | 0444, .show = show_poolsize},
+	{"uuid", S_IFREG | 0444, .show = show_uuid},
+};
+static const struct proc_dir random_dir = {.id = PROC_DIR_SYS_RANDOM, PROC_ENTRIES(random_entries)};
+
+static const struct proc_entry kernel_entries[] = {
+	{"cap_last_cap", S_IFREG | 0444, .show = show_cap_last_cap},
+	{"domainname", S_IFREG | 0644, .write_caps = CAP_CONSOLE, .show = show_domainname,
+		.write = write_domainname},
+	{"hostname", S_IFREG | 0644, .write_caps = CAP_CONSOLE, .show = show_hostname,
+		.write = write_hostname},
+	{"ngroups_max", S_IFREG | 0444, .show = show_ngroups_max},
+	{"osrelease", S_IFREG | 0444, .show = show_osrelease},
+	{"ostype", S_IFREG | 0444, .show = show_ostype},
+	{"pid_max", S_IFREG | 0644, .write_caps = CAP_CONSOLE, .show = show_pid_max,
+		.write = write_pid_max},
+	{"random", S_IFDIR | 0555, .dir = &random_dir},
+	{"threads-max", S_IFREG | 0444, .show = show_threads_max},
+	{"version", S_IFREG | 0444, .show = show_uts_version},
+};
+static const struct proc_dir kernel_dir = {.id = PROC_DIR_SYS_KERNEL, PROC_ENTRIES(kernel_entries)};
+
+static const struct proc_entry vm_entries[] = {
+	{"drop_caches", S_IFREG | 0200, .write_caps = CAP_CONSOLE, .write = write_drop_caches},
+	{"max_map_count", S_IFREG | 0444, .show = show_max_map_count},
+	{"mmap_min_addr", S_IFREG | 0444, .show = show_mmap_min_addr},
+	{"overcommit_memory", S_IFREG | 0444, .show = show_overcommit_memory},
+};
+static const struct proc_dir vm_dir = {.id = PROC_DIR_SYS_VM, PROC_ENTRIES(vm_entries)};
+
+static const struct proc_entry fs_entries[] = {
+	{"file-max", S_IFREG | 0444, .show = show_file_max},
+	{"file-nr", S_IFREG | 0444, .show = show_file_nr},
+	{"nr_open", S_IFREG | 0444, .show = show_nr_open},
+	{"pipe-max-size", S_IFREG | 0444, .show = show_pipe_max_size},
+};
+static const struct proc_dir fs_dir = {.id = PROC_DIR_SYS_FS, PROC_ENTRIES(fs_entries)};
+
+static const struct proc_entry sys_entries[] = {
+	{"fs", S_IFDIR | 0555, .dir = &fs_dir},
+	{"kernel", S_IFDIR | 0555, .dir = &kernel_dir},
+	{"vm", S_IFDIR | 0555, .dir = &vm_dir},
+};
+const struct proc_dir proc_sys_dir = {.id = PROC_DIR_SYS, PROC_ENTRIES(sys_entries)};

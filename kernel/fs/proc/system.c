@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* The system as a whole: CPUs, time, load, interrupts, version. */
+#include <string.h>
+
+#include "arch/cpuinfo.h"
+#include "base/fmt.h"
+#include "core/irq.h"
+#include "core/main.h"
+#include "core/sched.h"
+#include "core/timer.h"
+#include "fs/proc/internal.h"
+#include "proc/uts.h"
+
+int
+proc_show_cpuinfo(struct proc_node *n, struct proc_text *t)
+{
+	for_each_cpu (i) {
+		char text[1024];
+		if (!atomic_load_explicit(&cpus[i]->online, memory_order_acquire))
+			continue;
+		size_t len = arch_cpu_describe(cpus[i], text, sizeof(text));
+		proc_write_text(t, text, len);
+	}
+	return 0;
+}
+
+int
+proc_show_uptime(struct proc_node *n, struct proc_text *t)
+{
+	struct sched_load load;
+	nsec_t now = time_now();
+	sched_get_load(&load);
+	proc_printf(t, "%llu.%02llu %llu.%02llu\n", PROC_SECONDS(now), PROC_SECONDS(load.idle_ns));
+	return 0;
+}
+
+static pid_t
+last_pid(struct view *v)
+{
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	pid_t next = v->next_pid;
+	spin_unlock_irq_restore(&tree_lock, flags);
+	return next - 1;
+}
+
+int
+proc_show_loadavg(struct proc_node *n, struct proc_text *t)
+{
+	struct sched_load load;
+	sched_get_load(&load);
+	for (int i = 0; i < 3; i++) {
+		/* To the nearest hundredth. */
+		uint64_t hundredths = ((uint64_t)load.avg[i] * 100 + (1u << 15)) >> 16;
+		proc_printf(t, "%llu.%02llu ", (unsigned long long)(hundredths / 100),
+			(unsigned long long)(hundredths % 100));
+	}
+	proc_printf(t, "%u/%u %d\n", load.nr_running, tasks_count(), last_pid(view_initial()));
+	return 0;
+}
+
+/* --- stat. --- */
+
+static uint64_t
+idle_ns(const struct cpu *c, nsec_t now)
+{
+	uint64_t idle = PROC_READ(c->idle_ns);
+	if (PROC_READ(c->current) == c->idle)
+		idle += now - min(now, PROC_READ(c->idle->run_start));
+	return min(idle, now);
+}
+
+/* What a CPU did since it was there: what is not idle is counted as the programs'. */
+static void
+show_cpu(struct proc_text *t, const char *name, uint64_t busy, uint64_t idle)
+{
+	proc_printf(t, "%s %llu 0 0 %llu 0 0 0 0 0 0\n", name, PROC_TICKS(busy), PROC_TICKS(idle));
+}
+
+static void
+count_irq(void *ctx, uint32_t intid, const char *name, uint64_t count)
+{
+	*(uint64_t *)ctx += count;
+}
+
+static void
+show_irq_count(void *ctx, uint32_t intid, const char *name, uint64_t count)
+{
+	proc_printf(ctx, " %llu", (unsigned long long)count);
+}
+
+/* Tasks that wait for what no signal ends. */
+static uint32_t
+count_blocked(void)
+{
+	uint32_t blocked = 0;
+	struct process *p;
+	for (pid_t nr = 1; (p = process_next(view_initial(), &nr)) != NULL; nr++) {
+		struct task *task;
+		uint64_t flags = spin_lock_irq_save(&p->lock);
+		list_for_each_entry (task, &p->tasks, process_node)
+			blocked += atomic_load_explicit(&task->thread.state,
+					   memory_order_relaxed) == THREAD_SLEEPING_UNINT;
+		spin_unlock_irq_restore(&p->lock, flags);
+		process_put(p);
+		sched_point();
+	}
+	return blocked;
+}
+
+int
+proc_show_stat(struct proc_node *n, struct proc_text *t)
+{
+	struct sched_load load;
+	nsec_t now = time_now();
+	uint64_t busy = 0, idle = 0, irqs = 0;
+	sched_get_load(&load);
+	for_each_cpu (i) {
+		uint64_t one = idle_ns(cpus[i], now);
+		idle += one;
+		busy += now - one;
+	}
+	show_cpu(t, "cpu ", busy, idle);
+	for_each_cpu (i) {
+		char name[16];
+		uint64_t one = idle_ns(cpus[i], now);
+		base_snprintf(name, sizeof(name), "cpu%u", i);
+		show_cpu(t, name, now - one, one);
+	}
+	irq_for_each(count_irq, &irqs);
+	proc_printf(t, "intr %llu", (unsigned long long)irqs);
+	irq_for_each(show_irq_count, t);
+	proc_printf(t,
+		"\nctxt %llu\nbtime %llu\nprocesses %d\nprocs_running %u\nprocs_blocked %u\n",
+		(unsigned long long)load.nr_switches,
+		(unsigned long long)(time_realtime_offset() / NSEC_PER_SEC),
+		last_pid(view_initial()), load.nr_running, count_blocked());
+	return 0;
+}
+
+/* --- Texts. --- */
+
+int
+proc_show_version(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "%s version %s (swos) (%s) %s\n", UTS_SYSNAME, UTS_RELEASE, __VERSION__,
+		UTS_VERSION);
+	return 0;
+}
+
+int
+proc_show_cmdline(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "%s\n", kernel_cmdline());
+	return 0;
+}
+
+/* Counts are kept per interrupt, not per CPU. */
+static void
+show_interrupt(void *ctx, uint32_t intid, const char *name, uint64_t count)
+{
+	proc_printf(ctx, "%4u: %12llu  %s  %s\n", intid, (unsigned long long)count,
+		irq_chip()->name, name);
+}
+
+int
+proc_show_interrupts(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "      %12s\n", "all CPUs");
+	irq_for_each(show_interrupt, t);
+	return 0;
+}
