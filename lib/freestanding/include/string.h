@@ -23,3 +23,11 @@ char *strrchr(const char *s, int c);
 char *strstr(const char *s, const char *wanted);
 size_t strspn(const char *s, const char *set);
 size_t strcspn(const char *s, const char *set);
+
+#ifdef __SWOS_KERNEL__
+/* -ffreestanding makes the compiler forget what these do; knowing it, it needs no call for a short, fixed length. */
+#define memcpy(to, from, len)  __builtin_memcpy(to, from, len)
+#define memmove(to, from, len) __builtin_memmove(to, from, len)
+#define memset(to, byte, len)  __builtin_memset(to, byte, len)
+#define memcmp(a, b, len)      __builtin_memcmp(a, b, len)
+#endif
