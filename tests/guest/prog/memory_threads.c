@@ -83,6 +83,7 @@ GUEST_TEST(threads_change_one_range)
 {
 	pthread_t t[THREADS];
 	range = memory_map(PAGES);
+	CHECK_EQ(memory_read(range, NULL), 0); /* the handlers are there before there are threads */
 	atomic_store(&stop, false);
 	for (uintptr_t i = 0; i < THREADS; i++)
 		CHECK_EQ(pthread_create(&t[i], NULL, change_and_touch, (void *)(i + 1)), 0);
