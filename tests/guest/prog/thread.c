@@ -1,86 +1,153 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads and futexes: creation in numbers, exit, exec and kill among threads, waiting and waking. */
-#include <fcntl.h>
-#include <limits.h>
+/* Threads as musl makes them: many, for long and for short, with their locks, on all CPUs at once. */
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 
-#include "abi/linux/futex.h"
 #include "guest.h"
 
-#define PRIVATE FUTEX_PRIVATE_FLAG
-#define LOCK_PI 6
-#define OP(op, arg, cmp, cmp_arg) \
-	(((op) & 15u) << 28 | ((cmp) & 15u) << 24 | ((arg) & 0xfffu) << 12 | ((cmp_arg) & 0xfffu))
-
-static long
-futex(void *u, int op, uint32_t val, const void *timeout, void *u2, uint32_t val3)
-{
-	return syscall(SYS_futex, u, op, val, timeout, u2, val3);
-}
-
 static void *
-nothing(void *arg)
+return_argument(void *arg)
 {
 	return arg;
 }
 
+static void
+start(pthread_t *t, void *(*fn)(void *), void *arg)
+{
+	int err = pthread_create(t, NULL, fn, arg);
+	if (err != 0)
+		guest_fail(__FILE__, __LINE__, "pthread_create: errno %d", err);
+}
+
 GUEST_TEST(thread_create_join)
 {
-	for (intptr_t i = 0; i < 300; i++) {
+	for (intptr_t i = 0; i < 1000; i++) {
 		pthread_t t;
 		void *result;
-		CHECK_EQ(pthread_create(&t, NULL, nothing, (void *)i), 0);
+		start(&t, return_argument, (void *)i);
 		CHECK_EQ(pthread_join(t, &result), 0);
 		CHECK_EQ((intptr_t)result, i);
 	}
 }
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
-static int arrived;
-static bool go;
+static atomic_int detached_count;
 
 static void *
-rendezvous(void *arg)
+count_one(void *arg)
 {
-	pthread_mutex_lock(&mutex);
-	arrived++;
-	pthread_cond_broadcast(&cond);
-	while (!go)
-		pthread_cond_wait(&cond, &mutex);
-	pthread_mutex_unlock(&mutex);
+	atomic_fetch_add(&detached_count, 1);
 	return NULL;
 }
 
-GUEST_TEST(thousand_threads)
+GUEST_TEST(thread_detached)
 {
-	enum { N = 1000 };
-	static pthread_t t[N];
 	pthread_attr_t attr;
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 16384);
-	for (int i = 0; i < N; i++)
-		CHECK_EQ(pthread_create(&t[i], &attr, rendezvous, NULL), 0);
-	pthread_mutex_lock(&mutex);
-	while (arrived < N)
-		pthread_cond_wait(&cond, &mutex);
-	go = true;
-	pthread_cond_broadcast(&cond);
-	pthread_mutex_unlock(&mutex);
-	for (int i = 0; i < N; i++)
-		CHECK_EQ(pthread_join(t[i], NULL), 0);
+	CHECK_EQ(pthread_attr_init(&attr), 0);
+	CHECK_EQ(pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED), 0);
+	for (int i = 0; i < 1000; i++) {
+		pthread_t t;
+		CHECK_EQ(pthread_create(&t, &attr, count_one, NULL), 0);
+		if (i % 50 == 0)
+			CHECK_SOON(atomic_load(&detached_count) == i + 1);
+	}
+	CHECK_SOON(atomic_load(&detached_count) == 1000);
 }
 
-static int counter;
 static void *
-contend(void *arg)
+wait_for_post(void *arg)
+{
+	sem_wait(arg);
+	return (void *)(intptr_t)gettid();
+}
+
+static void
+live_at_once(int n)
+{
+	pthread_t *t = calloc((size_t)n, sizeof(*t));
+	pthread_attr_t attr;
+	sem_t sem;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 32768);
+	CHECK_EQ(sem_init(&sem, 0, 0), 0);
+	for (int i = 0; i < n; i++)
+		CHECK_EQ(pthread_create(&t[i], &attr, wait_for_post, &sem), 0);
+	for (int i = 0; i < n; i++)
+		CHECK_EQ(sem_post(&sem), 0);
+	intptr_t last = 0;
+	for (int i = 0; i < n; i++) {
+		void *tid;
+		CHECK_EQ(pthread_join(t[i], &tid), 0);
+		CHECK((intptr_t)tid != last && (intptr_t)tid != getpid());
+		last = (intptr_t)tid;
+	}
+	free(t);
+}
+
+GUEST_TEST(thread_many_live)
+{
+	live_at_once(150);
+}
+
+GUEST_TEST_FLAGS(stress_live_threads, GUEST_SLOW)
+{
+	live_at_once(1000);
+}
+
+static void *
+compare_ids(void *arg)
+{
+	CHECK_EQ(getpid(), *(pid_t *)arg);
+	CHECK(gettid() != getpid());
+	CHECK_EQ(syscall(SYS_tgkill, getpid(), gettid(), 0), 0);
+	return NULL;
+}
+
+GUEST_TEST(thread_ids)
+{
+	pthread_t t;
+	pid_t pid = getpid();
+	CHECK_EQ(gettid(), pid);
+	start(&t, compare_ids, &pid);
+	CHECK_EQ(pthread_join(t, NULL), 0);
+}
+
+/* Thread-local data stays with its thread through switches and calls. */
+static _Thread_local volatile long local = 5;
+
+static void *
+use_local(void *arg)
+{
+	CHECK_EQ(local, 5);
+	local = (intptr_t)arg;
+	for (int i = 0; i < 300; i++) {
+		sched_yield();
+		CHECK_EQ(local, (intptr_t)arg + i);
+		local++;
+	}
+	return NULL;
+}
+
+GUEST_TEST(thread_local_storage)
+{
+	pthread_t t[12];
+	for (intptr_t i = 0; i < 12; i++)
+		start(&t[i], use_local, (void *)(i * 100000));
+	for (int i = 0; i < 12; i++)
+		CHECK_EQ(pthread_join(t[i], NULL), 0);
+	CHECK_EQ(local, 5);
+}
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static long counter;
+
+static void *
+add_under_mutex(void *arg)
 {
 	for (int i = 0; i < 5000; i++) {
 		pthread_mutex_lock(&mutex);
@@ -92,247 +159,281 @@ contend(void *arg)
 	return NULL;
 }
 
-GUEST_TEST(mutex_contention)
+GUEST_TEST(thread_mutex)
 {
 	pthread_t t[8];
 	for (int i = 0; i < 8; i++)
-		CHECK_EQ(pthread_create(&t[i], NULL, contend, NULL), 0);
+		start(&t[i], add_under_mutex, NULL);
 	for (int i = 0; i < 8; i++)
 		CHECK_EQ(pthread_join(t[i], NULL), 0);
 	CHECK_EQ(counter, 40000);
 }
 
-static void *
-forever(void *arg)
-{
-	if (arg != NULL)
-		for (;;)
-			__asm__ volatile("");
-	for (;;)
-		pause();
-}
-
-static void
-start_two(void)
-{
-	pthread_t t;
-	pthread_create(&t, NULL, forever, NULL);
-	pthread_create(&t, NULL, forever, (void *)1);
-	usleep(2000);
-}
-
-static void
-exit_with_threads(void *arg)
-{
-	start_two();
-	_exit(5);
-}
+/* A ring of threads hands a token round: each wake-up matters, one that is lost stops it. */
+enum { RING = 8, LAPS = 300 };
+static pthread_cond_t ring_cond[RING];
+static int token;
 
 static void *
-exec_here(void *arg)
+pass_token(void *arg)
 {
-	execl("/bin/sh", "sh", "-c", "exit $(($$ == $0 ? 6 : 1))", (char *)arg, (char *)NULL);
+	int me = (int)(intptr_t)arg;
+	pthread_mutex_lock(&mutex);
+	for (int lap = 0; lap < LAPS; lap++) {
+		while (token != me)
+			pthread_cond_wait(&ring_cond[me], &mutex);
+		token = (me + 1) % RING;
+		counter++;
+		pthread_cond_signal(&ring_cond[token]);
+	}
+	pthread_mutex_unlock(&mutex);
 	return NULL;
 }
 
-static void
-exec_in_thread(void *arg)
+GUEST_TEST(thread_cond_ring)
 {
-	static char pid[16];
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	start_two();
-	pthread_t t;
-	pthread_create(&t, NULL, exec_here, pid);
-	for (;;)
-		pause();
+	pthread_t t[RING];
+	for (int i = 0; i < RING; i++)
+		pthread_cond_init(&ring_cond[i], NULL);
+	for (intptr_t i = 0; i < RING; i++)
+		start(&t[i], pass_token, (void *)i);
+	for (int i = 0; i < RING; i++)
+		CHECK_EQ(pthread_join(t[i], NULL), 0);
+	CHECK_EQ(counter, RING * LAPS);
 }
 
-static void
-exec_in_leader(void *arg)
-{
-	start_two();
-	execl("/bin/sh", "sh", "-c", "exit 8", (char *)NULL);
-}
+/* A bounded queue between producers and consumers, with broadcasts. */
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int queued, produced, consumed;
+enum { ITEMS = 4000 };
 
 static void *
-exit_process(void *arg)
+produce(void *arg)
 {
-	usleep(5000);
-	_exit(9);
-}
-
-static void
-leader_exits_first(void *arg)
-{
-	pthread_t t;
-	pthread_create(&t, NULL, exit_process, NULL);
-	syscall(SYS_exit, 0);
-}
-
-GUEST_TEST(thread_exit_exec)
-{
-	for (int i = 0; i < 10; i++) {
-		CHECK_EQ(guest_fork(exit_with_threads, NULL), 5 << 8);
-		CHECK_EQ(guest_fork(exec_in_thread, NULL), 6 << 8);
-		CHECK_EQ(guest_fork(exec_in_leader, NULL), 8 << 8);
-		CHECK_EQ(guest_fork(leader_exits_first, NULL), 9 << 8);
-	}
-}
-
-GUEST_TEST(kill_threaded_process)
-{
-	for (int i = 0; i < 10; i++) {
-		pid_t pid = fork();
-		if (pid == 0) {
-			start_two();
-			forever(NULL);
+	pthread_mutex_lock(&mutex);
+	while (produced < ITEMS) {
+		while (queued == 8 && produced < ITEMS)
+			pthread_cond_wait(&changed, &mutex);
+		if (produced < ITEMS) {
+			produced++;
+			queued++;
 		}
-		usleep(i * 1000);
-		CHECK_EQ(kill(pid, i & 1 ? SIGKILL : SIGTERM), 0);
-		int status;
-		CHECK_EQ(waitpid(pid, &status, 0), pid);
-		CHECK(WIFSIGNALED(status));
+		pthread_cond_broadcast(&changed);
 	}
-}
-
-GUEST_TEST(futex_errors)
-{
-	uint32_t word = 1, *p = &word;
-	struct timespec ts = {0, 1000000}, bad = {0, 1000000000};
-	CHECK_ERRNO(futex(p, FUTEX_WAIT, 2, NULL, NULL, 0), EAGAIN);
-	CHECK_ERRNO(futex(p, FUTEX_WAIT, 1, &ts, NULL, 0), ETIMEDOUT);
-	CHECK_ERRNO(futex(p, FUTEX_WAIT, 1, &bad, NULL, 0), EINVAL);
-	CHECK_ERRNO(futex((char *)p + 1, FUTEX_WAIT, 1, NULL, NULL, 0), EINVAL);
-	CHECK_ERRNO(futex((void *)8, FUTEX_WAIT, 1, NULL, NULL, 0), EFAULT);
-	CHECK_ERRNO(futex((void *)(~0ull << 48), FUTEX_WAIT | PRIVATE, 1, NULL, NULL, 0), EFAULT);
-	CHECK_ERRNO(futex(p, FUTEX_WAIT_BITSET, 1, NULL, NULL, 0), EINVAL);
-	CHECK_ERRNO(futex(p, LOCK_PI, 1, NULL, NULL, 0), ENOSYS);
-	CHECK_ERRNO(futex(p, 77, 1, NULL, NULL, 0), ENOSYS);
-	CHECK_EQ(futex(p, FUTEX_WAKE, 1, NULL, NULL, 0), 0);
-	clock_gettime(CLOCK_REALTIME, &ts);
-	ts.tv_nsec += 5000000;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_sec++;
-		ts.tv_nsec -= 1000000000;
-	}
-	CHECK_ERRNO(futex(p, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 1, &ts, NULL, ~0u), ETIMEDOUT);
-}
-
-GUEST_TEST(futex_shared)
-{
-	_Atomic uint32_t *word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(word != MAP_FAILED);
-	pid_t pid = fork();
-	if (pid == 0) {
-		while (atomic_load(word) == 0)
-			futex((void *)word, FUTEX_WAIT, 0, NULL, NULL, 0);
-		_exit(3);
-	}
-	usleep(5000);
-	atomic_store(word, 1);
-	futex((void *)word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-	int status;
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK_EQ(WEXITSTATUS(status), 3);
-	munmap((void *)word, 4096);
-}
-
-static _Atomic uint32_t first, second;
-static _Atomic int awake;
-
-static void *
-wait_on_first(void *arg)
-{
-	futex(&first, FUTEX_WAIT | PRIVATE, 0, NULL, NULL, 0);
-	awake++;
+	pthread_mutex_unlock(&mutex);
 	return NULL;
 }
 
-GUEST_TEST(futex_requeue)
+static void *
+consume(void *arg)
 {
-	enum { N = 6 };
-	pthread_t t[N];
-	for (int i = 0; i < N; i++)
-		CHECK_EQ(pthread_create(&t[i], NULL, wait_on_first, NULL), 0);
-	usleep(20000);
-	CHECK_ERRNO(futex(&first, FUTEX_CMP_REQUEUE | PRIVATE, 1, (void *)100L, &second, 5), EAGAIN);
-	long n = futex(&first, FUTEX_CMP_REQUEUE | PRIVATE, 2, (void *)100L, &second, 0);
-	CHECK_EQ(n, N);
-	usleep(20000);
-	CHECK_EQ(awake, 2);
-	CHECK_EQ(futex(&first, FUTEX_WAKE | PRIVATE, 100, NULL, NULL, 0), 0);
-	CHECK_EQ(futex(&second, FUTEX_WAKE | PRIVATE, 1, NULL, NULL, 0), 1);
-	CHECK_EQ(futex(&second, FUTEX_WAKE | PRIVATE, 100, NULL, NULL, 0), N - 3);
-	for (int i = 0; i < N; i++)
+	pthread_mutex_lock(&mutex);
+	while (consumed < ITEMS) {
+		while (queued == 0 && consumed < ITEMS)
+			pthread_cond_wait(&changed, &mutex);
+		if (queued > 0) {
+			consumed++;
+			queued--;
+		}
+		pthread_cond_broadcast(&changed);
+	}
+	pthread_mutex_unlock(&mutex);
+	return NULL;
+}
+
+GUEST_TEST(thread_cond_broadcast)
+{
+	pthread_t t[6];
+	for (int i = 0; i < 6; i++)
+		start(&t[i], i & 1 ? produce : consume, NULL);
+	for (int i = 0; i < 6; i++)
+		CHECK_EQ(pthread_join(t[i], NULL), 0);
+	CHECK_EQ(produced, ITEMS);
+	CHECK_EQ(consumed, ITEMS);
+	CHECK_EQ(queued, 0);
+}
+
+static pthread_barrier_t barrier;
+static atomic_int arrived;
+
+static void *
+meet(void *arg)
+{
+	for (int i = 0; i < 300; i++) {
+		atomic_fetch_add(&arrived, 1);
+		pthread_barrier_wait(&barrier);
+		CHECK(atomic_load(&arrived) >= (i + 1) * 6);
+	}
+	return NULL;
+}
+
+GUEST_TEST(thread_barrier)
+{
+	pthread_t t[6];
+	CHECK_EQ(pthread_barrier_init(&barrier, NULL, 6), 0);
+	for (int i = 0; i < 6; i++)
+		start(&t[i], meet, NULL);
+	for (int i = 0; i < 6; i++)
+		CHECK_EQ(pthread_join(t[i], NULL), 0);
+	CHECK_EQ(atomic_load(&arrived), 1800);
+}
+
+static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+static volatile int left_half, right_half;
+
+static void *
+read_or_write(void *arg)
+{
+	for (int i = 0; i < 2000; i++) {
+		if (i % 8 == (int)(intptr_t)arg) {
+			pthread_rwlock_wrlock(&rwlock);
+			left_half++;
+			if (i % 16 == 0)
+				sched_yield();
+			right_half++;
+			pthread_rwlock_unlock(&rwlock);
+		} else {
+			pthread_rwlock_rdlock(&rwlock);
+			CHECK_EQ(left_half, right_half);
+			pthread_rwlock_unlock(&rwlock);
+		}
+	}
+	return NULL;
+}
+
+GUEST_TEST(thread_rwlock)
+{
+	pthread_t t[6];
+	for (intptr_t i = 0; i < 6; i++)
+		start(&t[i], read_or_write, (void *)i);
+	for (int i = 0; i < 6; i++)
+		CHECK_EQ(pthread_join(t[i], NULL), 0);
+	CHECK_EQ(left_half, 6 * 250);
+}
+
+GUEST_TEST(thread_timed_waits)
+{
+	struct timespec soon;
+	sem_t sem;
+	CHECK_EQ(sem_init(&sem, 0, 0), 0);
+	clock_gettime(CLOCK_REALTIME, &soon);
+	soon.tv_nsec += 20000000;
+	if (soon.tv_nsec >= 1000000000) {
+		soon.tv_nsec -= 1000000000;
+		soon.tv_sec++;
+	}
+	double from = guest_now();
+	CHECK_ERRNO(sem_timedwait(&sem, &soon), ETIMEDOUT);
+	CHECK(guest_now() - from >= 0.015);
+	pthread_mutex_lock(&mutex);
+	CHECK_EQ(pthread_cond_timedwait(&changed, &mutex, &soon), ETIMEDOUT);
+	pthread_mutex_unlock(&mutex);
+}
+
+static void
+clean_up(void *arg)
+{
+	sem_post(arg);
+}
+
+static void *
+cancel_me(void *arg)
+{
+	pthread_cleanup_push(clean_up, arg);
+	for (;;)
+		pause();
+	pthread_cleanup_pop(0);
+	return NULL;
+}
+
+GUEST_TEST(thread_cancel)
+{
+	sem_t sem;
+	sem_init(&sem, 0, 0);
+	for (int i = 0; i < 50; i++) {
+		pthread_t t;
+		void *result;
+		start(&t, cancel_me, &sem);
+		if (i & 1)
+			sched_yield();
+		CHECK_EQ(pthread_cancel(t), 0);
+		CHECK_EQ(pthread_join(t, &result), 0);
+		CHECK(result == PTHREAD_CANCELED);
+	}
+}
+
+/* fork copies the calling thread alone, whatever the others are doing. */
+static atomic_bool stop;
+
+static void *
+disturb(void *arg)
+{
+	while (!atomic_load(&stop)) {
+		char *p = mmap(
+			NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		CHECK(p != MAP_FAILED);
+		for (int i = 0; i < 65536; i += 4096)
+			p[i] = 1;
+		munmap(p, 65536);
+	}
+	return NULL;
+}
+
+GUEST_TEST(thread_fork_while_others_run)
+{
+	pthread_t t[3];
+	for (int i = 0; i < 3; i++)
+		start(&t[i], disturb, NULL);
+	for (int i = 0; i < 60; i++) {
+		pid_t pid = fork();
+		CHECK(pid >= 0);
+		if (pid == 0) {
+			volatile char *page = malloc(100000);
+			page[50000] = 1;
+			_exit(gettid() == getpid() ? 0 : 1);
+		}
+		CHECK_EQ(guest_reap(pid), 0);
+	}
+	atomic_store(&stop, true);
+	for (int i = 0; i < 3; i++)
 		CHECK_EQ(pthread_join(t[i], NULL), 0);
 }
 
-GUEST_TEST(futex_wake_op)
-{
-	uint32_t a = 0, b = 5;
-	CHECK_EQ(futex(&a, FUTEX_WAKE_OP | PRIVATE, 1, (void *)1L, &b, OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_EQ, 5)), 0);
-	CHECK_EQ(b, 8);
-	CHECK_EQ(futex(&a, FUTEX_WAKE_OP | PRIVATE, 1, (void *)1L, &b, OP(FUTEX_OP_ANDN, 8, FUTEX_OP_CMP_GT, 1)), 0);
-	CHECK_EQ(b, 0);
-	CHECK_EQ(futex(&a, FUTEX_WAKE_OP | PRIVATE, 1, (void *)1L, &b,
-			 OP(FUTEX_OP_OR | FUTEX_OP_OPARG_SHIFT, 4, FUTEX_OP_CMP_LT, 1)), 0);
-	CHECK_EQ(b, 16);
-}
+/* Threads that map, unmap, protect and fault the same range; the page they hit belongs to it or the call failed. */
+static char *range;
+enum { RANGE = 64 * 4096 };
 
 static void *
-lock_and_die(void *arg)
+remap(void *arg)
 {
-	pthread_mutex_lock(arg);
+	unsigned seed = (unsigned)(intptr_t)arg;
+	for (int i = 0; i < 400; i++) {
+		seed = seed * 1103515245 + 12345;
+		size_t at = (seed >> 8) % 48 * 4096, len = ((seed >> 16) % 16 + 1) * 4096;
+		switch (seed >> 28) {
+		case 0 ... 5:
+			CHECK(mmap(range + at, len, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+				      0) != MAP_FAILED);
+			break;
+		case 6 ... 8:
+			CHECK_EQ(madvise(range + at, len, MADV_DONTNEED), 0);
+			break;
+		default:
+			for (size_t k = 0; k < len; k += 4096)
+				range[at + k] = (char)i;
+		}
+	}
 	return NULL;
 }
 
-GUEST_TEST(robust_mutex)
+GUEST_TEST(thread_remap_one_range)
 {
-	pthread_mutex_t *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pthread_mutexattr_t attr;
-	pthread_mutexattr_init(&attr);
-	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
-	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
-	pthread_mutex_init(m, &attr);
-	pthread_t t;
-	CHECK_EQ(pthread_create(&t, NULL, lock_and_die, m), 0);
-	CHECK_EQ(pthread_join(t, NULL), 0);
-	CHECK_EQ(pthread_mutex_lock(m), EOWNERDEAD);
-	CHECK_EQ(pthread_mutex_consistent(m), 0);
-	CHECK_EQ(pthread_mutex_unlock(m), 0);
-	pid_t pid = fork();
-	if (pid == 0) {
-		pthread_mutex_lock(m);
-		raise(SIGKILL);
-	}
-	CHECK_EQ(pthread_mutex_lock(m) == 0 ? pthread_mutex_unlock(m) : 0, 0);
-	CHECK_EQ(waitpid(pid, NULL, 0), pid);
-	int r = pthread_mutex_lock(m);
-	CHECK(r == EOWNERDEAD || r == 0 || r == ENOTRECOVERABLE);
-	munmap(m, 4096);
-}
-
-GUEST_TEST(clone_errors)
-{
-	CHECK_ERRNO(syscall(SYS_clone, CLONE_THREAD, 0, 0, 0, 0), EINVAL);
-	CHECK_ERRNO(syscall(SYS_clone, CLONE_SIGHAND, 0, 0, 0, 0), EINVAL);
-	CHECK_ERRNO(syscall(SYS_clone, CLONE_NEWUTS | SIGCHLD, 0, 0, 0, 0), EINVAL);
-	CHECK_ERRNO(syscall(SYS_clone, CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0), EPERM);
-	uint64_t args[12] = {0};
-	CHECK_ERRNO(syscall(SYS_clone3, args, 8), EINVAL);
-	CHECK_ERRNO(syscall(SYS_clone3, args, 5000), E2BIG);
-	CHECK_ERRNO(syscall(SYS_clone3, (void *)8, 88), EFAULT);
-	args[11] = 1;
-	CHECK_ERRNO(syscall(SYS_clone3, args, sizeof(args)), E2BIG);
-	args[11] = 0;
-	args[4] = 1000;
-	CHECK_ERRNO(syscall(SYS_clone3, args, sizeof(args)), EINVAL);
-	args[4] = SIGCHLD;
-	long pid = syscall(SYS_clone3, args, sizeof(args));
-	if (pid == 0)
-		_exit(4);
-	int status;
-	CHECK(pid > 0);
-	CHECK_EQ(waitpid((pid_t)pid, &status, 0), pid);
-	CHECK_EQ(WEXITSTATUS(status), 4);
+	pthread_t t[4];
+	range = mmap(NULL, RANGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (intptr_t i = 0; i < 4; i++)
+		start(&t[i], remap, (void *)(i * 7919 + 1));
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(pthread_join(t[i], NULL), 0);
+	munmap(range, RANGE);
 }
