@@ -445,13 +445,14 @@ void
 signal_notify_parent_locked(struct process *p, int why, int status)
 {
 	struct process *parent = p->parent;
-	int sig = why == CLD_STOPPED || why == CLD_CONTINUED ? SIGCHLD : p->exit_signal;
+	bool stop = why == CLD_STOPPED || why == CLD_CONTINUED;
+	int sig = stop ? SIGCHLD : p->exit_signal;
 	struct signal_actions *a = atomic_load_explicit(&parent->actions, memory_order_acquire);
-	uint64_t handler = sig != 0 ? action_handler(parent, sig) : SIG_IGN;
-	bool unwanted = handler_ignores(handler, sig == 0 ? SIGCHLD : sig) ||
-		((why == CLD_STOPPED || why == CLD_CONTINUED) &&
-			(*(volatile uint64_t *)&a->action[SIGCHLD - 1].flags & SA_NOCLDSTOP));
-	if (sig != 0 && (!unwanted || handler == SIG_DFL)) {
+	const volatile struct sigaction_user *act = &a->action[SIGCHLD - 1];
+	/* By default it is ignored too, but then it may be blocked, and waited for. */
+	bool unwanted = sig == 0 || (sig == SIGCHLD && act->handler == SIG_IGN) ||
+		(stop && (act->flags & SA_NOCLDSTOP));
+	if (!unwanted) {
 		const struct cred *c = p->exit_cred;
 		struct rusage_sum *r = &p->dead;
 		struct siginfo info = {
@@ -463,8 +464,7 @@ signal_notify_parent_locked(struct process *p, int why, int status)
 			.utime = ns_to_ticks(r->utime_ns),
 			.stime = ns_to_ticks(r->stime_ns),
 		};
-		if (!((why == CLD_STOPPED || why == CLD_CONTINUED) && unwanted))
-			signal_send_process(parent, sig, &info);
+		signal_send_process(parent, sig, &info);
 	}
 	wake_all(&parent->child_wait, 0);
 }

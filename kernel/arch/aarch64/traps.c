@@ -12,7 +12,7 @@
 #include "core/panic.h"
 #include "mm/kmap.h"
 #include "mm/space.h"
-#include "proc/signal.h"
+#include "proc/task.h"
 
 #include <aarch64/extable.h>
 #include <aarch64/features.h>
@@ -82,8 +82,10 @@ user_page_fault(uint64_t esr, uint64_t far)
 {
 	struct thread *t = arch_current();
 	int err = far < USER_END ? vm_fault(t->space, far, fault_access(esr)) : -EFAULT;
-	if (likely(err == 0))
+	if (likely(err == 0)) {
+		current_task()->min_flt++;
 		return;
+	}
 	t->arch.fault_address = far;
 	t->arch.fault_esr = esr;
 	signal_for_fault(err, far);
