@@ -149,13 +149,18 @@ account(struct run_queue *rq, struct thread *t, nsec_t now)
 		rq->min_vruntime = least;
 }
 
-/* Asks this CPU to be interrupted at the end of the running thread's slice. */
+/*
+ * Asks this CPU to be interrupted at the end of the slice. Slices end on a grid of SLICE_NS, each CPU's a little after
+ * its neighbour's: so that CPUs do not all want their locks, or an emulator's attention, at the same moment.
+ */
 static void
 arm_slice(struct cpu *cpu, nsec_t now)
 {
 	struct timer *t = &slice_timer[cpu->id];
-	if (atomic_load_explicit(&t->cpu, memory_order_relaxed) == NULL)
-		timer_start(t, now + SLICE_NS);
+	if (atomic_load_explicit(&t->cpu, memory_order_relaxed) != NULL)
+		return;
+	nsec_t skew = SLICE_NS * cpu->id / cpu_count;
+	timer_start(t, now - (now + SLICE_NS - skew) % SLICE_NS + SLICE_NS);
 }
 
 /* Tells a CPU to look at its run queue. Its lock is held, or it is this CPU with interrupts masked. */
