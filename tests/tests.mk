@@ -8,7 +8,7 @@
 # Pure sources of the kernel that such a binary links as well are named here, by their path.
 UNIT_KERNEL_SRC += kernel/mm/area.c kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c
 TSAN_KERNEL_SRC += kernel/core/wait.c kernel/core/mutex.c kernel/obj/handle.c \
-	$(patsubst %,kernel/vfs/%.c,file iter rw pipe poll epoll eventfd)
+	$(patsubst %,kernel/vfs/%.c,file iter rw pipe splice poll epoll eventfd)
 FUZZ_KERNEL_SRC += kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c
 
 FUZZ_SECONDS ?= 10

@@ -73,6 +73,7 @@ pipe_init(void)
 {
 	pipe_cache = slab_cache_create("pipe", sizeof(struct pipe), 0);
 	mutex_init(&fifo_lock, "fifo");
+	splice_init();
 	for (uint32_t i = 0; i < FIFO_BUCKETS; i++)
 		list_init(&fifos[i]);
 }
@@ -475,6 +476,106 @@ pipe_read(struct file *f, struct iter *to, uint64_t *pos) NO_LOCK_ANALYSIS
 		wake_writers(p);
 	pass_data_on(p);
 	return n;
+}
+
+/* The valid bytes of the page at a place, from there on; *past: the writer is done with it. */
+static size_t
+piece_at(struct pipe *p, uint64_t at, uint64_t head, bool *past)
+{
+	uint64_t base = round_down(at, PAGE_SIZE);
+	*past = head - base >= PAGE_SIZE;
+	return (size_t)((*past ? base + slot_at(p, at)->end : head) - at);
+}
+
+ssize_t
+pipe_move_out(struct file *f, size_t n, uint32_t flags, pipe_move_fn *fn, void *ctx)
+{
+	struct pipe *p = f->priv;
+	mutex_lock(&p->read_lock);
+	uint64_t head = pipe_head(p), at = atomic_load_explicit(&p->tail, memory_order_relaxed);
+	size_t done = 0;
+	ssize_t err = 0;
+	while (at != head && done < n) {
+		bool past;
+		size_t piece = piece_at(p, at, head, &past), part = min(piece, n - done);
+		struct pipe_slot *s = slot_at(p, at);
+		err = part != 0 ? fn(ctx, s->data + at % PAGE_SIZE, part) : 0;
+		if (err < 0)
+			break;
+		size_t took = (size_t)err;
+		done += took;
+		at += took;
+		if (past && took == piece) {
+			at = round_down(at - took, PAGE_SIZE) + PAGE_SIZE;
+			if (!(flags & PIPE_MOVE_KEEP))
+				slot_leave(p, s);
+		}
+		if (!(flags & PIPE_MOVE_KEEP))
+			atomic_store_explicit(&p->tail, at, memory_order_release);
+		if (took < part)
+			break;
+	}
+	mutex_unlock(&p->read_lock);
+	if (wait_queue_active(&p->wr_wait) && is_writable(p))
+		wake_writers(p);
+	pass_data_on(p);
+	return done != 0 ? (ssize_t)done : min(err, (ssize_t)0);
+}
+
+ssize_t
+pipe_move_in(struct file *f, size_t n, pipe_move_fn *fn, void *ctx)
+{
+	struct pipe *p = f->priv;
+	mutex_lock(&p->write_lock);
+	uint64_t left = min(room_for(p, n), (uint64_t)n);
+	ssize_t err = left != 0 ? 0 : -ENOBUFS;
+	if (!has_readers(p)) {
+		err = -EPIPE;
+		left = 0;
+	}
+	size_t done = 0;
+	while (left != 0) {
+		uint64_t head = atomic_load_explicit(&p->head, memory_order_relaxed);
+		struct pipe_slot *s = slot_at(p, head);
+		uint32_t offset = head % PAGE_SIZE;
+		err = offset == 0 ? slot_enter(p, s) : 0;
+		if (err != 0)
+			break;
+		size_t part = min(left, (uint64_t)(PAGE_SIZE - offset));
+		err = fn(ctx, s->data + offset, part);
+		if (err <= 0)
+			break;
+		done += (size_t)err;
+		left -= (uint64_t)err;
+		atomic_store_explicit(&p->head, head + (uint64_t)err, memory_order_release);
+		if ((size_t)err < part)
+			break;
+	}
+	mutex_unlock(&p->write_lock);
+	if (done != 0)
+		wake_readers(p);
+	pass_room_on(p);
+	if (err == -EPIPE && done == 0)
+		signal_send_self(SIGPIPE);
+	return done != 0 ? (ssize_t)done : min(err, (ssize_t)0);
+}
+
+bool
+pipe_has_writers(const struct file *f)
+{
+	return has_writers(f->priv);
+}
+
+bool
+pipe_has_readers(const struct file *f)
+{
+	return has_readers(f->priv);
+}
+
+bool
+pipe_same(const struct file *a, const struct file *b)
+{
+	return a->priv == b->priv;
 }
 
 static uint32_t

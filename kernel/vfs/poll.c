@@ -176,6 +176,16 @@ poll_items(struct poll_item *items, uint32_t n, nsec_t deadline)
 	return result == -ERESTARTSYS ? -ERESTARTNOHAND : result;
 }
 
+int
+file_wait_events(struct file *f, uint32_t events)
+{
+	struct poll_item item = {.ref.file = f, .wanted = events | POLLERR | POLLHUP};
+	int64_t result = poll_items(&item, 1, DEADLINE_NEVER);
+	if (result > 0)
+		return 0;
+	return result == -ERESTARTNOHAND ? -ERESTARTSYS : (int)result;
+}
+
 /* A relative timeout as both calls take it. *deadline: 0 for none left. */
 static int
 timeout_begin(uaddr_t timeout, nsec_t *deadline)

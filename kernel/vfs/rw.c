@@ -11,6 +11,7 @@
 #include "mm/slab.h"
 #include "proc/process.h"
 #include "syscall_protos.h"
+#include "vfs/pipe.h"
 #include "vfs/vfs.h"
 
 #define TRANSFER_MAX  0x7ffff000ULL /* what one call moves at most */
@@ -293,6 +294,52 @@ write_vector(
 		result = write_at(f, &from, &pos, rwf);
 	}
 	vector_put(&v);
+	return result;
+}
+
+ssize_t
+file_read_iter(struct file *f, struct iter *to, uint64_t *pos)
+{
+	return read_at(f, to, (f->kind & FILE_STREAM) ? NULL : pos);
+}
+
+ssize_t
+file_write_iter(struct file *f, struct iter *from, uint64_t *pos)
+{
+	return write_at(f, from, (f->kind & FILE_STREAM) ? NULL : pos, 0);
+}
+
+ssize_t
+file_read_here(struct file *f, struct iter *to)
+{
+	return read_here(f, to);
+}
+
+ssize_t
+file_write_here(struct file *f, struct iter *from)
+{
+	return write_here(f, from, 0);
+}
+
+/*
+ * vmsplice(2): pages are copied, never shared, so that it is readv and writev of a pipe.
+ */
+int64_t
+sys_vmsplice(int fd, uaddr_t iov, uint64_t count, uint32_t flags)
+{
+	if (flags & ~SPLICE_F_ALL)
+		return -EINVAL;
+	struct file_ref ref;
+	int err = file_borrow(fd, 0, &ref);
+	if (err != 0)
+		return err;
+	uint8_t iter_flags = (flags & SPLICE_F_NONBLOCK) ? ITER_NOWAIT : 0;
+	int64_t result = -EBADF;
+	if (file_is_pipe(ref.file) && (ref.rights & RIGHT_WRITE))
+		result = write_vector(ref.file, iov, count, -1, iter_flags, 0);
+	else if (file_is_pipe(ref.file) && (ref.rights & RIGHT_READ))
+		result = read_vector(ref.file, iov, count, -1, iter_flags);
+	file_return(&ref);
 	return result;
 }
 

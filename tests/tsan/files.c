@@ -260,6 +260,18 @@ get_user_u32(uint32_t *out, uaddr_t u)
 }
 
 int
+get_user_u64(uint64_t *out, uaddr_t u)
+{
+	return copy_from_user(out, u, sizeof(*out));
+}
+
+int
+put_user_u64(uaddr_t u, uint64_t value)
+{
+	return copy_to_user(u, &value, sizeof(value));
+}
+
+int
 put_user_u32(uaddr_t u, uint32_t value)
 {
 	return copy_to_user(u, &value, sizeof(value));
@@ -302,13 +314,6 @@ timespec_to_user(uaddr_t to, nsec_t ns)
 {
 	struct timespec_user ts = ns_to_timespec(ns);
 	return copy_to_user(to, &ts, sizeof(ts));
-}
-
-const struct cred *
-vfs_cred(void)
-{
-	static const struct cred root;
-	return &root;
 }
 
 void
@@ -361,6 +366,8 @@ path_put(const struct path *p)
 /* The tests. */
 
 static struct handle_table *shared;
+static const struct cred root;
+const struct cred vfs_kernel_cred;
 
 static void
 task_begin(struct mock_task *m)
@@ -369,6 +376,7 @@ task_begin(struct mock_task *m)
 	pthread_mutex_init(&m->mutex, NULL);
 	pthread_cond_init(&m->cond, NULL);
 	m->task.handles = shared;
+	m->task.cred = &root;
 	m->task.process = m->task.thread.process = &the_process;
 	mock_current = &m->task.thread;
 }

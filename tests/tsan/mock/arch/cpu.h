@@ -27,6 +27,17 @@ arch_irq_restore(uint64_t flags)
 }
 
 static inline void
+arch_relax(void)
+{
+}
+
+static inline void
+arch_rmb(void)
+{
+	atomic_thread_fence(memory_order_acquire);
+}
+
+static inline void
 arch_mb(void)
 {
 	atomic_thread_fence(memory_order_seq_cst);

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* sendfile, copy_file_range, splice, tee, vmsplice. */
+#include "guest.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+static char buf[300000], back[300000];
+
+static int
+filled_file(size_t n)
+{
+	char name[] = "/tmp/guest-XXXXXX";
+	int fd = mkstemp(name);
+	CHECK(fd >= 0);
+	CHECK_EQ(unlink(name), 0);
+	for (size_t i = 0; i < n; i++)
+		buf[i] = (char)(i * 7 + i / 4096);
+	CHECK_EQ(write(fd, buf, n), n);
+	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+	return fd;
+}
+
+GUEST_TEST(sendfile_to_file)
+{
+	int in = filled_file(100000), out = filled_file(0);
+	off_t at = 1000;
+	CHECK_EQ(sendfile(out, in, &at, 50000), 50000);
+	CHECK_EQ(at, 51000);
+	CHECK_EQ(lseek(in, 0, SEEK_CUR), 0);
+	CHECK_EQ(sendfile(out, in, NULL, 1000000), 100000);
+	CHECK_EQ(lseek(in, 0, SEEK_CUR), 100000);
+	CHECK_EQ(sendfile(out, in, NULL, 1), 0);
+	CHECK_EQ(pread(out, back, sizeof(back), 0), 150000);
+	CHECK(memcmp(back, buf + 1000, 50000) == 0 && memcmp(back + 50000, buf, 100000) == 0);
+	at = -1;
+	CHECK_ERRNO(sendfile(out, in, &at, 1), EINVAL);
+	int p[2];
+	CHECK_EQ(pipe(p), 0);
+	CHECK_ERRNO(sendfile(out, p[0], NULL, 1), EINVAL);
+	CHECK_ERRNO(sendfile(p[0], in, NULL, 1), EBADF);
+	CHECK_ERRNO(sendfile(out, 9999, NULL, 1), EBADF);
+	int append = open("/tmp", O_TMPFILE | O_RDWR | O_APPEND, 0600);
+	if (append >= 0)
+		CHECK_ERRNO(sendfile(append, in, NULL, 1), EINVAL);
+}
+
+GUEST_TEST(sendfile_to_pipe_takes_what_fits)
+{
+	int in = filled_file(100000), p[2];
+	CHECK_EQ(pipe2(p, O_NONBLOCK), 0);
+	CHECK_EQ(sendfile(p[1], in, NULL, 100000), 65536);
+	CHECK_EQ(lseek(in, 0, SEEK_CUR), 65536);
+	CHECK_ERRNO(sendfile(p[1], in, NULL, 100000), EAGAIN);
+	CHECK_EQ(read(p[0], back, sizeof(back)), 65536);
+	CHECK_EQ(memcmp(back, buf, 65536), 0);
+	signal(SIGPIPE, SIG_IGN);
+	close(p[0]);
+	CHECK_ERRNO(sendfile(p[1], in, NULL, 10), EPIPE);
+}
+
+GUEST_TEST(copy_file_range_copies)
+{
+	int in = filled_file(100000), out = filled_file(0), p[2];
+	off_t from = 10, to = 5;
+	CHECK_EQ(copy_file_range(in, &from, out, &to, 1000, 0), 1000);
+	CHECK_EQ(from, 1010);
+	CHECK_EQ(to, 1005);
+	CHECK_EQ(lseek(out, 0, SEEK_CUR), 0);
+	CHECK_EQ(pread(out, back, sizeof(back), 0), 1005);
+	CHECK_EQ(memcmp(back + 5, buf + 10, 1000), 0);
+	CHECK_EQ(copy_file_range(in, NULL, out, NULL, 1000000, 0), 100000);
+	CHECK_EQ(copy_file_range(in, NULL, out, NULL, 1, 0), 0);
+	CHECK_ERRNO(copy_file_range(in, &from, out, &to, 1, 1), EINVAL);
+	from = 0;
+	to = 500;
+	CHECK_ERRNO(copy_file_range(in, &from, in, &to, 1000, 0), EINVAL);
+	CHECK_EQ(pipe(p), 0);
+	CHECK_ERRNO(copy_file_range(in, &from, p[1], NULL, 1, 0), EINVAL);
+	CHECK_ERRNO(copy_file_range(open("/", O_RDONLY), NULL, out, NULL, 1, 0), EISDIR);
+}
+
+GUEST_TEST(splice_files_and_pipes)
+{
+	int in = filled_file(100000), out = filled_file(0), p[2], q[2];
+	loff_t at = 100;
+	CHECK_EQ(pipe2(p, O_NONBLOCK), 0);
+	CHECK_EQ(pipe2(q, O_NONBLOCK), 0);
+	CHECK_EQ(splice(in, &at, p[1], NULL, 20000, 0), 20000);
+	CHECK_EQ(at, 20100);
+	CHECK_EQ(tee(p[0], q[1], 100000, 0), 20000);
+	CHECK_EQ(splice(p[0], NULL, out, NULL, 5000, 0), 5000);
+	CHECK_EQ(splice(p[0], NULL, q[1], NULL, 100000, 0), 15000);
+	CHECK_ERRNO(splice(p[0], NULL, out, NULL, 5000, 0), EAGAIN);
+	CHECK_EQ(read(q[0], back, sizeof(back)), 35000);
+	CHECK(memcmp(back, buf + 100, 20000) == 0 && memcmp(back + 20000, buf + 5100, 15000) == 0);
+	CHECK_EQ(pread(out, back, sizeof(back), 0), 5000);
+	CHECK_EQ(memcmp(back, buf + 100, 5000), 0);
+	CHECK_ERRNO(splice(in, NULL, out, NULL, 1, 0), EINVAL);
+	CHECK_ERRNO(splice(p[0], &at, out, NULL, 1, 0), ESPIPE);
+	CHECK_ERRNO(splice(p[0], NULL, p[1], NULL, 1, 0), EINVAL);
+	CHECK_ERRNO(splice(p[0], NULL, out, NULL, 1, 64), EINVAL);
+	CHECK_ERRNO(tee(in, q[1], 1, 0), EINVAL);
+	CHECK_EQ(splice(p[0], NULL, out, NULL, 0, 0), 0);
+	at = 100000;
+	CHECK_EQ(splice(in, &at, p[1], NULL, 1000, 0), 0);
+	close(p[1]);
+	CHECK_EQ(splice(p[0], NULL, out, NULL, 1000, 0), 0);
+}
+
+GUEST_TEST(splice_waits)
+{
+	int p[2], q[2], status;
+	CHECK_EQ(pipe(p), 0);
+	CHECK_EQ(pipe(q), 0);
+	filled_file(200000);
+	pid_t pid = fork();
+	if (pid == 0) {
+		/* p -> q until p ends. */
+		close(p[1]);
+		close(q[0]);
+		ssize_t n;
+		while ((n = splice(p[0], NULL, q[1], NULL, 50000, 0)) > 0)
+			;
+		_exit(n == 0 ? 0 : 1);
+	}
+	close(q[1]);
+	close(p[0]);
+	pid_t writer = fork();
+	if (writer == 0) {
+		close(q[0]);
+		_exit(write(p[1], buf, 200000) == 200000 ? 0 : 1);
+	}
+	close(p[1]);
+	size_t done = 0;
+	ssize_t n;
+	while ((n = read(q[0], back + done, 7000)) > 0)
+		done += (size_t)n;
+	CHECK_EQ(done, 200000);
+	CHECK_EQ(memcmp(back, buf, 200000), 0);
+	for (int i = 0; i < 2; i++) {
+		CHECK(wait(&status) > 0);
+		CHECK_EQ(status, 0);
+	}
+	(void)pid;
+}
+
+GUEST_TEST(vmsplice_copies)
+{
+	int p[2];
+	CHECK_EQ(pipe2(p, O_NONBLOCK), 0);
+	struct iovec v[2] = {{"abc", 3}, {"de", 2}}, r = {back, 100};
+	CHECK_EQ(vmsplice(p[1], v, 2, 0), 5);
+	CHECK_EQ(vmsplice(p[0], &r, 1, 0), 5);
+	CHECK_EQ(memcmp(back, "abcde", 5), 0);
+	CHECK_ERRNO(vmsplice(0x7000, v, 2, 0), EBADF);
+}
