@@ -22,6 +22,7 @@
 
 #define TAIL_RECORDS    20
 #define BACKTRACE_MAX   32
+#define REASON_MAX      200
 #define DEFAULT_SECONDS 90
 
 bool panicking;
@@ -99,32 +100,25 @@ count_down(void)
 }
 
 static void NORETURN
-panic_common(const struct trap_frame *frame, const char *fmt, va_list ap)
+panic_common(const struct trap_frame *frame, struct backtrace *bt, const char *reason)
 {
-	char reason[200];
 	arch_irq_disable();
 	uint32_t expected = 0, self = this_cpu() == NULL ? 1 : this_cpu()->id + 1;
 	if (!atomic_compare_exchange_strong(&panic_owner, &expected, self)) {
 		if (expected == self)
-			print("PANIC: again, while panicking\n");
+			print("PANIC: again, while panicking: %s\n", reason);
 		else
 			arch_cpu_stop();
 		goto reset;
 	}
 	panicking = true;
 	cpu_stop_others();
-	base_vsnprintf(reason, sizeof(reason), fmt, ap);
 	uint32_t count = panic_count_increment();
 	uint64_t end = log_next_seq_unlocked();
 	print("\nPANIC: %s\n", reason);
-	struct backtrace bt;
-	if (frame != NULL) {
+	if (frame != NULL)
 		print_registers(frame);
-		backtrace_from_frame(&bt, frame);
-	} else {
-		backtrace_from_here(&bt);
-	}
-	print_backtrace(&bt, frame != NULL);
+	print_backtrace(bt, frame != NULL);
 	print_log_tail(end);
 	if (count >= PANIC_COUNT_MAX) {
 		print("%u panics without a healthy boot: halted\n", count);
@@ -141,17 +135,27 @@ reset:
 void
 panic(const char *fmt, ...)
 {
+	char reason[REASON_MAX];
+	struct backtrace bt;
 	va_list ap;
 	va_start(ap, fmt);
-	panic_common(NULL, fmt, ap);
+	base_vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	backtrace_from_here(&bt);
+	panic_common(NULL, &bt, reason);
 }
 
 void
 panic_trap(const struct trap_frame *frame, const char *fmt, ...)
 {
+	char reason[REASON_MAX];
+	struct backtrace bt;
 	va_list ap;
 	va_start(ap, fmt);
-	panic_common(frame, fmt, ap);
+	base_vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	backtrace_from_frame(&bt, frame);
+	panic_common(frame, &bt, reason);
 }
 
 uintptr_t __stack_chk_guard = 0x595e9fbd94fda766ULL; /* replaced at boot where a seed exists */
