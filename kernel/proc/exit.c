@@ -245,12 +245,12 @@ leave_tree(struct task *t, struct process *p)
 	bool last = leave_process_locked(t, p);
 	spin_unlock(&p->lock);
 	t->pid_entry->task = NULL;
+	if (t->tid != p->pid)
+		pid_settle_locked(t->pid_entry);
 	if (last) {
 		int status = (process_flags(p) & PROCESS_EXITING) ? p->group_exit_status
 								  : p->leader_status;
 		gone = become_zombie_locked(p, status, &reaped, &group);
-	} else if (t->tid != p->pid) {
-		pid_settle_locked(t->pid_entry);
 	}
 	t->pid_entry = NULL;
 	spin_unlock_irq_restore(&tree_lock, flags);

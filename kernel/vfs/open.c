@@ -145,6 +145,9 @@ check_access(const struct walk *w, const struct how *how)
 		err = path_may_write(&w->path);
 		if (err != 0)
 			return err;
+		/* Truncating writes before there is a handle whose rights could stop it. */
+		if ((how->flags & O_TRUNC) && !(w->rights & RIGHT_WRITE))
+			return -EPERM;
 	}
 	err = cred_permission(w->cred, i, how->may);
 	if (err == 0 && unlikely(how->flags & O_NOATIME) && !inode_owner_or_root(i))

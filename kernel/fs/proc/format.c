@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/proc/format.h"
+#include "format.h"
 
 #include <string.h>
 

@@ -13,7 +13,7 @@ static void
 add_reclaimable(
 	void *ctx, const char *name, size_t size, uint64_t inuse, uint64_t total, uint64_t pages)
 {
-	static const char *const names[] = {"dentry", "basefs_node", "basefs_file", "proc_node"};
+	static const char *const names[] = {"dentry", "base_inode", "proc_node"};
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcmp(name, names[i]) == 0)
 			*(uint64_t *)ctx += pages;

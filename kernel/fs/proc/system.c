@@ -82,12 +82,6 @@ count_irq(void *ctx, uint32_t intid, const char *name, uint64_t count)
 	*(uint64_t *)ctx += count;
 }
 
-static void
-show_irq_count(void *ctx, uint32_t intid, const char *name, uint64_t count)
-{
-	proc_printf(ctx, " %llu", (unsigned long long)count);
-}
-
 /* Tasks that wait for what no signal ends. */
 static uint32_t
 count_blocked(void)
@@ -128,7 +122,6 @@ proc_show_stat(struct proc_node *n, struct proc_text *t)
 	}
 	irq_for_each(count_irq, &irqs);
 	proc_printf(t, "intr %llu", (unsigned long long)irqs);
-	irq_for_each(show_irq_count, t);
 	proc_printf(t,
 		"\nctxt %llu\nbtime %llu\nprocesses %d\nprocs_running %u\nprocs_blocked %u\n",
 		(unsigned long long)load.nr_switches,
