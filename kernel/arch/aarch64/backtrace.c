@@ -21,7 +21,8 @@ bounds(struct backtrace *bt)
 void
 backtrace_from_here(struct backtrace *bt)
 {
-	bt->fp = (uint64_t)__builtin_frame_address(0);
+	/* The caller's record: this function's own is gone when the walk begins. */
+	bt->fp = *(const uint64_t *)__builtin_frame_address(0);
 	bt->pc = (uint64_t)__builtin_return_address(0);
 	bounds(bt);
 }
