@@ -6,7 +6,7 @@
 #                        seeds in tests/fuzz/corpus/NAME, and generated ones in build/fuzz/seeds/NAME
 #
 # Pure sources of the kernel that such a binary links as well are named here, by their path.
-UNIT_KERNEL_SRC += kernel/mm/area.c kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c
+UNIT_KERNEL_SRC += kernel/mm/area.c kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c kernel/fs/proc/format.c
 TSAN_KERNEL_SRC += kernel/core/wait.c kernel/core/mutex.c kernel/obj/handle.c \
 	$(patsubst %,kernel/vfs/%.c,file iter rw pipe splice poll epoll eventfd)
 FUZZ_KERNEL_SRC += kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c
