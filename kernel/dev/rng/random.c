@@ -246,13 +246,6 @@ generator_refill_locked(struct generator *g) REQUIRES(g->lock)
 	return time_now() >= atomic_load_explicit(&reseed_at, memory_order_relaxed);
 }
 
-static bool
-generator_has(const struct generator *g, size_t n) REQUIRES(g->lock)
-{
-	return g->used != 0 && STORE_SIZE - g->used >= n &&
-		g->generation == atomic_load_explicit(&generation, memory_order_acquire);
-}
-
 /* Asks each source for a seed; without any, the processor and the interrupts since the last time must do. */
 static __attribute__((noinline)) void
 ask_sources(void)
@@ -267,19 +260,40 @@ ask_sources(void)
 		s->request(s);
 }
 
-/* n is at most STORE_SIZE - KEY_SIZE. */
+static bool
+generator_current(const struct generator *g) REQUIRES(g->lock)
+{
+	return g->used != 0 &&
+		g->generation == atomic_load_explicit(&generation, memory_order_acquire);
+}
+
+/* Hands out n bytes. Returns whether sources should be asked again. */
+static bool
+generator_take_locked(struct generator *g, uint8_t *out, size_t n) REQUIRES(g->lock)
+{
+	bool ask = false;
+	if (unlikely(!generator_current(g)))
+		ask = generator_refill_locked(g);
+	for (;;) {
+		size_t part = min(n, (size_t)(STORE_SIZE - g->used));
+		memcpy(out, g->store + g->used, part);
+		memset(g->store + g->used, 0, part);
+		g->used += (uint32_t)part;
+		n -= part;
+		if (likely(n == 0))
+			return ask;
+		out += part;
+		ask |= generator_refill_locked(g);
+	}
+}
+
 static void
 fill_small(void *out, size_t n)
 {
-	bool ask = false;
 	uint64_t flags = arch_irq_save();
 	struct generator *g = this_generator();
 	spin_lock(&g->lock);
-	if (unlikely(!generator_has(g, n)))
-		ask = generator_refill_locked(g);
-	memcpy(out, g->store + g->used, n);
-	memset(g->store + g->used, 0, n);
-	g->used += (uint32_t)n;
+	bool ask = generator_take_locked(g, out, n);
 	spin_unlock(&g->lock);
 	arch_irq_restore(flags);
 	if (unlikely(ask))
