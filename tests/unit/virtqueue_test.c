@@ -33,7 +33,7 @@ TEST(virtqueue_layout_is_that_of_the_specification)
 TEST(virtqueue_chain_arrives_and_comes_back)
 {
 	struct ring r;
-	struct virtqueue_segment got[8];
+	struct virtqueue_segment got[8] = {0};
 	size_t nr_out;
 	uint32_t written;
 	ring_open(&r, 8, 0);
@@ -63,7 +63,7 @@ TEST(virtqueue_table_takes_one_descriptor)
 {
 	struct ring r;
 	struct virtqueue_desc table[4][3];
-	struct virtqueue_segment got[8];
+	struct virtqueue_segment got[8] = {0};
 	size_t nr_out;
 	uint32_t written;
 	ring_open(&r, 4, 0);

@@ -32,7 +32,8 @@ GUEST_TEST(random_flags)
 /* No two outputs are the same, whatever their sizes, and every byte is written. */
 GUEST_TEST(random_output)
 {
-	static const size_t sizes[] = {1, 7, 16, 31, 64, 65, 128, 129, 224, 256, 511, 513, 4096, 100001};
+	static const size_t sizes[] = {
+		1, 7, 16, 31, 64, 65, 128, 129, 224, 256, 511, 513, 4096, 100001};
 	static unsigned char a[100001], b[100001];
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		size_t n = sizes[i];
@@ -53,7 +54,8 @@ GUEST_TEST(random_output)
 
 GUEST_TEST(random_child_gets_its_own)
 {
-	uint64_t *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t *shared =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(shared != MAP_FAILED);
 	for (int i = 1; i <= 20; i++) {
 		pid_t child = fork();
