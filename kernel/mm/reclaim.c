@@ -6,7 +6,9 @@
  * A page is examined under its PG_LOCKED, taken under the LRU lock: nothing takes a locked page out of its object, so
  * the object lives meanwhile. Reclaim waits for no lock, since whoever runs out of memory may hold any of them.
  */
+#include "arch/mmu.h"
 #include "core/sched.h"
+#include "mm/kmap.h"
 #include "mm/object_impl.h"
 #include "mm/slab.h"
 
@@ -177,7 +179,9 @@ vm_drop_caches(void)
 {
 	run_shrinkers(UINT64_MAX);
 	reclaim_pages(UINT64_MAX, RECLAIM_IDLE);
+	kstack_drain();
 	slab_drain();
+	arch_pt_drain();
 }
 
 uint64_t

@@ -56,6 +56,7 @@ struct slab_cache {
 	uint32_t start;           /* [lock] where the next new slab's first object is */
 	uint64_t nr_slabs;        /* [lock] */
 	uint64_t inuse;           /* [lock] objects with users or in magazines */
+	_Atomic uint64_t nr_own;  /* of them, those that are magazines and tables of them */
 };
 
 struct slab_cache *kmalloc_caches[KMALLOC_CLASSES];
@@ -319,29 +320,35 @@ magazine_bytes(uint32_t capacity)
 	return sizeof(struct magazine) + capacity * sizeof(void *);
 }
 
-/*
- * Gives this CPU its table, and the cache its magazine on it, if there is memory. Both come from kmalloc's slabs
- * directly, so that this never needs a magazine itself.
- */
+/* Memory of this file's own, from kmalloc's slabs directly: so that it never needs a magazine itself. */
+static void *
+alloc_own(size_t bytes)
+{
+	struct slab_cache *from = kmalloc_caches[kmalloc_class(bytes)];
+	void *p = alloc_direct(from, KM_ATOMIC);
+	if (p == NULL)
+		return NULL;
+	debug_on_alloc(from, p);
+	atomic_fetch_add_explicit(&from->nr_own, 1, memory_order_relaxed);
+	return p;
+}
+
+/* Gives this CPU its table, and the cache its magazine on it, if there is memory. */
 static void
 magazine_create(struct slab_cache *c)
 {
 	struct cpu *cpu = this_cpu();
 	if (cpu->slab == NULL) {
-		struct slab_cpu *sc =
-			alloc_direct(kmalloc_caches[kmalloc_class(sizeof(*sc))], KM_ATOMIC);
+		struct slab_cpu *sc = alloc_own(sizeof(*sc));
 		if (sc == NULL)
 			return;
-		debug_on_alloc(kmalloc_caches[kmalloc_class(sizeof(*sc))], sc);
 		for (uint32_t i = 0; i < CACHES_MAX; i++)
 			sc->magazines[i] = &no_magazine;
 		cpu->slab = sc;
 	}
-	struct slab_cache *from = kmalloc_caches[kmalloc_class(magazine_bytes(c->capacity))];
-	struct magazine *m = alloc_direct(from, KM_ATOMIC);
+	struct magazine *m = alloc_own(magazine_bytes(c->capacity));
 	if (m == NULL)
 		return;
-	debug_on_alloc(from, m);
 	m->count = 0;
 	m->capacity = c->capacity;
 	((struct slab_cpu *)cpu->slab)->magazines[c->index] = m;
@@ -699,11 +706,11 @@ slab_drain(void)
 	return before > after ? before - after : 0;
 }
 
-/* Objects of c in magazines. Approximate while other CPUs work. */
+/* Objects of c that nobody outside this file uses. Approximate while other CPUs work. */
 static uint64_t
-in_magazines(const struct slab_cache *c)
+without_users(const struct slab_cache *c)
 {
-	uint64_t n = 0;
+	uint64_t n = atomic_load_explicit(&c->nr_own, memory_order_relaxed);
 	for_each_cpu (i) {
 		struct slab_cpu *sc = cpus[i]->slab;
 		if (sc != NULL)
@@ -717,7 +724,7 @@ slab_for_each(slab_visit_fn *fn, void *ctx)
 {
 	for (struct slab_cache *c = caches; c != NULL; c = c->next) {
 		uint64_t irq = spin_lock_irq_save(&c->lock);
-		uint64_t held = in_magazines(c), slabs = c->nr_slabs;
+		uint64_t held = without_users(c), slabs = c->nr_slabs;
 		uint64_t inuse = c->inuse > held ? c->inuse - held : 0;
 		spin_unlock_irq_restore(&c->lock, irq);
 		fn(ctx, c->name, c->size, inuse, slabs * c->per_slab, slabs << c->order);
