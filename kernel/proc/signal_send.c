@@ -440,29 +440,34 @@ signal_parent_ignores_exit_locked(struct process *p)
 	return act->handler == SIG_IGN || (act->flags & SA_NOCLDWAIT);
 }
 
+/* Whether the parent has asked not to be signalled; the default, which ignores, is not asking: it may wait for it. */
+static bool
+parent_declines(struct process *parent, int sig, bool job_control)
+{
+	struct signal_actions *a = atomic_load_explicit(&parent->actions, memory_order_acquire);
+	const volatile struct sigaction_user *act = &a->action[SIGCHLD - 1];
+	if (sig != SIGCHLD)
+		return false;
+	return act->handler == SIG_IGN || (job_control && (act->flags & SA_NOCLDSTOP));
+}
+
 /* Tells the parent of an exit (why CLD_EXITED, KILLED), a stop or a continuation, and wakes its waits. */
 void
 signal_notify_parent_locked(struct process *p, int why, int status)
 {
 	struct process *parent = p->parent;
-	bool stop = why == CLD_STOPPED || why == CLD_CONTINUED;
-	int sig = stop ? SIGCHLD : p->exit_signal;
-	struct signal_actions *a = atomic_load_explicit(&parent->actions, memory_order_acquire);
-	const volatile struct sigaction_user *act = &a->action[SIGCHLD - 1];
-	/* By default it is ignored too, but then it may be blocked, and waited for. */
-	bool unwanted = sig == 0 || (sig == SIGCHLD && act->handler == SIG_IGN) ||
-		(stop && (act->flags & SA_NOCLDSTOP));
-	if (!unwanted) {
+	bool job_control = why == CLD_STOPPED || why == CLD_CONTINUED;
+	int sig = job_control ? SIGCHLD : p->exit_signal;
+	if (sig != 0 && !parent_declines(parent, sig, job_control)) {
 		const struct cred *c = p->exit_cred;
-		struct rusage_sum *r = &p->dead;
 		struct siginfo info = {
 			.signo = sig,
 			.code = why,
 			.pid = p->pid,
 			.uid = c != NULL ? c->uid : current_cred()->uid,
 			.status = status,
-			.utime = ns_to_ticks(r->utime_ns),
-			.stime = ns_to_ticks(r->stime_ns),
+			.utime = ns_to_ticks(p->dead.utime_ns),
+			.stime = ns_to_ticks(p->dead.stime_ns),
 		};
 		signal_send_process(parent, sig, &info);
 	}

@@ -108,44 +108,6 @@ GUEST_TEST(limits_are_enforced)
 	guest_fork_ok(few_processes, NULL);
 }
 
-GUEST_TEST(subreaper_adopts)
-{
-	CHECK_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
-	pid_t pid = fork();
-	if (pid == 0) {
-		if (fork() == 0) {
-			usleep(20000);
-			_exit(77);
-		}
-		_exit(0);
-	}
-	int status;
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK(wait(&status) > 0);
-	CHECK_EQ(WEXITSTATUS(status), 77);
-}
-
-GUEST_TEST(parent_death_signal)
-{
-	int p[2];
-	char c;
-	CHECK_EQ(pipe(p), 0);
-	pid_t pid = fork();
-	if (pid == 0) {
-		if (fork() == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			(void)!write(p[1], "x", 1);
-			for (;;)
-				pause();
-		}
-		(void)!read(p[0], &c, 1);
-		_exit(0);
-	}
-	CHECK_EQ(waitpid(pid, NULL, 0), pid);
-	close(p[1]);
-	CHECK_EQ(read(p[0], &c, 1), 0); /* the grandchild is gone, and its end of the pipe with it */
-}
-
 GUEST_TEST(names)
 {
 	char name[16];

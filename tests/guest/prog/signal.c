@@ -466,32 +466,6 @@ GUEST_TEST(sigsuspend_and_timedwait)
 	CHECK_EQ(waitpid(pid, NULL, 0), pid);
 }
 
-static void
-child_info(int sig, siginfo_t *info, void *context)
-{
-	caught = info->si_pid;
-	caught_code = info->si_code;
-	caught_addr = (uintptr_t)info->si_status;
-}
-
-GUEST_TEST(sigchld_info)
-{
-	struct sigaction sa = {.sa_sigaction = child_info, .sa_flags = SA_SIGINFO};
-	sigset_t set, old;
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &set, &old);
-	sigaction(SIGCHLD, &sa, NULL);
-	pid_t pid = fork();
-	if (pid == 0)
-		_exit(42);
-	sigsuspend(&old);
-	CHECK_EQ(caught, pid);
-	CHECK_EQ(caught_code, CLD_EXITED);
-	CHECK_EQ(caught_addr, 42);
-	CHECK_EQ(waitpid(pid, NULL, 0), pid);
-}
-
 GUEST_TEST(sigchld_ignored_reaps)
 {
 	signal(SIGCHLD, SIG_IGN);
