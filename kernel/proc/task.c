@@ -45,6 +45,7 @@ task_create(const char *name, int *err)
 	*err = thread_init(&t->thread, name, NULL, NULL);
 	if (*err != 0)
 		goto free;
+	t->thread.cpu = this_cpu(); /* others may look at it before it is started */
 	refcount_init(&t->refs, 1);
 	list_init(&t->process_node);
 	list_init(&t->sig.pending.queue);
