@@ -22,6 +22,7 @@
 bool fault_inject(const char *site);
 /* n bytes of settings. 0, -EINVAL (nothing changes). */
 int fault_inject_set(const char *text, size_t n) MUST_CHECK;
+#define FAULT_INJECT_TEXT_MAX 256
 /* The settings and counts as text, at most n bytes with a NUL; its length. */
 size_t fault_inject_show(char *buf, size_t n);
 

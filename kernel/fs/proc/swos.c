@@ -2,8 +2,11 @@
 /*
  * /proc/swos: what only swos has. Lines of a name and values, separated by blanks:
  * image (the base image that runs), unimplemented (NAME NUMBER COUNT of calls that were tried in vain), objects (NAME
- * COUNT of everything that is allocated, for leak checks), fault (debug build: every n-th allocation of a program fails).
+ * COUNT of everything that is allocated, for leak checks), fault (debug build: core/faultinject.h).
  */
+#include <string.h>
+
+#include "core/faultinject.h"
 #include "core/sched.h"
 #include "fs/base/basefs.h"
 #include "fs/proc/format.h"
@@ -108,18 +111,16 @@ show_objects(struct proc_node *n, struct proc_text *t)
 static int
 show_fault(struct proc_node *n, struct proc_text *t)
 {
-	proc_printf(t, "%u\n", atomic_load_explicit(&alloc_fail_every, memory_order_relaxed));
+	char text[FAULT_INJECT_TEXT_MAX];
+	fault_inject_show(text, sizeof(text));
+	proc_printf(t, "%s", text);
 	return 0;
 }
 
 static int
 write_fault(struct proc_node *n, char *text)
 {
-	int64_t every;
-	if (!parse_integer(text, 0, UINT32_MAX, &every))
-		return -EINVAL;
-	atomic_store_explicit(&alloc_fail_every, (uint32_t)every, memory_order_relaxed);
-	return 0;
+	return fault_inject_set(text, strlen(text));
 }
 #endif
 
