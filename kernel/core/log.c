@@ -106,6 +106,36 @@ log_set_level(const char *source, uint32_t level)
 	return err;
 }
 
+/* One item of log_configure(). */
+static bool
+configure_item(const char *item, size_t n)
+{
+	char source[16] = "";
+	const char *colon = memchr(item, ':', n);
+	size_t name = colon == NULL ? 0 : (size_t)(colon - item);
+	const char *digit = colon == NULL ? item : colon + 1;
+	if (name >= sizeof(source) || digit + 1 != item + n || *digit < '0' || *digit > '7')
+		return false;
+	memcpy(source, item, name);
+	return log_set_level(name == 0 ? NULL : source, (uint32_t)(*digit - '0')) == 0;
+}
+
+void
+log_configure(const char *text, size_t n)
+{
+	while (n > 0) {
+		const char *comma = memchr(text, ',', n);
+		size_t len = comma == NULL ? n : (size_t)(comma - text);
+		if (!configure_item(text, len))
+			log_write(LOG_WARNING, "log",
+				"log=: wants SOURCE:LEVEL with a level of 0 to 7, not '%.*s'",
+				(int)len, text);
+		size_t used = comma == NULL ? n : len + 1;
+		text += used;
+		n -= used;
+	}
+}
+
 static struct log_identity (*identify)(void);
 
 void log_set_identity(struct log_identity (*fn)(void))
@@ -125,6 +155,17 @@ log_set_console_level(uint32_t level)
 {
 	console_level_chosen = true;
 	console_level = (uint8_t)min(level, (uint32_t)LOG_DEBUG);
+}
+
+int
+log_format(char *line, size_t size, const struct log_record *r, const char *text, size_t n)
+{
+	char who[24] = "";
+	if (r->pid != 0)
+		base_snprintf(who, sizeof(who), "[%u/%u]", r->pid, r->principal);
+	return base_snprintf(line, size, "[%5llu.%06llu] %s%s: %.*s\n",
+		(unsigned long long)(r->time / NSEC_PER_SEC),
+		(unsigned long long)(r->time % NSEC_PER_SEC / 1000), r->source, who, (int)n, text);
 }
 
 static void

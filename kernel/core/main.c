@@ -52,6 +52,9 @@ options_init(const char *line)
 		panic_seconds = (uint32_t)min(n, (uint64_t)UINT32_MAX);
 	if (cmdline_get_number(line, "loglevel", &n) == 0)
 		log_set_console_level((uint32_t)min(n, (uint64_t)LOG_DEBUG));
+	struct cmdline_word levels;
+	if (cmdline_get(line, "log", &levels) && levels.value != NULL)
+		log_configure(levels.value, levels.value_len);
 	trace_init(line);
 }
 
@@ -107,6 +110,7 @@ kernel_main(const struct platform *platform)
 	pipe_init();
 	devfs_init();
 	proc_init();
+	proc_log_init();
 	procfs_init();
 	vdso_init();
 	pl031_init(&platform->rtc);

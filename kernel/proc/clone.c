@@ -15,6 +15,7 @@
 #include "obj/handle.h"
 #include "proc/internal.h"
 #include "syscall_protos.h"
+#include "syscall/trace.h"
 
 #define CLONE_NAMESPACES                                                                \
 	(CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
@@ -286,6 +287,8 @@ clone_task(const struct clone_request *r)
 	if (unlikely((process_flags(t->process) & PROCESS_TIMERS_ON) ||
 		    t->process->limits[RLIMIT_CPU].cur != RLIM_INFINITY))
 		cpu_timer_rearm(t->process);
+	if (unlikely(trace_wants(t->process->pid)))
+		thread_set_flags(&t->thread, TF_TRACE);
 	sched_start(&t->thread);
 	if (r->flags & CLONE_VFORK) {
 		vfork_wait(t, &done);

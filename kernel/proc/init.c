@@ -16,6 +16,7 @@
 #include "obj/handle.h"
 #include "proc/internal.h"
 #include "vfs/vfs.h"
+#include "syscall/trace.h"
 
 static const char *const init_environment[] = {
 	"HOME=/", "TERM=linux", "PATH=/sbin:/bin:/usr/sbin:/usr/bin", NULL};
@@ -105,6 +106,8 @@ task_start_init(void)
 	arch_thread_setup_user(&t->thread);
 	t->start = run_init;
 	thread_set_flags(&t->thread, TF_NOTIFY);
+	if (unlikely(trace_wants(t->process->pid)))
+		thread_set_flags(&t->thread, TF_TRACE);
 	sched_start(&t->thread);
 }
 

@@ -106,7 +106,7 @@ struct process {
 	uint32_t nr_tasks;             /* [lock] */
 	uint32_t nr_exiting;           /* [lock] of them, in task_exit() */
 	int group_exit_status;         /* [lock] with EXITING */
-	int leader_status;             /* [lock] of the leader that has exited */
+	int last_status;               /* [lock] of the last task that began to exit */
 	char name[16];                 /* [lock] of the leader that has exited; for /proc */
 	struct wait_queue exec_wait;   /* with EXECING: it waits here until it is the only task */
 	struct signal_pending pending; /* [lock] */
@@ -209,6 +209,8 @@ void tasks_reap(void);
 
 /* Creates pid 1, which executes /sbin/init or what init= on the command line names, with /dev/console as 0, 1, 2. */
 void task_start_init(void);
+/* Boot: log records name the running process from now on. */
+void proc_log_init(void);
 /* Boot, once memory and threads work. */
 void proc_init(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * syslog(2): the kernel log for dmesg and syslogd. Each record is a line "<level>[seconds] source: text". The call's
- * row in the table asks for LOGREAD.
+ * syslog(2): the kernel log for dmesg and syslogd. Each record is a line "<level>[seconds] source[pid/principal]: text".
+ * The call's row in the table asks for LOGREAD.
  *
  * There is one reading position for SYSLOG_ACTION_READ, and one mark that SYSLOG_ACTION_CLEAR sets, as on Linux.
  */
@@ -42,9 +42,8 @@ next_line(uint64_t *seq, char *line, size_t size)
 	ssize_t n = log_read(seq, &r, text, sizeof(text));
 	if (n < 0)
 		return n;
-	int len = base_snprintf(line, size, "<%u>[%5llu.%06llu] %s: %.*s\n", r.level,
-		(unsigned long long)(r.time / NSEC_PER_SEC),
-		(unsigned long long)(r.time % NSEC_PER_SEC / 1000), r.source, (int)n, text);
+	int mark = base_snprintf(line, size, "<%u>", r.level);
+	int len = mark + log_format(line + mark, size - (size_t)mark, &r, text, (size_t)n);
 	return min((ssize_t)len, (ssize_t)size - 1);
 }
 
