@@ -45,6 +45,8 @@ begin_exit(struct task *t, struct process *p)
 		stopped = (process_flags(p) & PROCESS_STOPPED) != 0;
 	}
 	bool last = ++p->nr_exiting == p->nr_tasks;
+	if (last)
+		p->last_status = t->exit_code;
 	spin_unlock_irq_restore(&p->lock, flags);
 	if (unlikely(stopped)) {
 		flags = spin_lock_irq_save(&tree_lock);
@@ -201,7 +203,7 @@ leave_process_locked(struct task *t, struct process *p)
 	task_rusage(t, &used);
 	rusage_add(&p->dead, &used);
 	if (t->tid == p->pid) {
-		p->leader_status = t->exit_code;
+		p->last_status = t->exit_code;
 		memcpy(p->name, t->thread.name, sizeof(p->name));
 	}
 	list_del_init(&t->process_node);
@@ -249,7 +251,7 @@ leave_tree(struct task *t, struct process *p)
 		pid_settle_locked(t->pid_entry);
 	if (last) {
 		int status = (process_flags(p) & PROCESS_EXITING) ? p->group_exit_status
-								  : p->leader_status;
+								  : p->last_status;
 		gone = become_zombie_locked(p, status, &reaped, &group);
 	}
 	t->pid_entry = NULL;
