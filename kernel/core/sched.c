@@ -292,12 +292,16 @@ void
 sched_start(struct thread *t) NO_LOCK_ANALYSIS
 {
 	uint64_t flags = arch_irq_save();
-	t->cpu = this_cpu();
-	struct cpu *cpu = place(t);
-	spin_lock(&cpu->rq.lock);
-	t->vruntime = cpu->rq.min_vruntime;
-	enqueue(cpu, t, false);
-	spin_unlock(&cpu->rq.lock);
+	struct cpu *cpu = lock_thread_cpu(t); /* others may have found it already */
+	struct cpu *target = place(t);
+	if (target != cpu) {
+		t->cpu = target;
+		spin_unlock(&cpu->rq.lock);
+		spin_lock(&target->rq.lock);
+	}
+	t->vruntime = target->rq.min_vruntime;
+	enqueue(target, t, false);
+	spin_unlock(&target->rq.lock);
 	arch_irq_restore(flags);
 }
 

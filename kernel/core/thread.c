@@ -26,6 +26,7 @@ thread_init(struct thread *t, const char *name, void (*entry)(void *), void *arg
 	if (t->kstack == NULL)
 		return -ENOMEM;
 	t->state = THREAD_RUNNING;
+	t->cpu = this_cpu(); /* whose lock guards it; sched_start() chooses where it runs */
 	t->policy = self->policy;
 	t->nice = self->nice;
 	t->weight = self->weight;
