@@ -238,6 +238,14 @@ is_watched(const char *name)
 		strcmp(name, "run_queue") != 0;
 }
 
+static void
+hold(struct thread *self, const void *lock, uint32_t c)
+{
+	if (self->spin_depth == LOCKDEP_HELD_MAX)
+		panic("lock order: more than %d locks are held", LOCKDEP_HELD_MAX);
+	self->held[self->spin_depth++] = (struct lockdep_held){lock, c};
+}
+
 void
 lockdep_acquire(const void *lock, const char *name)
 {
@@ -251,10 +259,20 @@ lockdep_acquire(const void *lock, const char *name)
 		check_interrupts(c, self->cpu != NULL && this_cpu()->irq_depth > 0, enabled);
 		if (self->spin_depth > 0)
 			check_order(self, lock, c);
-		if (self->spin_depth == LOCKDEP_HELD_MAX)
-			panic("lock order: more than %d locks are held", LOCKDEP_HELD_MAX);
-		self->held[self->spin_depth++] = (struct lockdep_held){lock, c};
+		hold(self, lock, c);
 	}
+	arch_irq_restore(flags);
+}
+
+void
+lockdep_acquire_try(const void *lock, const char *name)
+{
+	if (!is_watched(name))
+		return;
+	uint64_t flags = arch_irq_save();
+	uint32_t c = class_of(name);
+	if (c != NO_CLASS)
+		hold(arch_current(), lock, c);
 	arch_irq_restore(flags);
 }
 

@@ -21,6 +21,8 @@ struct CAPABILITY("spinlock") spinlock {
 #ifdef SWOS_DEBUG
 #define SPINLOCK_INIT(n) {.locked = 0, .name = (n)}
 void lockdep_acquire(const void *lock, const char *name);
+/* The same for a lock that was not waited for: taking it there says nothing about order or interrupts. */
+void lockdep_acquire_try(const void *lock, const char *name);
 void lockdep_release(const void *lock);
 #else
 #define SPINLOCK_INIT(n) {.locked = 0}
@@ -56,7 +58,7 @@ spin_trylock(struct spinlock *l) NO_LOCK_ANALYSIS
 		&l->locked, &expected, 1, memory_order_acquire, memory_order_relaxed);
 #ifdef SWOS_DEBUG
 	if (got)
-		lockdep_acquire(l, l->name);
+		lockdep_acquire_try(l, l->name);
 #endif
 	return got;
 }

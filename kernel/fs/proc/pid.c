@@ -142,6 +142,25 @@ show_wchan(struct proc_node *n, struct proc_text *t)
 
 /* --- Directories as links. --- */
 
+/*
+ * Copies a path of t's context, referenced; whether it could. The context's lock is not irq-safe, so it may not be waited
+ * for under the process's; and a reference on the context would look like somebody sharing it.
+ */
+static bool
+try_fs_path(struct task *t, bool root, struct path *out) NO_LOCK_ANALYSIS
+{
+	uint64_t flags = spin_lock_irq_save(&t->process->lock);
+	struct fs_context *fs = t->fs;
+	bool got = fs == NULL || spin_trylock(&fs->lock);
+	if (got && fs != NULL) {
+		*out = root ? fs->root : fs->cwd;
+		path_get(out);
+		spin_unlock(&fs->lock);
+	}
+	spin_unlock_irq_restore(&t->process->lock, flags);
+	return got;
+}
+
 static int
 fs_path(const struct proc_node *n, bool root, struct path *out)
 {
@@ -149,15 +168,8 @@ fs_path(const struct proc_node *n, bool root, struct path *out)
 	*out = (struct path){0};
 	if (t == NULL)
 		return -ENOENT;
-	uint64_t flags = spin_lock_irq_save(&t->process->lock);
-	struct fs_context *fs = t->fs;
-	if (fs != NULL) {
-		spin_lock(&fs->lock);
-		*out = root ? fs->root : fs->cwd;
-		path_get(out);
-		spin_unlock(&fs->lock);
-	}
-	spin_unlock_irq_restore(&t->process->lock, flags);
+	while (!try_fs_path(t, root, out))
+		arch_relax();
 	task_put(t);
 	return out->dentry != NULL ? 0 : -ENOENT;
 }

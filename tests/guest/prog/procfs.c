@@ -13,6 +13,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "abi/swos.h"
+#include "caps.h" /* generated */
+
+#define NR_SWOS_LOGIN 4097
+
 extern char **environ;
 
 /* The content of a file, cut at size - 1 and terminated; its length or -1. */
@@ -452,29 +457,79 @@ become(uid_t uid)
 	CHECK_EQ(setresuid(uid, uid, uid), 0);
 }
 
+/* Root's process, for a user who may see it. */
 static void
 look_at_root(void *arg)
 {
 	char text[256];
 	pid_t root = *(pid_t *)arg;
 	become(1000);
-	if (guest_is_swos() && open(proc_path(root, "stat"), O_RDONLY) == -1) {
-		/* Without INSPECT it does not exist. */
-		CHECK_EQ(errno, ENOENT);
-		DIR *d = opendir("/proc");
-		CHECK(d != NULL);
-		for (struct dirent *e; (e = readdir(d)) != NULL;)
-			CHECK(atoi(e->d_name) != root);
-		closedir(d);
-		return;
-	}
 	CHECK_ERRNO(open(proc_path(root, "environ"), O_RDONLY), EACCES);
+	CHECK_ERRNO(open(proc_path(root, "maps"), O_RDONLY), EACCES);
 	CHECK_ERRNO(readlink(proc_path(root, "exe"), text, sizeof(text)), EACCES);
 	CHECK_ERRNO(readlink(proc_path(root, "cwd"), text, sizeof(text)), EACCES);
 	CHECK_ERRNO(chdir(proc_path(root, "cwd")), EACCES);
 	CHECK_ERRNO(open(proc_path(root, "fd"), O_RDONLY), EACCES);
 	CHECK_ERRNO(open(proc_path(root, "fd/0"), O_RDONLY), EACCES);
 	CHECK(slurp(proc_path(root, "stat"), text, sizeof(text)) > 0);
+}
+
+#define OTHER_PRINCIPAL 2000
+
+static void
+log_in(uint64_t caps)
+{
+	struct swos_login l = {.size = sizeof(l),
+		.uid = OTHER_PRINCIPAL,
+		.gid = OTHER_PRINCIPAL,
+		.session = 77,
+		.caps = caps};
+	CHECK_EQ(syscall(NR_SWOS_LOGIN, &l), 0);
+}
+
+static void
+wait_logged_in(void *arg)
+{
+	log_in(*(uint64_t *)arg);
+	CHECK_EQ(prctl(PR_SET_DUMPABLE, 1), 0); /* its files are root's before */
+	wait_for_ever(NULL);
+}
+
+static bool
+listed(pid_t pid)
+{
+	bool found = false;
+	DIR *d = opendir("/proc");
+	CHECK(d != NULL);
+	for (struct dirent *e; (e = readdir(d)) != NULL;)
+		found |= atoi(e->d_name) == pid;
+	closedir(d);
+	return found;
+}
+
+struct neighbours {
+	pid_t root, equal, stronger;
+};
+
+/* A principal without INSPECT: others' processes do not exist; its own do, but those that can do more are closed. */
+static void
+look_around(void *arg)
+{
+	const struct neighbours *n = arg;
+	char text[256];
+	int root = open(proc_path(n->root, ""), O_RDONLY | O_DIRECTORY);
+	CHECK(root >= 0);
+	log_in(CAP_SPAWN | CAP_FSREAD);
+	CHECK_ERRNO(open(proc_path(n->root, "stat"), O_RDONLY), ENOENT);
+	CHECK_ERRNO(openat(root, "stat", O_RDONLY), ENOENT);
+	CHECK(!listed(n->root) && !listed(1));
+	CHECK(listed(n->equal) && listed(n->stronger) && listed(getpid()));
+	CHECK(slurp(proc_path(n->equal, "stat"), text, sizeof(text)) > 0);
+	CHECK(slurp(proc_path(n->equal, "maps"), text, sizeof(text)) > 0);
+	CHECK(readlink(proc_path(n->equal, "fd/0"), text, sizeof(text)) > 0);
+	CHECK(slurp(proc_path(n->stronger, "stat"), text, sizeof(text)) > 0);
+	CHECK_ERRNO(open(proc_path(n->stronger, "maps"), O_RDONLY), EACCES);
+	CHECK_ERRNO(open(proc_path(n->stronger, "fd/0"), O_RDONLY), EACCES);
 }
 
 /* Its own files stay a process's own, whatever it has become. */
@@ -503,6 +558,29 @@ GUEST_TEST(proc_of_others)
 	guest_fork_ok(look_at_root, &pid);
 	guest_fork_ok(look_at_self, NULL);
 	end(pid);
+}
+
+static uid_t
+owner_of(pid_t pid)
+{
+	struct stat st;
+	return stat(proc_path(pid, "stat"), &st) == 0 ? st.st_uid : 0;
+}
+
+GUEST_TEST(proc_of_other_principals)
+{
+	if (!guest_is_swos())
+		return;
+	uint64_t equal = CAP_SPAWN | CAP_FSREAD, stronger = equal | CAP_NET;
+	struct neighbours n = {.root = guest_spawn(wait_for_ever, NULL),
+		.equal = guest_spawn(wait_logged_in, &equal),
+		.stronger = guest_spawn(wait_logged_in, &stronger)};
+	CHECK_SOON(owner_of(n.equal) == OTHER_PRINCIPAL);
+	CHECK_SOON(owner_of(n.stronger) == OTHER_PRINCIPAL);
+	guest_fork_ok(look_around, &n);
+	end(n.root);
+	end(n.equal);
+	end(n.stronger);
 }
 
 GUEST_TEST(proc_refuses)
