@@ -640,3 +640,37 @@ GUEST_TEST(proc_read_while_processes_die)
 	}
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
+
+/* Debug build: each allocation on the way of each file fails once, with ENOMEM and nothing left behind. */
+GUEST_TEST(proc_out_of_memory)
+{
+	static const char *const files[] = {"/proc/meminfo", "/proc/self/maps", "/proc/self/status",
+		"/proc/self/stat", "/proc/self/mountinfo", "/proc/self/environ",
+		"/proc/self/cmdline", "/proc/self/fdinfo/0", "/proc/slabinfo", "/proc/self/cwd",
+		"/proc/self/exe", "/proc/self/task", "/proc/self/fd", "/proc/sys/kernel/hostname"};
+	static char text[65536];
+	int fault = open("/proc/swos/fault", O_WRONLY);
+	if (fault < 0)
+		return;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		int failures = 0;
+		for (int after = 0; after < 24; after++) {
+			char rule[96];
+			int n = snprintf(rule, sizeof(rule),
+				"pid=%d every=1 after=%d times=1 site=slab", (int)getpid(), after);
+			CHECK_EQ(write(fault, rule, (size_t)n), n);
+			errno = 0;
+			int fd = open(files[i], O_RDONLY);
+			ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text));
+			int err = got < 0 ? errno : 0;
+			(void)!readlink(files[i], text, sizeof(text));
+			(void)!write(fault, "every=0", 7);
+			CHECK(err == 0 || err == ENOMEM || err == EISDIR);
+			failures += err == ENOMEM;
+			if (fd >= 0)
+				close(fd);
+		}
+		CHECK(failures > 0);
+	}
+	close(fault);
+}
