@@ -190,6 +190,25 @@ def settings_and_size():
     with machine(smp=1) as guest:
         guest.login()
         equal(guest.shell("stty rows 40 cols 100; stty size")[1].strip(), "40 100", "size")
+        guest.send("sh -c 'trap \"echo re''sized\" WINCH; stty cols 90; :'\n")
+        guest.wait_for(r"^resized$")
+        guest.wait_for(PROMPT)
+        equal(guest.shell("tty")[1].strip(), "/dev/console", "tty")
+        status, speed = guest.shell("stty speed")
+        equal((status, speed.strip()), (0, "115200"), "speed")
+        status, text = guest.shell("stty -a </dev/null")
+        check(status != 0 and "nappropriate ioctl" in text, f"stty of a file: {text!r}")
+
+
+@test
+def sessions_and_their_terminal():
+    with machine() as guest:
+        guest.login()
+        status, text = guest.shell("echo x >/dev/tty")
+        equal((status, text.strip()), (0, "x"), "a write to /dev/tty")
+        status, text = guest.shell("sh -c 'setsid sh -c \"echo y >/dev/tty\"; true'")
+        check("No such device or address" in text, f"a session without a terminal: {text!r}")
+        # What a killed program left raw is sane at the next login; who held the terminal open has lost it.
         guest.send("sh -c 'trap \"\" HUP; exec 5<>/dev/tty; >/tmp/open; while echo n >&5; do sleep 0.1; done "
                    "2>/tmp/lost; echo lost >>/tmp/lost' >/dev/null 2>&1 &\n")
         guest.wait_for(PROMPT)
