@@ -31,6 +31,7 @@ struct run_queue {
 	uint32_t nr_running;     /* [lock] runnable threads, the running one included, idle not */
 	uint64_t load;           /* [lock] sum of their weights */
 	uint64_t min_vruntime;   /* [lock] never goes back */
+	bool misplaced;          /* [lock] it may hold threads whose affinity excludes this CPU */
 };
 
 struct cpu {

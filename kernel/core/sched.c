@@ -362,6 +362,53 @@ sleep_ends_at_once(const struct thread *prev, uint32_t state)
 	return false;
 }
 
+/* The next thread to run: the leftmost, unless some may not be on this CPU any more. */
+static struct thread *
+pick(struct cpu *cpu)
+{
+	struct run_queue *rq = &cpu->rq;
+	struct thread *next = rq->leftmost;
+	if (unlikely(rq->misplaced)) {
+		struct rb_node *n = rb_first(&rq->tree);
+		while (n != NULL && !allowed(thread_of_node(n), cpu->id))
+			n = rb_next(n);
+		next = n == NULL ? NULL : thread_of_node(n);
+	}
+	if (next == NULL)
+		return cpu->idle;
+	tree_remove(rq, next);
+	return next;
+}
+
+/*
+ * Moves the waiting threads that may not be on this CPU to where they may be. Its lock is held, and released while
+ * another's is; interrupts are masked.
+ */
+static void
+evict_misplaced(struct cpu *cpu) NO_LOCK_ANALYSIS
+{
+	struct run_queue *rq = &cpu->rq;
+	struct rb_node *n = rb_first(&rq->tree);
+	rq->misplaced = false;
+	while (n != NULL) {
+		struct thread *t = thread_of_node(n);
+		n = rb_next(n);
+		if (allowed(t, cpu->id))
+			continue;
+		tree_remove(rq, t);
+		dequeue(rq, t);
+		struct cpu *to = place(t);
+		t->vruntime += to->rq.min_vruntime - rq->min_vruntime;
+		t->cpu = to; /* off every queue and RUNNING: nobody else touches it */
+		spin_unlock(&rq->lock);
+		spin_lock(&to->rq.lock);
+		enqueue(to, t, false);
+		spin_unlock(&to->rq.lock);
+		spin_lock(&rq->lock);
+		n = rb_first(&rq->tree);
+	}
+}
+
 void
 schedule(void) NO_LOCK_ANALYSIS
 {
@@ -382,6 +429,7 @@ schedule(void) NO_LOCK_ANALYSIS
 			state = THREAD_RUNNING;
 		}
 		if (state == THREAD_RUNNING) {
+			rq->misplaced |= !cpumask_test(&prev->affinity, cpu->id);
 			tree_insert(rq, prev);
 			prev->nr_involuntary++;
 		} else {
@@ -391,15 +439,13 @@ schedule(void) NO_LOCK_ANALYSIS
 	} else {
 		cpu->idle_ns += now - prev->run_start;
 	}
-	struct thread *next = rq->leftmost;
-	if (next == NULL)
-		next = cpu->idle;
-	else
-		tree_remove(rq, next);
+	struct thread *next = pick(cpu);
 	next->run_start = now;
 	if (rq->nr_running > 1)
 		arm_slice(cpu, now);
 	if (next == prev) {
+		if (unlikely(rq->misplaced))
+			evict_misplaced(cpu);
 		spin_unlock(&rq->lock);
 		arch_irq_restore(flags);
 		return;
@@ -417,7 +463,10 @@ schedule(void) NO_LOCK_ANALYSIS
 void
 sched_finish_switch(void)
 {
-	spin_unlock(&this_cpu()->rq.lock);
+	struct cpu *cpu = this_cpu();
+	if (unlikely(cpu->rq.misplaced))
+		evict_misplaced(cpu);
+	spin_unlock(&cpu->rq.lock);
 }
 
 void
@@ -489,32 +538,6 @@ sched_get_affinity(struct thread *t, struct cpumask *mask) NO_LOCK_ANALYSIS
 	arch_irq_restore(flags);
 }
 
-/* Moves a waiting thread to a CPU that it may use; a running one moves itself when it is next switched from. */
-static void
-migrate_waiting(struct thread *t, struct cpu *from) NO_LOCK_ANALYSIS
-{
-	struct cpu *to = place(t);
-	spin_unlock(&from->rq.lock);
-	lock_two(&from->rq, &to->rq);
-	if (t->cpu == from && t->on_rq && from->current != t && to != from) {
-		tree_remove(&from->rq, t);
-		dequeue(&from->rq, t);
-		t->vruntime += to->rq.min_vruntime - from->rq.min_vruntime;
-		enqueue(to, t, false);
-	}
-	if (to != from)
-		spin_unlock(&to->rq.lock);
-}
-
-/* Runs briefly elsewhere so that the thread that created it is off its CPU, then wakes it where it may run. */
-static void
-mover_run(void *arg)
-{
-	struct thread *t = arg;
-	while (!sched_wake_states(t, 1u << THREAD_SLEEPING_UNINT))
-		sched_yield_thread();
-}
-
 int
 sched_set_affinity(struct thread *t, const struct cpumask *mask) NO_LOCK_ANALYSIS
 {
@@ -526,34 +549,16 @@ sched_set_affinity(struct thread *t, const struct cpumask *mask) NO_LOCK_ANALYSI
 	uint64_t flags = arch_irq_save();
 	struct cpu *cpu = lock_thread_cpu(t);
 	t->affinity = *mask;
-	bool misplaced = !cpumask_test(mask, cpu->id);
+	bool leaves = t->on_rq && !cpumask_test(mask, cpu->id);
 	bool is_self = t == arch_current();
-	if (misplaced && t->on_rq && cpu->current != t) {
-		migrate_waiting(t, cpu);
-		cpu = cpus[cpu->id];
-	} else if (misplaced && cpu->current == t && !is_self) {
-		request_resched(cpu); /* on its way out it notices: sched_leave_cpu() */
+	if (leaves && !is_self) {
+		cpu->rq.misplaced = true;
+		request_resched(cpu);
 	}
 	spin_unlock(&cpu->rq.lock);
 	arch_irq_restore(flags);
-	if (misplaced && is_self)
-		return sched_leave_cpu();
-	return 0;
-}
-
-int
-sched_leave_cpu(void)
-{
-	struct thread *self = arch_current();
-	while (!cpumask_test(&self->affinity, this_cpu()->id)) {
-		wait_prepare(WAIT_UNINTERRUPTIBLE);
-		if (kthread_start("migrate", mover_run, self) == NULL) {
-			wait_finish();
-			return -ENOMEM;
-		}
+	if (leaves && is_self)
 		schedule();
-		wait_finish();
-	}
 	return 0;
 }
 

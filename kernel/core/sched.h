@@ -47,8 +47,6 @@ uint64_t sched_runtime(struct thread *t); /* nanoseconds on a CPU, up to now */
 void sched_ipi(void);                     /* from IPI_RESCHEDULE */
 void sched_idle(void) NORETURN;           /* what a CPU's boot thread becomes */
 void sched_thread_init(struct thread *t); /* weight and affinity of a thread without a parent */
-/* Moves the running thread to a CPU that its affinity allows. -ENOMEM. */
-int sched_leave_cpu(void);
 
 struct sched_load {
 	uint64_t idle_ns; /* summed over CPUs */
