@@ -7,6 +7,14 @@ build/guest/tests/guest/prog/%.o: tests/guest/prog/%.c $(FLAGFILES) ports/ports.
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(MUSL_CFLAGS) $(WARN) $(INCLUDES) -Itests/guest/prog -D_GNU_SOURCE -MMD -MP -c -o $@ $<
 
+# Every call of the contract, for the hostile tests.
+build/gen/hostile_calls.h: tests/guest/hostile_table.py tools/gen/abi.py abi/syscalls.tbl
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) $< $@
+	$(Q)touch $@
+
+build/guest/tests/guest/prog/hostile.o: build/gen/hostile_calls.h
+
 build/guest/root/tests/guest: $(GUEST_PROG_OBJ)
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_LD) -o $@ $^ $(MUSL_LIBS)
