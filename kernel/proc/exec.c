@@ -45,6 +45,8 @@ exec_open(int dirfd, const char *name, uint32_t lookup, struct file **out)
 	err = walk_all(&w, name);
 	if (err == 0 && (w.file != NULL || !(w.rights & RIGHT_EXEC)))
 		err = -EACCES;
+	if (err == 0 && (w.inode->mode & S_IFMT) == S_IFLNK)
+		err = -ELOOP;
 	if (err == 0)
 		err = file_open_exec(&w.path, out);
 	walk_end(&w);

@@ -100,7 +100,6 @@ struct clone_request {
 	int exit_signal;
 	uaddr_t child_tid, parent_tid;
 	uint64_t stack, tls;  /* stack: the new stack pointer, 0: the parent's */
-	const pid_t *set_tid; /* reserved */
 };
 int64_t clone_task(const struct clone_request *r);
 

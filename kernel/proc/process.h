@@ -87,7 +87,7 @@ struct process {
 	struct pid *pid_entry; /* [tree_lock] */
 
 	struct process *parent;       /* [tree_lock] never NULL but for init and the reaped */
-	pid_t ppid; /* [tree_lock to change] its number */
+	pid_t ppid;                   /* [tree_lock to change] its number */
 	pid_t parent_tid;             /* [tree_lock] the task that made it: __WNOTHREAD */
 	struct list_node children;    /* [tree_lock] zombies first */
 	struct list_node sibling;     /* [tree_lock] */
@@ -128,7 +128,6 @@ struct process {
 	const struct cred *exit_cred;   /* [lock] once there is no task */
 	int pdeath_signal;              /* [own] PR_SET_PDEATHSIG of the leader */
 	int32_t oom_score_adj;          /* [own] */
-	void *pidfd;                    /* reserved */
 };
 
 static inline struct process *

@@ -2,8 +2,8 @@
 /*
  * What tasks, processes and their children have used, and the calls that tell.
  *
- * CPU time is exact in sum. It is split into user and system time by samples: whoever finds a task in the kernel or in
- * user mode when an interrupt comes charges it (task->utime_ns, stime_ns); the sum is divided in that proportion.
+ * CPU time is exact in sum. It is split into user and system time by the samples that the scheduler takes at the end
+ * of slices.
  */
 #include "abi/linux/time.h"
 #include "arch/uaccess.h"
@@ -22,7 +22,7 @@ ns_to_ticks(uint64_t ns)
 static uint64_t
 user_part(const struct task *t, uint64_t total)
 {
-	uint64_t user = t->utime_ns, all = user + t->stime_ns;
+	uint64_t user = t->thread.user_samples, all = user + t->thread.system_samples;
 	if (all == user)
 		return total;
 	/* The proportion in 32 bits, so that no product overflows. */

@@ -211,7 +211,8 @@ wants(const struct task *t, int sig)
 	if ((t->sig.blocked & SIGMASK(sig)) || t->sig.exiting)
 		return false;
 	return sig == SIGKILL ||
-		atomic_load_explicit((_Atomic uint32_t *)&t->thread.state, memory_order_relaxed) != THREAD_STOPPED;
+		atomic_load_explicit((_Atomic uint32_t *)&t->thread.state, memory_order_relaxed) !=
+		THREAD_STOPPED;
 }
 
 /* Whom a signal to the process goes to: the first task (the leader, as long as it lives) if it takes it. */

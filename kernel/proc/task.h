@@ -53,7 +53,6 @@ struct task {
 		int64_t (*fn)(struct restart_block *);
 		uint64_t args[6];
 	} restart;
-	uint64_t utime_ns, stime_ns; /* [own] */
 	uint64_t min_flt, maj_flt;   /* [own] */
 };
 

@@ -40,9 +40,9 @@ handle(int sig, void (*fn)(int), int flags)
 
 GUEST_TEST(signal_defaults)
 {
-	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL,
-		SIGUSR1, SIGSEGV, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGSTKFLT, SIGXCPU, SIGXFSZ, SIGVTALRM,
-		SIGPROF, SIGIO, SIGPWR, SIGSYS, 40, 64};
+	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS,
+		SIGFPE, SIGKILL, SIGUSR1, SIGSEGV, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGSTKFLT,
+		SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSYS, 40, 64};
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		pid_t pid = fork();
 		if (pid == 0) {
@@ -143,10 +143,9 @@ GUEST_TEST(signal_keeps_registers)
 	for (int i = 0; i < 200; i++) {
 		double d = i * 1.5, e;
 		uint64_t x26 = 0x1234567890abcdefULL + (uint64_t)i, got26, got27;
-		__asm__ volatile(
-			"fmov d9, %d2\n\tfmov d30, %d2\n\tmov x26, %3\n\tmvn x27, %3\n\t"
-			"mov x0, %4\n\tmov x8, #129\n\tmov x1, #10\n\tsvc #0\n\t"
-			"fadd d9, d9, d30\n\tfmov %d0, d9\n\tmov %1, x26\n\tstr x27, [%5]"
+		__asm__ volatile("fmov d9, %d2\n\tfmov d30, %d2\n\tmov x26, %3\n\tmvn x27, %3\n\t"
+				 "mov x0, %4\n\tmov x8, #129\n\tmov x1, #10\n\tsvc #0\n\t"
+				 "fadd d9, d9, d30\n\tfmov %d0, d9\n\tmov %1, x26\n\tstr x27, [%5]"
 			: "=&w"(e), "=&r"(got26)
 			: "w"(d), "r"(x26), "r"((uint64_t)getpid()), "r"(&got27)
 			: "x0", "x1", "x8", "x26", "x27", "d9", "d30", "memory");
@@ -168,8 +167,8 @@ GUEST_TEST(signal_keeps_fp)
 {
 	handle(SIGUSR1, clobber_fp, 0);
 	double e, d = 7.25;
-	__asm__ volatile(
-		"fmov d9, %d1\n\tmov x0, %2\n\tmov x8, #129\n\tmov x1, #10\n\tsvc #0\n\tfmov %d0, d9"
+	__asm__ volatile("fmov d9, %d1\n\tmov x0, %2\n\tmov x8, #129\n\tmov x1, #10\n\tsvc "
+			 "#0\n\tfmov %d0, d9"
 		: "=&w"(e)
 		: "w"(d), "r"((uint64_t)getpid())
 		: "x0", "x1", "x8", "d9", "memory");
