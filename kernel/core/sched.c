@@ -6,8 +6,7 @@
  * virtual times are fair shares. A thread that slept is placed a little behind the queue's minimum, no further. The
  * lock of a run queue is held from schedule() until the next thread has taken over (sched_finish_switch()).
  *
- * There is no periodic tick. A CPU with more than one runnable thread arms its slice timer; a CPU with one, or none,
- * does not.
+ * A CPU that runs a thread has its slice timer armed, which ends slices and samples CPU time; an idle one has no tick.
  */
 #include "core/sched.h"
 
@@ -441,7 +440,7 @@ schedule(void) NO_LOCK_ANALYSIS
 	}
 	struct thread *next = pick(cpu);
 	next->run_start = now;
-	if (rq->nr_running > 1)
+	if (next != cpu->idle)
 		arm_slice(cpu, now);
 	if (next == prev) {
 		if (unlikely(rq->misplaced))
@@ -575,14 +574,31 @@ sched_runtime(struct thread *t) NO_LOCK_ANALYSIS
 	return total;
 }
 
+/* Charges a sample of CPU time to whom the slice's end interrupted, for the division into user and system time. */
+static void
+sample(struct cpu *cpu)
+{
+	if (cpu->irq_from_user) {
+		cpu->user_samples++;
+		cpu->current->user_samples++;
+	} else {
+		cpu->system_samples++;
+		cpu->current->system_samples++;
+	}
+}
+
 /* The slice timer, in interrupt context on its CPU: time for somebody else, or for a look at the other CPUs. */
 static void
 slice_over(struct timer *timer) NO_LOCK_ANALYSIS
 {
 	struct cpu *cpu = this_cpu();
+	if (cpu->current == cpu->idle)
+		return;
+	sample(cpu);
 	push(cpu);
 	if (cpu->rq.nr_running > 1)
 		thread_set_flags(cpu->current, TF_RESCHED);
+	arm_slice(cpu, time_now());
 }
 
 /* IPI_RESCHEDULE: somebody put a second thread on this CPU's queue, or wants the running one to look. */

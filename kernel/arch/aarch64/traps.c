@@ -275,11 +275,13 @@ trap_bad_mode(struct trap_frame *frame, uint64_t esr)
 void
 irq_from_user(struct trap_frame *frame)
 {
+	this_cpu()->irq_from_user = true;
 	irq_handle();
 }
 
 void
 irq_from_kernel(struct trap_frame *frame)
 {
+	this_cpu()->irq_from_user = false;
 	irq_handle();
 }

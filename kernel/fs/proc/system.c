@@ -69,11 +69,25 @@ idle_ns(const struct cpu *c, nsec_t now)
 	return min(idle, now);
 }
 
-/* What a CPU did since it was there: what is not idle is counted as the programs'. */
-static void
-show_cpu(struct proc_text *t, const char *name, uint64_t busy, uint64_t idle)
+struct cpu_time {
+	uint64_t user, system, idle; /* ns */
+};
+
+/* What a CPU did since it was there: what is not idle is divided by the samples taken at the ends of slices. */
+static struct cpu_time
+cpu_time(const struct cpu *c, nsec_t now)
 {
-	proc_printf(t, "%s %llu 0 0 %llu 0 0 0 0 0 0\n", name, PROC_TICKS(busy), PROC_TICKS(idle));
+	uint64_t idle = idle_ns(c, now), busy = now - idle;
+	uint64_t in_user = PROC_READ(c->user_samples), all = in_user + PROC_READ(c->system_samples);
+	uint64_t user = all == 0 ? busy : busy / all * in_user;
+	return (struct cpu_time){user, busy - user, idle};
+}
+
+static void
+show_cpu(struct proc_text *t, const char *name, const struct cpu_time *c)
+{
+	proc_printf(t, "%s %llu 0 %llu %llu 0 0 0 0 0 0\n", name, PROC_TICKS(c->user),
+		PROC_TICKS(c->system), PROC_TICKS(c->idle));
 }
 
 static void
@@ -106,19 +120,21 @@ proc_show_stat(struct proc_node *n, struct proc_text *t)
 {
 	struct sched_load load;
 	nsec_t now = time_now();
-	uint64_t busy = 0, idle = 0, irqs = 0;
+	uint64_t irqs = 0;
+	struct cpu_time all = {0};
 	sched_get_load(&load);
 	for_each_cpu (i) {
-		uint64_t one = idle_ns(cpus[i], now);
-		idle += one;
-		busy += now - one;
+		struct cpu_time one = cpu_time(cpus[i], now);
+		all.user += one.user;
+		all.system += one.system;
+		all.idle += one.idle;
 	}
-	show_cpu(t, "cpu ", busy, idle);
+	show_cpu(t, "cpu ", &all);
 	for_each_cpu (i) {
 		char name[16];
-		uint64_t one = idle_ns(cpus[i], now);
+		struct cpu_time one = cpu_time(cpus[i], now);
 		base_snprintf(name, sizeof(name), "cpu%u", i);
-		show_cpu(t, name, now - one, one);
+		show_cpu(t, name, &one);
 	}
 	irq_for_each(count_irq, &irqs);
 	proc_printf(t, "intr %llu", (unsigned long long)irqs);
