@@ -64,7 +64,8 @@ main(int argc, char **argv)
 		return 2;
 	}
 	size_t size = (size_t)n * sizeof(unsigned long);
-	unsigned long *work = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned long *work =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (work == MAP_FAILED) {
 		perror("cpubench: mmap");
 		return 1;
@@ -87,6 +88,7 @@ main(int argc, char **argv)
 		least = work[i] < least ? work[i] : least;
 		most = work[i] > most ? work[i] : most;
 	}
-	printf("work %lu least %lu most %lu idle %ld\n", total, least, most, (idle_ticks() - idle) * 10);
+	printf("work %lu least %lu most %lu idle %ld\n", total, least, most,
+		(idle_ticks() - idle) * 10);
 	return 0;
 }

@@ -48,8 +48,9 @@ struct cpu {
 	struct spinlock timer_lock;
 	struct page_cache_percpu pages; /* [this CPU, irqs masked] */
 	uint32_t irq_depth;             /* [this CPU] */
-	bool irq_from_user;        /* [this CPU] whom the interrupt being handled interrupted */
-	uint64_t user_samples, system_samples; /* [this CPU] slice ends that found it in user mode, in the kernel */
+	bool irq_from_user; /* [this CPU] whom the interrupt being handled interrupted */
+	uint64_t user_samples,
+		system_samples; /* [this CPU] slice ends that found it in user mode, in the kernel */
 	uint64_t idle_ns;
 	uint64_t nr_switches, nr_irqs, nr_syscalls; /* [this CPU] statistics */
 	void *arch;                                 /* [I] struct arch_cpu */

@@ -62,7 +62,7 @@ cpu_stop_others(void)
 	const struct cpu *self = this_cpu();
 	if (irq_chip() == NULL)
 		return;
-	for_each_cpu(i)
+	for_each_cpu (i)
 		if (cpus[i] != self && atomic_load_explicit(&cpus[i]->online, memory_order_relaxed))
 			cpu_send_ipi(cpus[i], IPI_STOP);
 }

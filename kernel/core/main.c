@@ -74,7 +74,8 @@ static int
 probe_virtio(void *context, const struct platform_virtio *device)
 {
 	bool edge = device->irq.trigger == FDT_IRQ_RISING || device->irq.trigger == FDT_IRQ_FALLING;
-	virtio_mmio_probe(device->registers.base, device->registers.size, device->irq.intid, edge ? IRQ_EDGE : 0);
+	virtio_mmio_probe(device->registers.base, device->registers.size, device->irq.intid,
+		edge ? IRQ_EDGE : 0);
 	return 0;
 }
 

@@ -55,7 +55,8 @@ refcount_put(refcount_t *r)
 		refcount_misused();
 	if (old != 1)
 		return false;
-	(void)atomic_load_explicit(&r->count, memory_order_acquire); /* sees what the other holders wrote */
+	(void)atomic_load_explicit(
+		&r->count, memory_order_acquire); /* sees what the other holders wrote */
 	return true;
 }
 

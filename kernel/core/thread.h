@@ -63,7 +63,8 @@ struct thread {
 	uint64_t vruntime;      /* [rq lock] weighted nanoseconds */
 	uint64_t run_start;     /* [rq lock] when it was last put on a CPU or accounted */
 	uint64_t run_total;     /* [rq lock] nanoseconds on a CPU */
-	uint64_t user_samples, system_samples; /* [its CPU] slice ends that found it in user mode, in the kernel */
+	uint64_t user_samples,
+		system_samples; /* [its CPU] slice ends that found it in user mode, in the kernel */
 	uint64_t slice_start;   /* [rq lock] run_total at the start of this turn */
 	uint64_t nr_voluntary, nr_involuntary; /* [own] context switches */
 	struct cpumask affinity;               /* [rq lock] */

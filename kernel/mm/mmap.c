@@ -155,7 +155,8 @@ map_borrowed_file(struct mapping_request *r, const struct file_ref *ref)
 		return err;
 	int64_t result = map_answered(r, f, &req);
 	if (req.counted)
-		atomic_fetch_sub(&req.object->writable_maps, 1); /* a mapping that was made counts itself */
+		atomic_fetch_sub(
+			&req.object->writable_maps, 1); /* a mapping that was made counts itself */
 	if (req.object_owned)
 		vm_object_put(req.object); /* a mapping that was made has its own reference */
 	return result;

@@ -54,8 +54,8 @@ struct vm_object {
 	struct spinlock lock;
 	struct radix pages; /* [lock] index -> struct page *, each with a reference */
 	uint64_t nr_pages;  /* [lock] */
-	_Atomic uint64_t
-		size; /* bytes; faults past the last page get SIGBUS. Owner's lock serialises changes */
+	/* bytes; faults past the last page get SIGBUS. Owner's lock serialises changes */
+	_Atomic uint64_t size;
 	struct rwmutex map_lock;
 	struct list_node areas;         /* [map_lock] struct vm_area.object_node */
 	_Atomic uint32_t writable_maps; /* shared writable mappings (deny-write for exec, seals) */

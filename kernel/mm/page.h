@@ -22,28 +22,29 @@ struct slab_cache;
 enum page_kind {
 	PAGE_RESERVED, /* not the allocator's: kernel image, firmware, holes */
 	PAGE_FREE,
-	PAGE_KERNEL,   /* stacks, buffers, whatever has no other kind */
+	PAGE_KERNEL, /* stacks, buffers, whatever has no other kind */
 	PAGE_SLAB,
-	PAGE_TABLE,    /* a page table */
-	PAGE_ANON,     /* private anonymous memory; mapped by refs page-table entries */
-	PAGE_OBJECT,   /* belongs to a vm_object at index */
+	PAGE_TABLE,  /* a page table */
+	PAGE_ANON,   /* private anonymous memory; mapped by refs page-table entries */
+	PAGE_OBJECT, /* belongs to a vm_object at index */
 	PAGE_KINDS,
 };
 
 /* 48 bytes, so that they cost 1.2 % of RAM. */
 struct page {
-	_Atomic uint8_t kind;     /* enum page_kind */
-	uint8_t order;            /* of the free or allocated block that it heads */
-	_Atomic uint16_t flags;   /* PG_* */
-	refcount_t refs;          /* 1 per owner: allocation, page-cache slot, each user mapping, each borrower */
+	_Atomic uint8_t kind;   /* enum page_kind */
+	uint8_t order;          /* of the free or allocated block that it heads */
+	_Atomic uint16_t flags; /* PG_* */
+	refcount_t
+		refs; /* 1 per owner: allocation, page-cache slot, each user mapping, each borrower */
 	union {
 		struct {
-			struct list_node lru;      /* free list, or the page cache's LRU [lru lock] */
-			struct vm_object *object;  /* PAGE_OBJECT [object lock] */
-			uint32_t index;            /* PAGE_OBJECT: page number in the object [object lock] */
+			struct list_node lru; /* free list, or the page cache's LRU [lru lock] */
+			struct vm_object *object; /* PAGE_OBJECT [object lock] */
+			uint32_t index; /* PAGE_OBJECT: page number in the object [object lock] */
 		};
 		struct {
-			struct slab_cache *cache;  /* PAGE_SLAB [cache lock] */
+			struct slab_cache *cache; /* PAGE_SLAB [cache lock] */
 			struct list_node slab_node;
 			void *slab_free;
 			uint16_t slab_inuse, slab_total;
@@ -52,7 +53,7 @@ struct page {
 			struct spinlock table_lock; /* PAGE_TABLE, leaf: guards its 512 entries */
 			uint16_t table_used;        /* [table_lock] entries in use */
 		};
-		uint64_t words[5];                  /* any other kind: its owner's */
+		uint64_t words[5]; /* any other kind: its owner's */
 	};
 };
 #ifndef SWOS_DEBUG
@@ -65,9 +66,10 @@ _Static_assert(sizeof(struct page) == 48, "a page descriptor is 48 bytes");
 #define PG_ERROR      (1u << 3) /* filling failed: readers get -EIO */
 #define PG_REFERENCED (1u << 4) /* touched since reclaim last looked */
 #define PG_LRU        (1u << 5) /* on the page cache's list */
-#define PG_BORROWED   (1u << 6) /* memory that is not the allocator's (an initrd): never freed to it */
+#define PG_BORROWED \
+	(1u << 6) /* memory that is not the allocator's (an initrd): never freed to it */
 #define PG_EXEC_SYNCED (1u << 7) /* instruction caches were synchronised for it */
-#define PG_VERIFIED   (1u << 8) /* a hash tree node: its own hash was checked (fs/base) */
+#define PG_VERIFIED    (1u << 8) /* a hash tree node: its own hash was checked (fs/base) */
 
 static inline uint64_t
 page_to_pfn(const struct page *p)
@@ -106,8 +108,8 @@ virt_to_page(const void *va)
 	return phys_to_page(virt_to_phys(va));
 }
 
-#define PAGE_ZERO    1u /* filled with zeroes */
-#define PAGE_ATOMIC  2u /* may not sleep or reclaim */
+#define PAGE_ZERO      1u /* filled with zeroes */
+#define PAGE_ATOMIC    2u /* may not sleep or reclaim */
 #define PAGE_NORECLAIM 4u /* may sleep, but may not reclaim (called from reclaim itself) */
 #define PAGE_ORDER_MAX 10
 
@@ -133,8 +135,10 @@ page_put(struct page *p)
 }
 
 struct page_stats {
-	uint64_t total, free, cached, slab, tables, anon, stacks; /* pages; total: all that the allocator was given */
-	uint64_t reserved; /* RAM in the device tree that never reaches the allocator: image, descriptors */
+	uint64_t total, free, cached, slab, tables, anon,
+		stacks; /* pages; total: all that the allocator was given */
+	/* RAM in the device tree that never reaches the allocator: image, descriptors */
+	uint64_t reserved;
 };
 void page_get_stats(struct page_stats *out);
 
@@ -146,7 +150,8 @@ void page_get_stats(struct page_stats *out);
 struct phys_range {
 	paddr_t start, end;
 };
-void page_init(const struct phys_range *ram, size_t nram, const struct phys_range *reserved, size_t nreserved);
+void page_init(const struct phys_range *ram, size_t nram, const struct phys_range *reserved,
+	size_t nreserved);
 /* Gives reserved RAM (boot code and data, say) to the allocator later. Whole pages of [start, end) only. */
 void page_add_range(paddr_t start, paddr_t end);
 /* A zeroed page for a page table, also while page_init() is still at work. false: out of memory. May sleep. */

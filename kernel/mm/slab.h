@@ -53,7 +53,8 @@ void *kvmalloc(size_t n) MUST_CHECK;
 void kvfree(void *p);
 
 /* For leak checks and /proc/slabinfo: calls fn for each cache. */
-typedef void slab_visit_fn(void *ctx, const char *name, size_t size, uint64_t inuse, uint64_t total, uint64_t pages);
+typedef void slab_visit_fn(
+	void *ctx, const char *name, size_t size, uint64_t inuse, uint64_t total, uint64_t pages);
 void slab_for_each(slab_visit_fn *fn, void *ctx);
 void slab_init(void);
 /* Gives all CPUs' magazines and empty slabs back; returns how many pages that freed. May sleep. */

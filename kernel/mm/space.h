@@ -28,8 +28,8 @@ struct vm_space {
 	struct spinlock table_lock;     /* creation of page tables */
 	_Atomic int64_t rss_anon, rss_file, rss_shmem;   /* pages */
 	uint64_t total_vm, locked_vm, data_vm, stack_vm; /* [lock] pages */
-	_Atomic uint64_t
-		max_rss; /* pages, high-water mark; brought up to date by vm_space_max_rss() */
+	/* pages, high-water mark; brought up to date by vm_space_max_rss() */
+	_Atomic uint64_t max_rss;
 	uint32_t default_flags;  /* [lock] VM_LOCKED: mlockall(MCL_FUTURE) */
 	bool default_onfault;    /* [lock] and MCL_ONFAULT: new areas are not populated */
 	uint64_t brk_start, brk; /* [lock] */

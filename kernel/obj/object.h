@@ -21,8 +21,8 @@ struct object_type {
 struct object {
 	const struct object_type *type; /* [I] */
 	refcount_t refs;
-	uint32_t
-		handle_flags; /* [I once it has a handle] HANDLE_* that each handle to it carries */
+	/* [I once it has a handle] HANDLE_* that each handle to it carries */
+	uint32_t handle_flags;
 };
 
 static inline void

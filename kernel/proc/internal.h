@@ -99,7 +99,7 @@ struct clone_request {
 	uint64_t flags; /* CLONE_* without the exit signal */
 	int exit_signal;
 	uaddr_t child_tid, parent_tid;
-	uint64_t stack, tls;  /* stack: the new stack pointer, 0: the parent's */
+	uint64_t stack, tls; /* stack: the new stack pointer, 0: the parent's */
 };
 int64_t clone_task(const struct clone_request *r);
 

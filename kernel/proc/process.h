@@ -38,8 +38,8 @@ struct session {
 	struct pid *pid;        /* [tree_lock] */
 	struct view *view;      /* [I] */
 	struct process *leader; /* [tree_lock] plain; NULL: it has exited */
-	struct tty *
-		ctty; /* [tree_lock] the tty code's: the controlling terminal, a reference of its own */
+	/* [tree_lock] the tty code's: the controlling terminal, a reference of its own */
+	struct tty *ctty;
 };
 
 struct process_group {

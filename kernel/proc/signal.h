@@ -27,8 +27,8 @@ struct signal_entry {
 	struct list_node node;
 	struct siginfo info;
 	struct user_account *account; /* whose RLIMIT_SIGPENDING it counts against; referenced */
-	struct posix_timer *
-		timer; /* SI_TIMER: asked for its overrun count when taken; referenced; else NULL */
+	/* SI_TIMER: asked for its overrun count when taken; referenced; else NULL */
+	struct posix_timer *timer;
 };
 
 struct signal_pending {

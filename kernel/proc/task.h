@@ -53,7 +53,7 @@ struct task {
 		int64_t (*fn)(struct restart_block *);
 		uint64_t args[6];
 	} restart;
-	uint64_t min_flt, maj_flt;   /* [own] */
+	uint64_t min_flt, maj_flt; /* [own] */
 };
 
 static inline struct task *

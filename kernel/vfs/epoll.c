@@ -45,8 +45,8 @@ _Static_assert(sizeof(struct epoll_event_user) == 16, "epoll_event");
 
 struct epoll {
 	struct mutex lock;
-	struct rb_root
-		entries; /* [epoll_lock and lock to change; either to read] by file and descriptor */
+	/* [epoll_lock and lock to change; either to read] by file and descriptor */
+	struct rb_root entries;
 	struct spinlock ready_lock; /* irq-safe */
 	struct list_node ready;     /* [ready_lock] struct epoll_entry.ready_node */
 	struct wait_queue waiters;  /* epoll_pwait() */
@@ -68,11 +68,11 @@ struct epoll_entry {
 	struct file *file;   /* [I] no reference: see epoll_file_gone() */
 	int fd;              /* [I] */
 	uint32_t nr_hooks;   /* [ep->lock] */
-	_Atomic uint32_t
-		events; /* what is waited for, EPOLL_PRIVATE bits too; none but these: off until epoll_ctl() */
+	/* what is waited for, EPOLL_PRIVATE bits too; none but these: off until epoll_ctl() */
+	_Atomic uint32_t events;
 	uint64_t data; /* [ep->lock] */
-	struct list_node
-		ready_node; /* [ready_lock] on the ready list, on one of a call's own, or empty */
+	/* [ready_lock] on the ready list, on one of a call's own, or empty */
+	struct list_node ready_node;
 	struct epoll_entry *next_watcher, *prev_watcher; /* [epoll_lock] of the same file */
 	struct epoll_hook hooks[2];                      /* [ep->lock] */
 	struct epoll_hook *more;                         /* [ep->lock] */

@@ -31,10 +31,10 @@ struct vm_map_request {
 	uint64_t offset; /* in: bytes, page aligned; out: offset in object */
 	uint32_t prot;   /* in: PROT_BIT_* */
 	bool shared;     /* in */
-	uint32_t
-		may; /* in/out: VM_MAYREAD|WRITE|EXEC that the handle's rights allow; the op may remove some */
-	struct vm_object *
-		object; /* out: the caller takes its own reference while the file is held; NULL: anonymous (/dev/zero) */
+	/* in/out: VM_MAYREAD|WRITE|EXEC that the handle's rights allow; the op may remove some */
+	uint32_t may;
+	/* out: the caller takes its own reference while the file is held; NULL: anonymous (/dev/zero) */
+	struct vm_object *object;
 	bool object_owned; /* out: the reference in object is the caller's to keep (made for this mapping) */
 	bool counted; /* out: a writable mapping of object is counted in advance; the caller takes that back when it is done */
 };

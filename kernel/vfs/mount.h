@@ -16,8 +16,8 @@
 
 struct mount {
 	refcount_t refs; /* being attached, children, paths */
-	_Atomic uint32_t
-		flags; /* MS_RDONLY NOSUID NODEV NOEXEC NOSYMFOLLOW NOATIME NODIRATIME, MOUNT_* */
+	/* MS_RDONLY NOSUID NODEV NOEXEC NOSYMFOLLOW NOATIME NODIRATIME, MOUNT_* */
+	_Atomic uint32_t flags;
 	struct dentry *root;             /* [I] referenced: what shows at the mount point */
 	struct super *super;             /* [I] referenced */
 	struct mount *_Atomic parent;    /* [mount_lock] referenced; NULL: the root, or detached */

@@ -23,10 +23,10 @@ path_equal(const struct path *a, const struct path *b)
 }
 
 /* How a name is looked up. */
-#define LOOKUP_FOLLOW     1u  /* follow a symlink in the last component */
-#define LOOKUP_DIRECTORY  2u  /* the result must be a directory: -ENOTDIR */
-#define LOOKUP_EMPTY      4u  /* an empty name is the base itself (AT_EMPTY_PATH) */
-#define LOOKUP_NO_SYMLINK 8u  /* any symlink: -ELOOP (RESOLVE_NO_SYMLINKS) */
+#define LOOKUP_FOLLOW     1u /* follow a symlink in the last component */
+#define LOOKUP_DIRECTORY  2u /* the result must be a directory: -ENOTDIR */
+#define LOOKUP_EMPTY      4u /* an empty name is the base itself (AT_EMPTY_PATH) */
+#define LOOKUP_NO_SYMLINK 8u /* any symlink: -ELOOP (RESOLVE_NO_SYMLINKS) */
 #define LOOKUP_BENEATH    16u
 #define LOOKUP_IN_ROOT    32u
 #define LOOKUP_NO_XDEV    64u
@@ -40,7 +40,8 @@ path_equal(const struct path *a, const struct path *b)
  * the running task (in a kernel thread: as the kernel, from the initial view's root): search permission on each
  * directory. The context's FSREAD is the call table's business. 0 and a referenced *out, or -errno.
  */
-int path_lookup(const struct path *base, const char *name, uint32_t flags, struct path *out) MUST_CHECK;
+int path_lookup(
+	const struct path *base, const char *name, uint32_t flags, struct path *out) MUST_CHECK;
 /* The same for a user string and a dirfd (AT_FDCWD: -100). -ENAMETOOLONG, -EFAULT. */
 int path_lookup_user(int dirfd, uaddr_t name, uint32_t flags, struct path *out) MUST_CHECK;
 

@@ -66,16 +66,20 @@ struct inode_ops {
 	 * link and a rename that replaces also with the lock of the inode that loses or gets the name. The dentry is
 	 * negative and named; dentry_bind() makes it positive. A NULL lookup: what is not in the name table does not exist.
 	 */
-	int (*lookup)(struct inode *dir, struct dentry *d); /* binds d to an inode, or leaves it negative; -errno */
-	int (*create)(struct inode *dir, struct dentry *d, uint32_t mode, uint64_t rdev); /* regular, FIFO, socket, device by mode */
+	int (*lookup)(struct inode *dir,
+		struct dentry *d); /* binds d to an inode, or leaves it negative; -errno */
+	int (*create)(struct inode *dir, struct dentry *d, uint32_t mode,
+		uint64_t rdev); /* regular, FIFO, socket, device by mode */
 	int (*mkdir)(struct inode *dir, struct dentry *d, uint32_t mode);
 	int (*symlink)(struct inode *dir, struct dentry *d, const char *target);
 	int (*link)(struct inode *dir, struct dentry *d, struct inode *inode);
 	int (*unlink)(struct inode *dir, struct dentry *d);
 	int (*rmdir)(struct inode *dir, struct dentry *d); /* -ENOTEMPTY */
 	/* The VFS holds rename_lock (if the directories differ) and both directories; it moves the dentries afterwards. */
-	int (*rename)(struct inode *from_dir, struct dentry *from, struct inode *to_dir, struct dentry *to, uint32_t flags);
-	int (*tmpfile)(struct inode *dir, struct dentry *d, uint32_t mode); /* O_TMPFILE: a regular file without a name */
+	int (*rename)(struct inode *from_dir, struct dentry *from, struct inode *to_dir,
+		struct dentry *to, uint32_t flags);
+	int (*tmpfile)(struct inode *dir, struct dentry *d,
+		uint32_t mode); /* O_TMPFILE: a regular file without a name */
 	/* Symlinks: the target into buf (NUL-terminated, at most n bytes); its length. */
 	ssize_t (*readlink)(struct inode *inode, char *buf, size_t n);
 	/* Symlinks whose target is in memory as long as the inode: tried before readlink; not NUL-terminated. */
@@ -97,13 +101,13 @@ struct inode_ops {
 };
 
 /* What setattr changes. */
-#define ATTR_MODE   1u
-#define ATTR_UID    2u
-#define ATTR_GID    4u
-#define ATTR_SIZE   8u
-#define ATTR_ATIME  16u
-#define ATTR_MTIME  32u
-#define ATTR_CTIME  64u
+#define ATTR_MODE  1u
+#define ATTR_UID   2u
+#define ATTR_GID   4u
+#define ATTR_SIZE  8u
+#define ATTR_ATIME 16u
+#define ATTR_MTIME 32u
+#define ATTR_CTIME 64u
 struct iattr {
 	uint32_t valid, mode, uid, gid;
 	uint64_t size;
@@ -112,66 +116,72 @@ struct iattr {
 
 struct inode {
 	refcount_t refs;
-	uint32_t mode;                /* [lock] type bits [I] */
-	uint32_t uid, gid;            /* [lock] */
-	const struct inode_ops *ops;  /* [I] */
-	const struct file_ops *fops;  /* [I] */
-	struct super *super;          /* [I] */
-	uint64_t ino;                 /* [I] */
-	uint32_t nlink;               /* [lock] */
-	uint32_t flags;               /* [I] INODE_* */
-	uint64_t rdev;                /* [I] */
-	struct rwmutex lock;          /* directory content, attributes, size changes and writes */
-	struct ktimespec atime, mtime, ctime, btime; /* [lock] read without it: a time may be torn by a racing change */
-	struct vm_object *object;     /* [I] page cache of a regular file, or NULL; its size is the file's */
-	void *priv;                   /* [fs] */
+	uint32_t mode;               /* [lock] type bits [I] */
+	uint32_t uid, gid;           /* [lock] */
+	const struct inode_ops *ops; /* [I] */
+	const struct file_ops *fops; /* [I] */
+	struct super *super;         /* [I] */
+	uint64_t ino;                /* [I] */
+	uint32_t nlink;              /* [lock] */
+	uint32_t flags;              /* [I] INODE_* */
+	uint64_t rdev;               /* [I] */
+	struct rwmutex lock;         /* directory content, attributes, size changes and writes */
+	struct ktimespec atime, mtime, ctime,
+		btime; /* [lock] read without it: a time may be torn by a racing change */
+	/* [I] page cache of a regular file, or NULL; its size is the file's */
+	struct vm_object *object;
+	void *priv;                        /* [fs] */
 	struct inode_locks *_Atomic locks; /* record locks and flocks: vfs/lock.c; set once */
-	_Atomic int32_t writers;      /* open for writing (> 0), or denied because it is executing (< 0) */
+	/* open for writing (> 0), or denied because it is executing (< 0) */
+	_Atomic int32_t writers;
 };
-#define INODE_IMMUTABLE 1u /* nobody writes: the base image */
-#define INODE_WX        2u /* the signed image's wx attribute */
-#define INODE_UNSIGNED  4u /* content is not verified: exec needs CAP_UNSIGNED */
-#define INODE_ANON      8u /* memfd and its like: no name */
+#define INODE_IMMUTABLE 1u  /* nobody writes: the base image */
+#define INODE_WX        2u  /* the signed image's wx attribute */
+#define INODE_UNSIGNED  4u  /* content is not verified: exec needs CAP_UNSIGNED */
+#define INODE_ANON      8u  /* memfd and its like: no name */
 #define INODE_TMPFILE   16u /* O_TMPFILE: may be linked although nlink is 0 */
 #define INODE_NOATIME   32u /* access times are not kept */
 
 struct dentry {
-	struct dentry *hash_next;        /* [bucket lock] */
-	struct dentry *parent;           /* [bucket lock, name lock: both to change] referenced; itself for a root */
-	uint32_t hash;                   /* as parent */
+	struct dentry *hash_next; /* [bucket lock] */
+	/* [bucket lock, name lock: both to change] referenced; itself for a root */
+	struct dentry *parent;
+	uint32_t hash; /* as parent */
 	refcount_t refs;
-	struct inode *_Atomic inode;     /* referenced; NULL: negative; set once, under dir->lock */
-	char *name;                      /* as parent; NUL-terminated */
-	uint8_t name_len;                /* as parent */
-	_Atomic uint32_t flags;          /* DENTRY_* */
-	struct mount *_Atomic mounted;   /* mounts on it, one per mount that shows it; mount.c */
-	struct super *super;             /* [I] */
-	char inline_name[32];            /* as parent: short names live here */
-	struct list_node children;       /* SUPER_PINNED: [its inode's lock] in order of cookies */
+	struct inode *_Atomic inode;   /* referenced; NULL: negative; set once, under dir->lock */
+	char *name;                    /* as parent; NUL-terminated */
+	uint8_t name_len;              /* as parent */
+	_Atomic uint32_t flags;        /* DENTRY_* */
+	struct mount *_Atomic mounted; /* mounts on it, one per mount that shows it; mount.c */
+	struct super *super;           /* [I] */
+	char inline_name[32];          /* as parent: short names live here */
+	struct list_node children;     /* SUPER_PINNED: [its inode's lock] in order of cookies */
 	union {
 		struct list_node sibling; /* SUPER_PINNED: [parent's inode's lock] */
 		struct list_node lru;     /* others: [LRU lock] */
 	};
-	uint64_t cookie;                 /* SUPER_PINNED: [parent's inode's lock] its place in readdir's order, > 2 */
-	uint64_t last_cookie;            /* SUPER_PINNED: [its inode's lock] of the newest child */
+	/* SUPER_PINNED: [parent's inode's lock] its place in readdir's order, > 2 */
+	uint64_t cookie;
+	uint64_t last_cookie; /* SUPER_PINNED: [its inode's lock] of the newest child */
 };
-#define DENTRY_HASHED     1u  /* in the name table */
-#define DENTRY_DELETED    2u  /* had a name once */
-#define DENTRY_NOCACHE    4u  /* set by lookup: look up again each time (procfs) */
-#define DENTRY_REFERENCED 8u  /* used since reclaim last looked */
+#define DENTRY_HASHED     1u /* in the name table */
+#define DENTRY_DELETED    2u /* had a name once */
+#define DENTRY_NOCACHE    4u /* set by lookup: look up again each time (procfs) */
+#define DENTRY_REFERENCED 8u /* used since reclaim last looked */
 #define DENTRY_LRU        16u
 #define DENTRY_ANON       32u /* never had a name: memfd, O_TMPFILE */
 
 static inline struct inode *
 dentry_inode(const struct dentry *d)
 {
-	return atomic_load_explicit((struct inode *_Atomic *)&d->inode, memory_order_acquire);
+	return atomic_load_explicit((struct inode * _Atomic *)&d->inode, memory_order_acquire);
 }
 
 static inline bool
 dentry_is_deleted(const struct dentry *d)
 {
-	return (atomic_load_explicit((_Atomic uint32_t *)&d->flags, memory_order_relaxed) & DENTRY_DELETED) != 0;
+	return (atomic_load_explicit((_Atomic uint32_t *)&d->flags, memory_order_relaxed) &
+		       DENTRY_DELETED) != 0;
 }
 
 struct kstatfs {
@@ -181,23 +191,26 @@ struct kstatfs {
 struct super_ops {
 	int (*statfs)(struct super *s, struct kstatfs *out);
 	int (*sync)(struct super *s);
-	int (*remount)(struct super *s, uint32_t flags, const char *options); /* flags: SUPER_READONLY or 0 */
-	void (*inode_destroy)(struct inode *inode); /* last reference gone; frees it. NULL: inode_free() */
-	void (*kill)(struct super *s);              /* unmounted: frees priv; the super itself is not its business */
+	int (*remount)(struct super *s, uint32_t flags,
+		const char *options); /* flags: SUPER_READONLY or 0 */
+	void (*inode_destroy)(
+		struct inode *inode); /* last reference gone; frees it. NULL: inode_free() */
+	void (*kill)(
+		struct super *s); /* unmounted: frees priv; the super itself is not its business */
 	/* Options for /proc/mounts, each with a leading comma, into buf. */
 	void (*show_options)(struct super *s, char *buf, size_t n);
 };
 
 struct super {
-	refcount_t refs;                 /* mounts, and the file system that keeps one for itself */
-	const struct super_ops *ops;     /* [I] */
-	const struct fs_type *type;      /* [I] */
-	uint64_t dev;                    /* [I] st_dev */
-	struct dentry *root;             /* [I] referenced */
+	refcount_t refs;             /* mounts, and the file system that keeps one for itself */
+	const struct super_ops *ops; /* [I] */
+	const struct fs_type *type;  /* [I] */
+	uint64_t dev;                /* [I] st_dev */
+	struct dentry *root;         /* [I] referenced */
 	struct mutex rename_lock;
-	_Atomic uint32_t flags;          /* SUPER_* */
-	caps_t write_caps;               /* [I] what the context must have to change names or content here (tmpfs: CAP_TMPWRITE) */
-	struct list_node node;           /* [super list lock] */
+	_Atomic uint32_t flags; /* SUPER_* */
+	caps_t write_caps; /* [I] what the context must have to change names or content here (tmpfs: CAP_TMPWRITE) */
+	struct list_node node; /* [super list lock] */
 	void *priv;
 };
 #define SUPER_READONLY 1u
@@ -208,7 +221,8 @@ struct super {
 struct fs_type {
 	const char *name;
 	/* source and options are kernel strings, maybe empty. *out has one reference. flags: SUPER_READONLY or 0. */
-	int (*mount)(const struct fs_type *type, const char *source, uint32_t flags, const char *options, struct super **out);
+	int (*mount)(const struct fs_type *type, const char *source, uint32_t flags,
+		const char *options, struct super **out);
 	bool nodev; /* for /proc/filesystems */
 	struct fs_type *next;
 };
@@ -218,8 +232,10 @@ const struct fs_type *fs_type_next(const struct fs_type *type);
 
 /* readdir's sink. emit returns false when it is full: the directory then leaves *pos at that entry and stops. */
 struct dir_context {
-	bool (*emit)(struct dir_context *ctx, const char *name, size_t len, uint64_t ino, uint32_t type /* DT_* */);
-	uint64_t pos; /* in: where to continue; out: after the last emitted entry. At emit: that entry's own place */
+	bool (*emit)(struct dir_context *ctx, const char *name, size_t len, uint64_t ino,
+		uint32_t type /* DT_* */);
+	/* in: where to continue; out: after the last emitted entry. At emit: that entry's own place */
+	uint64_t pos;
 };
 /*
  * A directory emits all its entries, "." and ".." too: this does these two, at positions 0 and 1. False: full.
@@ -235,17 +251,21 @@ dir_type_of_mode(uint32_t mode) /* DT_* */
 }
 
 /* super.c. A new one with one reference, no root; its st_dev is an anonymous one. NULL: out of memory. */
-struct super *super_create(const struct fs_type *type, const struct super_ops *ops, uint32_t flags, void *priv) MUST_CHECK;
+struct super *super_create(const struct fs_type *type, const struct super_ops *ops, uint32_t flags,
+	void *priv) MUST_CHECK;
 void super_get(struct super *s);
-void super_put(struct super *s); /* the last one evicts names, puts the root, calls kill. May sleep */
+void super_put(
+	struct super *s); /* the last one evicts names, puts the root, calls kill. May sleep */
 int super_sync(struct super *s) MUST_CHECK;
 int vfs_sync_all(void); /* sync(2), shutdown; the first error */
 
 /* inode.c */
-struct inode *inode_create(struct super *s, uint32_t mode, const struct inode_ops *ops, const struct file_ops *fops) MUST_CHECK;
+struct inode *inode_create(struct super *s, uint32_t mode, const struct inode_ops *ops,
+	const struct file_ops *fops) MUST_CHECK;
 void inode_free(struct inode *i); /* what inode_create() made */
 /* For inodes inside a larger structure: one reference, nlink 1, times now, owner 0. Fields not named are zero. */
-void inode_init(struct inode *i, struct super *s, uint32_t mode, const struct inode_ops *ops, const struct file_ops *fops);
+void inode_init(struct inode *i, struct super *s, uint32_t mode, const struct inode_ops *ops,
+	const struct file_ops *fops);
 /* Owner for something created in dir by the running task: its fs ids, or dir's group when dir is set-group-id. */
 void inode_init_owner(struct inode *i, const struct inode *dir);
 void inode_get(struct inode *i);
@@ -292,7 +312,8 @@ void inode_allow_write(struct inode *i);
 void file_accessed(struct file *f);
 
 /* dentry.c */
-struct dentry *dentry_create_root(struct super *s, struct inode *i) MUST_CHECK; /* takes over i; NULL: out of memory (i was put) */
+struct dentry *dentry_create_root(struct super *s,
+	struct inode *i) MUST_CHECK; /* takes over i; NULL: out of memory (i was put) */
 /* A dentry without a name in any directory (memfd). Takes over i. NULL: out of memory (i was put). */
 struct dentry *dentry_create_anon(struct super *s, const char *name, struct inode *i) MUST_CHECK;
 void dentry_bind(struct dentry *d, struct inode *i); /* takes over the reference */
@@ -316,7 +337,8 @@ uint64_t dentry_shrink(uint64_t n);
  */
 int dentry_find(struct dentry *dir, const char *name, size_t len, struct dentry **out) MUST_CHECK;
 void dentry_add(struct dentry *d);
-void dentry_delete(struct dentry *d); /* takes a name out of the table: it is gone; parent's inode's lock held */
+void dentry_delete(struct dentry
+		*d); /* takes a name out of the table: it is gone; parent's inode's lock held */
 
 /* Generic page-cache file operations for inodes with an object (pagecache.c). */
 ssize_t generic_file_read(struct file *f, struct iter *to, uint64_t *pos);
@@ -333,7 +355,8 @@ uint32_t object_find_pages(struct vm_object *o, uint64_t index, uint32_t n, stru
 #define MAY_WRITE 2u
 #define MAY_READ  4u
 int inode_permission(struct inode *i, uint32_t may) MUST_CHECK;
-int cred_permission(const struct cred *c, struct inode *i, uint32_t may) MUST_CHECK; /* by other credentials */
+int cred_permission(
+	const struct cred *c, struct inode *i, uint32_t may) MUST_CHECK; /* by other credentials */
 /* Whether names or content may change at p: mount and super not read-only, write_caps. -EROFS, -EPERM. */
 int path_may_write(const struct path *p) MUST_CHECK;
 int super_may_write(const struct super *s) MUST_CHECK;
@@ -348,9 +371,11 @@ vfs_cred(void)
 }
 
 /* Mounting, from kernel code: name is absolute; the root first ("/"). flags: MS_*. */
-int vfs_mount(const char *fs_type, const char *source, const char *target, uint32_t flags, const char *options) MUST_CHECK;
+int vfs_mount(const char *fs_type, const char *source, const char *target, uint32_t flags,
+	const char *options) MUST_CHECK;
 /* The same for a super that exists; takes over the caller's reference, on failure too. */
-int vfs_mount_super(struct super *s, const char *source, const char *target, uint32_t flags) MUST_CHECK;
+int vfs_mount_super(
+	struct super *s, const char *source, const char *target, uint32_t flags) MUST_CHECK;
 void vfs_init(void);
 
 #endif

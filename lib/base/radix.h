@@ -77,7 +77,8 @@ radix_leaf(const struct radix *r, uint64_t index)
 	if (r->height == 0 || !radix_covers(r->height, index))
 		return NULL;
 	struct radix_node *at = r->root;
-	for (uint32_t shift = (r->height - 1) * RADIX_BITS; shift != 0 && at != NULL; shift -= RADIX_BITS)
+	for (uint32_t shift = (r->height - 1) * RADIX_BITS; shift != 0 && at != NULL;
+		shift -= RADIX_BITS)
 		at = at->slots[(index >> shift) % RADIX_SLOTS];
 	return at != NULL ? at->slots : NULL;
 }

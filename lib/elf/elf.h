@@ -52,8 +52,8 @@ struct elf_image {
 	uint64_t start, end; /* of all segments, whole pages */
 	uint64_t brk;        /* where the last segment ends, not rounded */
 	uint64_t alignment;  /* that the load address wants: a power of two, a page at least */
-	uint64_t
-		headers_address; /* of the program headers in memory, for AT_PHDR; 0: in no segment */
+	/* of the program headers in memory, for AT_PHDR; 0: in no segment */
+	uint64_t headers_address;
 	uint32_t segment_count;
 	struct elf_range interp; /* path of the interpreter with its NUL, for elf_check_interp() */
 	struct elf_range property; /* notes for elf_read_property() */

@@ -29,8 +29,8 @@ struct image_header {
 	uint8_t key_id[IMAGE_KEY_ID_SIZE];
 	char name[IMAGE_NAME_SIZE];
 	uint64_t total_length; /* of the whole image; a device may be longer */
-	uint64_t
-		signed_length; /* what the signature covers, from byte 0; the signature follows it */
+	/* what the signature covers, from byte 0; the signature follows it */
+	uint64_t signed_length;
 	uint32_t entry_count, content_count;
 	uint64_t entries_offset, contents_offset, names_offset, names_length;
 	uint64_t tree_offset, tree_length, payload_offset, payload_length;
@@ -82,8 +82,8 @@ struct image_entry {
 
 struct image_content {
 	uint64_t size;
-	uint64_t
-		payload_offset; /* a multiple of IMAGE_BLOCK_SIZE; the last block is filled up with zeros */
+	/* a multiple of IMAGE_BLOCK_SIZE; the last block is filled up with zeros */
+	uint64_t payload_offset;
 	uint64_t tree_offset;
 	uint8_t root[IMAGE_DIGEST_SIZE];
 };

@@ -21,8 +21,8 @@ enum service_output { SERVICE_OUTPUT_NULL, SERVICE_OUTPUT_CONSOLE };
 #define SERVICE_LIMIT_UNSET UINT64_MAX
 
 struct service_file {
-	struct span
-		exec; /* program and arguments: words, see span_word(); the program is an absolute path */
+	/* program and arguments: words, see span_word(); the program is an absolute path */
+	struct span exec;
 	struct span user;  /* principal's name; empty: root */
 	struct span after; /* names of services, words */
 	uint64_t caps;     /* upper bound of the capabilities: CAP_* */

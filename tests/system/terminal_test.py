@@ -106,9 +106,8 @@ def background_jobs_stop():
         guest.send("cat &\n")
         guest.wait_for(PROMPT)
         told(guest, r"Stopped +cat")
-        guest.send("kill %1\n")
-        guest.wait_for(PROMPT)
-        told(guest, r"Terminated +cat")
+        # bash overlooks a child that ends while it tells of another change, so nothing waits for it to tell of this one.
+        equal(guest.shell("kill %1; fg")[0], 143, "status of what was ended while stopped")
         guest.send("stty tostop; (echo wri''tten) &\n")
         guest.wait_for(PROMPT)
         told(guest, r"Stopped +\( echo")

@@ -6,8 +6,8 @@
 #include "tools/image/pack.h"
 
 struct packed_content {
-	struct image_content
-		content; /* offsets count from the start of tree and payload until layout_make() is done */
+	/* offsets count from the start of tree and payload until layout_make() is done */
+	struct image_content content;
 	const char *source;
 	uint32_t index;
 };

@@ -31,7 +31,8 @@ note_first_prompt(void)
 	if (fd < 0)
 		return;
 	__asm__ volatile("mrs %0, cntvct_el0\n\tmrs %1, cntfrq_el0" : "=r"(ticks), "=r"(frequency));
-	dprintf(fd, "%llu\n", (unsigned long long)((unsigned __int128)ticks * 1000000000 / frequency));
+	dprintf(fd, "%llu\n",
+		(unsigned long long)((unsigned __int128)ticks * 1000000000 / frequency));
 	close(fd);
 }
 

@@ -82,8 +82,8 @@ struct virtio_blk {
 	uint32_t max_length;          /* [I] of a segment; whole blocks */
 	struct part *parts;           /* [I] nr_parts of them */
 	struct blk_message *messages; /* [I] one for each part */
-	struct virtqueue_desc
-		*tables; /* [I] TABLE_SIZE for each part; NULL: the device has no indirect ones */
+	/* [I] TABLE_SIZE for each part; NULL: the device has no indirect ones */
+	struct virtqueue_desc *tables;
 	uint16_t free_part;       /* [lock] or NO_PART */
 	bool dead;                /* [lock] */
 	bool watched;             /* [lock] the watchdog is started */

@@ -71,13 +71,13 @@ struct tty {
 	uint32_t ispeed, ospeed;   /* [lock] bit/s */
 	struct linux_winsize size; /* [lock] */
 	bool exclusive;            /* [lock] TIOCEXCL */
-	const struct thread
-		*_Atomic writer; /* [lock to change] in the middle of a write: others wait; NULL: nobody */
+	/* [lock to change] in the middle of a write: others wait; NULL: nobody */
+	const struct thread *_Atomic writer;
 	_Atomic uint32_t generation; /* [lock to change] of files that are not hung up */
-	struct process_group
-		*_Atomic foreground; /* [tree_lock and lock to change] referenced; NULL: none */
-	struct session
-		*session; /* [tree_lock] whose controlling terminal it is, referenced; NULL: none */
+	/* [tree_lock and lock to change] referenced; NULL: none */
+	struct process_group *_Atomic foreground;
+	/* [tree_lock] whose controlling terminal it is, referenced; NULL: none */
+	struct session *session;
 	struct wait_queue readers, writers;
 	struct mutex open_mutex;
 	uint32_t open_count; /* [open_mutex] */

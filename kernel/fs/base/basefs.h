@@ -36,7 +36,8 @@ bool basefs_probe(const struct image_source *src);
  * Verifies the image and makes a super of it, with one reference. -EINVAL (no image), -EBADMSG, -ENOKEY,
  * -EKEYREJECTED (refused), -EIO, -ENOMEM; reason gets one line that says why. May sleep.
  */
-int basefs_mount_image(const struct image_source *src, struct super **out, char *reason, size_t size) MUST_CHECK;
+int basefs_mount_image(
+	const struct image_source *src, struct super **out, char *reason, size_t size) MUST_CHECK;
 /* What the first mounted base image says of itself; NULL before that. */
 const struct image_info *basefs_info(void);
 

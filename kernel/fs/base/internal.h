@@ -10,12 +10,12 @@
 #include "vfs/vfs.h"
 
 struct basefs {
-	struct image image;           /* [I] */
-	struct image_source source;   /* [I] */
-	void *region;                 /* [I] our copy of the metadata; NULL: it is the source's memory */
-	struct super *super;          /* [I] */
-	struct vm_object nodes;       /* hash tree nodes, by block from header.tree_offset */
-	struct image_info info;       /* [I] */
+	struct image image;         /* [I] */
+	struct image_source source; /* [I] */
+	void *region;           /* [I] our copy of the metadata; NULL: it is the source's memory */
+	struct super *super;    /* [I] */
+	struct vm_object nodes; /* hash tree nodes, by block from header.tree_offset */
+	struct image_info info; /* [I] */
 };
 
 struct base_inode {

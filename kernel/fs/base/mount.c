@@ -84,11 +84,14 @@ static int
 load_region(struct basefs *fs, const void **region, size_t *size, struct image_error *why)
 {
 	struct image_header h;
+	if (fs->source.size < PAGE_SIZE) {
+		*why = (struct image_error){.what = "shorter than a block"};
+		return -EBADMSG;
+	}
 	uint8_t *first = kmalloc(PAGE_SIZE, 0);
 	if (first == NULL)
 		return -ENOMEM;
-	int err = fs->source.size < PAGE_SIZE ? -EINVAL
-					      : source_read(&fs->source, first, 0, PAGE_SIZE);
+	int err = source_read(&fs->source, first, 0, PAGE_SIZE);
 	if (err == 0)
 		err = image_header_decode(first, IMAGE_HEADER_SIZE, &h, why);
 	kfree(first);

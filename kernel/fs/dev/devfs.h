@@ -18,7 +18,8 @@ void devfs_init(void);
  * Adds a device and its node /dev/NAME (name may contain one slash; it must stay). mode: S_IFCHR or S_IFBLK with
  * permissions. priv is what a file's priv is when fops->open is called. -EEXIST (name or number), -ENOMEM. May sleep.
  */
-int devfs_register(const char *name, uint32_t mode, uint64_t rdev, const struct file_ops *fops, void *priv) MUST_CHECK;
+int devfs_register(const char *name, uint32_t mode, uint64_t rdev, const struct file_ops *fops,
+	void *priv) MUST_CHECK;
 /* A symlink in /dev. */
 int devfs_symlink(const char *name, const char *target) MUST_CHECK;
 

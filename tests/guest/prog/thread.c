@@ -170,7 +170,7 @@ GUEST_TEST(thread_mutex)
 }
 
 /* A ring of threads hands a token round: each wake-up matters, one that is lost stops it. */
-enum { RING = 8, LAPS = 300 };
+enum { RING = 8, LAPS = 100 };
 static pthread_cond_t ring_cond[RING];
 static int token;
 

@@ -19,10 +19,11 @@ typedef uint64_t pte_t;
 /* The kernel's half of the address space. Constants, so that conversions cost one instruction. */
 #define LINEAR_BASE  0xffff000000000000ULL /* all RAM: address = LINEAR_BASE + physical */
 #define VMEMMAP_BASE 0xffff900000000000ULL /* struct page, indexed by physical page number */
-#define KMAP_BASE    0xffffa00000000000ULL /* kernel stacks, device windows, other mappings: mm/kmap.c */
-#define KMAP_END     0xffffb00000000000ULL
-#define KIMAGE_BASE  0xffffffff80000000ULL /* the kernel image, plus a random multiple of 2 MiB */
-#define LINEAR_MAX   (1ULL << 47)
+#define KMAP_BASE \
+	0xffffa00000000000ULL /* kernel stacks, device windows, other mappings: mm/kmap.c */
+#define KMAP_END    0xffffb00000000000ULL
+#define KIMAGE_BASE 0xffffffff80000000ULL /* the kernel image, plus a random multiple of 2 MiB */
+#define LINEAR_MAX  (1ULL << 47)
 
 static inline void *
 phys_to_virt(paddr_t pa)
@@ -38,11 +39,11 @@ virt_to_phys(const void *va)
 }
 
 /* Protection of a mapping; user and kernel. */
-#define PROT_BIT_READ   1u
-#define PROT_BIT_WRITE  2u
-#define PROT_BIT_EXEC   4u
-#define PROT_BIT_USER   8u
-#define PROT_BIT_DEVICE 16u /* Device-nGnRE; never executable */
+#define PROT_BIT_READ    1u
+#define PROT_BIT_WRITE   2u
+#define PROT_BIT_EXEC    4u
+#define PROT_BIT_USER    8u
+#define PROT_BIT_DEVICE  16u /* Device-nGnRE; never executable */
 #define PROT_BIT_NOCACHE 32u /* Normal non-cacheable */
 
 /* Maps and unmaps kernel addresses; sizes and addresses are multiples of PAGE_SIZE. -ENOMEM leaves nothing behind. */
@@ -51,7 +52,8 @@ void kernel_unmap(uint64_t va, size_t size); /* and flushes the TLBs of all CPUs
 
 /* Leaf entries. A young entry has been used since pte_mkold(); a dirty one is writable or was written. */
 static inline pte_t pte_make(paddr_t pa, uint32_t prot);
-static inline bool pte_present(pte_t p);  /* maps a page (perhaps old: not accessible until touched) */
+static inline bool pte_present(
+	pte_t p); /* maps a page (perhaps old: not accessible until touched) */
 static inline bool pte_writable(pte_t p);
 static inline bool pte_exec(pte_t p);
 static inline bool pte_young(pte_t p);
@@ -74,17 +76,17 @@ static inline pte_t pte_clear(pte_t *slot);
  * space's tables by other CPUs are safe because tables are freed only by arch_pt_destroy().
  */
 struct arch_space {
-	paddr_t root;                 /* [I] TTBR0's table */
-	_Atomic uint64_t asid;        /* generation << 16 | ASID; arch/aarch64/asid.c */
-	uint64_t table_pages;         /* [table lock] for accounting */
+	paddr_t root;          /* [I] TTBR0's table */
+	_Atomic uint64_t asid; /* generation << 16 | ASID; arch/aarch64/asid.c */
+	uint64_t table_pages;  /* [table lock] for accounting */
 };
 
 /*
  * Whoever fills or empties a leaf slot keeps table_used, the number of slots in use, in the leaf table's struct page
  * (under its table_lock): a table whose count is 0 when the space is destroyed is used again without clearing it.
  */
-int arch_pt_create(struct arch_space *as) MUST_CHECK;   /* -ENOMEM */
-void arch_pt_destroy(struct arch_space *as);            /* frees all tables; no CPU has it installed */
+int arch_pt_create(struct arch_space *as) MUST_CHECK; /* -ENOMEM */
+void arch_pt_destroy(struct arch_space *as); /* frees all tables; no CPU has it installed */
 /* The leaf slot for va, tables created as needed; NULL when out of memory. *table: the leaf table's page. */
 pte_t *arch_pt_alloc(struct vm_space *space, uint64_t va, struct page **table) MUST_CHECK;
 /* The leaf slot for va, or NULL if its tables do not exist; then *next is the first address past the hole. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* clang-format off: this is assembly */
 /* For assembly: functions that C calls by name, and instructions that touch user memory. */
 #ifndef AARCH64_ASM_H
 #define AARCH64_ASM_H

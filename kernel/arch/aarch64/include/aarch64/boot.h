@@ -6,15 +6,16 @@
 #include "core/types.h"
 #include "fdt/platform.h"
 
-extern char kernel_start[], kernel_end[], text_end[], rodata_start[], rodata_end[], ro_after_init_start[],
-	ro_after_init_end[], data_start[], file_end[], bss_start[], bss_end[], boot_stack[], boot_stack_top[];
+extern char kernel_start[], kernel_end[], text_end[], rodata_start[], rodata_end[],
+	ro_after_init_start[], ro_after_init_end[], data_start[], file_end[], bss_start[],
+	bss_end[], boot_stack[], boot_stack_top[];
 extern char secondary_entry[], vectors[];
 
 extern struct thread boot_thread;
 
 /* Written by boot_map_kernel(), read by arch_boot_entry() at the kernel's own address. */
 struct boot_info {
-	paddr_t kernel_pa;      /* of kernel_start */
+	paddr_t kernel_pa; /* of kernel_start */
 	paddr_t identity_table; /* physical address of the identity map's root, kept for secondary CPUs */
 	uint64_t slide;         /* KASLR: distance from KIMAGE_BASE */
 	uint32_t dropped_ranges; /* RAM ranges that the boot tables had no room for */
