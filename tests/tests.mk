@@ -27,6 +27,9 @@ FUZZ_BIN   := $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 MM_TEST_CFLAGS := -Itests/unit/mm_mock -Ikernel -Ikernel/arch/include -Ikernel/arch/aarch64/include
 $(BUILD)/asan/tests/unit/mm_test.o: SAN_CFLAGS += $(MM_TEST_CFLAGS)
 
+# This one includes the lock checker's source, and stands in for the headers that it needs.
+$(BUILD)/asan/tests/unit/lockdep_test.o: SAN_CFLAGS += -Ikernel
+
 # The kernel's sources under TSan find the mock of the machine before the machine.
 FILES_TEST_CFLAGS := -Itests/tsan/mock -Ikernel -Ikernel/arch/include -Ikernel/arch/aarch64/include
 $(TSAN_KERNEL_SRC:%.c=$(BUILD)/tsan/%.o) $(BUILD)/tsan/tests/tsan/files.o: TSAN_CFLAGS += $(FILES_TEST_CFLAGS)
