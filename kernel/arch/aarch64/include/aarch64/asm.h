@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* clang-format off: this is assembly */
+/* clang-format off */
 /* For assembly: functions that C calls by name, and instructions that touch user memory. */
 #ifndef AARCH64_ASM_H
 #define AARCH64_ASM_H
