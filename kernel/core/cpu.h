@@ -56,6 +56,8 @@ struct cpu {
 	void *arch;                                 /* [I] struct arch_cpu */
 	void *slab; /* [this CPU] slab allocator's per-CPU magazines (mm/slab.c) */
 	_Atomic uint32_t ipi_pending;
+	uint32_t kicks_held; /* [this CPU] nested sched_hold_kicks() */
+	struct cpu *kick;    /* [this CPU, irqs masked] to be interrupted when none holds it back */
 };
 
 extern struct cpu *cpus[CPUS_MAX]; /* [I] after boot: cpus[0 .. cpu_count) */

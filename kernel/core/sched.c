@@ -162,13 +162,46 @@ arm_slice(struct cpu *cpu, nsec_t now)
 	timer_start(t, now - (now + SLICE_NS - skew) % SLICE_NS + SLICE_NS);
 }
 
+/* Interrupts another CPU, now or when nobody holds it back any more. One is kept for later. */
+static void
+kick_cpu(struct cpu *cpu)
+{
+	struct cpu *self = this_cpu(), *now = cpu;
+	if (self->kicks_held != 0) {
+		now = self->kick != cpu ? self->kick : NULL;
+		self->kick = cpu;
+	}
+	if (now != NULL)
+		cpu_send_ipi(now, IPI_RESCHEDULE);
+}
+
+void
+sched_hold_kicks(void)
+{
+	this_cpu()->kicks_held++;
+}
+
+void
+sched_release_kicks(void)
+{
+	struct cpu *self = this_cpu();
+	if (--self->kicks_held != 0 || likely(self->kick == NULL))
+		return;
+	uint64_t flags = arch_irq_save();
+	struct cpu *cpu = self->kick;
+	self->kick = NULL;
+	arch_irq_restore(flags);
+	if (cpu != NULL)
+		cpu_send_ipi(cpu, IPI_RESCHEDULE);
+}
+
 /* Tells a CPU to look at its run queue. Its lock is held, or it is this CPU with interrupts masked. */
 static void
 request_resched(struct cpu *cpu)
 {
 	thread_set_flags(cpu->current, TF_RESCHED);
 	if (cpu != this_cpu())
-		cpu_send_ipi(cpu, IPI_RESCHEDULE);
+		kick_cpu(cpu);
 }
 
 static void
@@ -190,7 +223,7 @@ enqueue(struct cpu *cpu, struct thread *t, bool woken)
 	} else if (cpu == this_cpu()) {
 		arm_slice(cpu, running->run_start);
 	} else if (rq->nr_running == 2) {
-		cpu_send_ipi(cpu, IPI_RESCHEDULE); /* it arms its own timer */
+		kick_cpu(cpu); /* it arms its own timer */
 	}
 }
 
@@ -265,6 +298,7 @@ bool
 sched_wake_states(struct thread *t, uint32_t states) NO_LOCK_ANALYSIS
 {
 	uint64_t flags = arch_irq_save();
+	sched_hold_kicks();
 	struct cpu *cpu = lock_thread_cpu(t);
 	bool woken = (states >> atomic_load_explicit(&t->state, memory_order_relaxed)) & 1;
 	if (woken) {
@@ -283,6 +317,7 @@ sched_wake_states(struct thread *t, uint32_t states) NO_LOCK_ANALYSIS
 		}
 	}
 	spin_unlock(&cpu->rq.lock);
+	sched_release_kicks();
 	arch_irq_restore(flags);
 	return woken;
 }
@@ -291,6 +326,7 @@ void
 sched_start(struct thread *t) NO_LOCK_ANALYSIS
 {
 	uint64_t flags = arch_irq_save();
+	sched_hold_kicks();
 	struct cpu *cpu = lock_thread_cpu(t); /* others may have found it already */
 	struct cpu *target = place(t);
 	if (target != cpu) {
@@ -301,6 +337,7 @@ sched_start(struct thread *t) NO_LOCK_ANALYSIS
 	t->vruntime = target->rq.min_vruntime;
 	enqueue(target, t, false);
 	spin_unlock(&target->rq.lock);
+	sched_release_kicks();
 	arch_irq_restore(flags);
 }
 

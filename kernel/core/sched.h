@@ -24,6 +24,14 @@ bool sched_wake_states(struct thread *t, uint32_t states);
 #define SCHED_WAKE_ANY \
 	(1u << THREAD_SLEEPING | 1u << THREAD_SLEEPING_KILL | 1u << THREAD_SLEEPING_UNINT)
 
+/*
+ * Between the two, wake-ups interrupt other CPUs only at the end. For use around a spin lock under which threads are
+ * woken: interrupting takes long on a virtual CPU, which may lose its turn over it, and who was woken would find the
+ * lock taken all that time. May be nested; no sleep in between.
+ */
+void sched_hold_kicks(void);
+void sched_release_kicks(void);
+
 static inline bool
 sched_wake(struct thread *t)
 {

@@ -40,6 +40,7 @@ wait_queue_remove(struct wait_queue *q, struct waiter *w)
 void
 wake_up_slow(struct wait_queue *q, uint32_t exclusive, uint32_t events)
 {
+	sched_hold_kicks();
 	uint64_t flags = spin_lock_irq_save(&q->lock);
 	struct waiter *w, *tmp;
 	list_for_each_entry_safe (w, tmp, &q->waiters, node) {
@@ -48,6 +49,7 @@ wake_up_slow(struct wait_queue *q, uint32_t exclusive, uint32_t events)
 			break;
 	}
 	spin_unlock_irq_restore(&q->lock, flags);
+	sched_release_kicks();
 }
 
 static const uint8_t mode_state[] = {

@@ -180,6 +180,7 @@ wake_key(const struct vm_futex_key *key, uint32_t n, uint32_t bitset)
 	arch_mb(); /* the caller's new value before the look at the count */
 	if (atomic_load_explicit(&b->waiters, memory_order_seq_cst) == 0)
 		return 0;
+	sched_hold_kicks();
 	spin_lock(&b->lock);
 	list_for_each_entry_safe (w, tmp, &b->list, node) {
 		if ((uint32_t)woken >= n)
@@ -190,6 +191,7 @@ wake_key(const struct vm_futex_key *key, uint32_t n, uint32_t bitset)
 		woken++;
 	}
 	spin_unlock(&b->lock);
+	sched_release_kicks();
 	return woken;
 }
 
@@ -292,8 +294,10 @@ requeue_keys(uaddr_t u, struct vm_futex_key *from, struct vm_futex_key *to, uint
 	}
 	if (same_key(from, to))
 		move = 0; /* already where they would go */
+	sched_hold_kicks();
 	int n = requeue_locked(b1, from, b2, to, wake, move, &moved);
 	unlock_two(b1, b2);
+	sched_release_kicks();
 	for (; from->object != NULL && moved > 0; moved--)
 		vm_object_put(from->object);
 	return n;

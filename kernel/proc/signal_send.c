@@ -290,18 +290,22 @@ int
 signal_send_task(struct task *t, int sig, const struct siginfo *info)
 {
 	struct process *p = t->process;
+	sched_hold_kicks();
 	uint64_t flags = spin_lock_irq_save(&p->lock);
 	int err = signal_send_locked(p, t, sig, info, SIG_FROM_KERNEL);
 	spin_unlock_irq_restore(&p->lock, flags);
+	sched_release_kicks();
 	return err;
 }
 
 int
 signal_send_process(struct process *p, int sig, const struct siginfo *info)
 {
+	sched_hold_kicks();
 	uint64_t flags = spin_lock_irq_save(&p->lock);
 	int err = signal_send_locked(p, NULL, sig, info, SIG_FROM_KERNEL);
 	spin_unlock_irq_restore(&p->lock, flags);
+	sched_release_kicks();
 	return err;
 }
 

@@ -86,6 +86,16 @@ mock_of(struct thread *t)
 	return container_of(t, struct mock_task, task.thread);
 }
 
+void
+sched_hold_kicks(void)
+{
+}
+
+void
+sched_release_kicks(void)
+{
+}
+
 bool
 sched_wake_states(struct thread *t, uint32_t states)
 {
