@@ -8,7 +8,7 @@ build/guest/tests/guest/prog/%.o: tests/guest/prog/%.c $(FLAGFILES) ports/ports.
 	$(Q)$(CC) $(MUSL_CFLAGS) $(WARN) $(INCLUDES) -Itests/guest/prog -D_GNU_SOURCE -MMD -MP -c -o $@ $<
 
 # Every call of the contract, for the hostile tests.
-build/gen/hostile_calls.h: tests/guest/hostile_table.py tools/gen/abi.py abi/syscalls.tbl
+build/gen/hostile_calls.h: tools/gen/hostile_table.py tools/gen/abi.py abi/syscalls.tbl
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) $< $@
 	$(Q)touch $@

@@ -5,7 +5,7 @@ import os
 import pathlib
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "gen"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import abi  # noqa: E402
 
 
@@ -15,7 +15,7 @@ def row(call):
 
 
 def table(calls):
-    lines = ["/* Generated from abi/syscalls.tbl by tests/guest/hostile_table.py. */",
+    lines = ["/* Generated from abi/syscalls.tbl by tools/gen/hostile_table.py. */",
              "const struct hostile_call hostile_calls[] = {"]
     lines += [row(c) for c in calls]
     lines += ["};", f"const uint32_t hostile_calls_count = {len(calls)};", ""]
