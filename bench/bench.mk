@@ -12,5 +12,5 @@ build/bench/base.img: build/bench/root/bin/osbench build/bench/root/bin/cpubench
 	$(Q)$(MAKE) image ROOT_EXTRA=build/bench/root OUT=$@
 
 .PHONY: bench
-bench: build/kernel.img build/base.img build/bench/base.img ## Print the benchmark tables with their ratios to Linux
+bench: build/kernel.img build/base.img build/bench/base.img build/guest/base.img ## Print the benchmark tables with their ratios to Linux
 	$(Q)$(PYTHON) bench/run.py $(BENCH)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The benchmark tables. Each row: name, value, unit, then its bar and, where there is a Linux baseline, the ratio.
 
-usage: bench/run.py [osbench|boot|size|memory|scaling|fairness]…      all of them without an argument
+usage: bench/run.py [osbench|boot|size|memory|scaling|fairness|stress]…      all of them without an argument
 
 Exit status 1 when a bar is missed.
 """
@@ -114,7 +114,21 @@ def fairness(report):
     report.row("idle", idle, "ms", "<= 100", 0 <= idle <= 100)
 
 
-TABLES = {"osbench": osbench, "boot": boot, "size": size, "memory": memory, "scaling": scaling, "fairness": fairness}
+STRESS = {"stress_fork_exec": "10,000 x fork+exec+wait", "stress_live_processes": "1,000 live processes",
+          "stress_live_threads": "1,000 threads of a process", "fd_hundred_thousand": "100,000 open handles"}
+
+
+def stress(report):
+    """Many of everything in 512 MiB, by the guest's tests, which compare the kernel's counts before and after."""
+    _, text = vm.run_in_guest("/tests/guest " + " ".join(STRESS), base="initrd", mem="512M", smp=2, timeout=1500,
+                              base_image=str(ROOT / "build/guest/base.img"))
+    for name in STRESS:
+        ok = re.search(rf"^ok {name}$", text, re.M) is not None
+        report.row(name, "works" if ok else "fails", "", "works, nothing left behind", ok)
+
+
+TABLES = {"osbench": osbench, "boot": boot, "size": size, "memory": memory, "scaling": scaling, "fairness": fairness,
+          "stress": stress}
 
 
 def main(argv):
