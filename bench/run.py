@@ -31,7 +31,7 @@ class Report:
     def row(self, name, value, unit, bar, ok, ratio=None):
         note = f"  ratio {ratio:.2f}" if ratio is not None else ""
         verdict = "" if ok else "  MISSED"
-        print(f"{name:<12} {value:>14} {unit:<14} bar {bar}{note}{verdict}", flush=True)
+        print(f"{name:<21} {value:>12} {unit:<14} bar {bar}{note}{verdict}", flush=True)
         if not ok:
             self.missed.append(name)
 
