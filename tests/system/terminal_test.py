@@ -192,7 +192,7 @@ def settings_and_size():
         guest.send("sh -c 'trap \"echo re''sized\" WINCH; stty cols 90; :'\n")
         guest.wait_for(r"^resized$")
         guest.wait_for(PROMPT)
-        equal(guest.shell("tty")[1].strip(), "/dev/console", "tty")
+        equal(guest.shell("tty")[1].strip(), "/dev/ttyAMA0", "tty")
         status, speed = guest.shell("stty speed")
         equal((status, speed.strip()), (0, "115200"), "speed")
         status, text = guest.shell("stty -a </dev/null")

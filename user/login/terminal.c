@@ -1,13 +1,60 @@
 /* SPDX-License-Identifier: MIT */
 /* The console as login uses it. */
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "login/login.h"
+
+#ifndef TIOCGDEV
+#define TIOCGDEV 0x80045432
+#endif
+
+/* Opens the device of that number in /dev; -1: there is none. */
+static int
+open_device(dev_t rdev)
+{
+	int fd = -1;
+	struct dirent *e;
+	DIR *d = opendir("/dev");
+
+	while (d != NULL && fd < 0 && (e = readdir(d)) != NULL) {
+		struct stat st;
+		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			S_ISCHR(st.st_mode) && st.st_rdev == rdev)
+			fd = openat(dirfd(d), e->d_name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	}
+	if (d != NULL)
+		closedir(d);
+	return fd;
+}
+
+/*
+ * Puts the terminal itself in the place of /dev/console, which a hang-up does not end: what a session leaves running
+ * must not read what is typed to the next one.
+ */
+static void
+use_device(void)
+{
+	unsigned int number;
+
+	if (ioctl(STDIN_FILENO, TIOCGDEV, &number) != 0)
+		return;
+	int fd = open_device(
+		makedev(number >> 8 & 0xfff, (number & 0xff) | (number >> 12 & 0xfff00)));
+	if (fd < 0)
+		return;
+	for (int to = STDIN_FILENO; to <= STDERR_FILENO; to++)
+		dup2(fd, to);
+	close(fd);
+}
 
 void
 terminal_take(void)
@@ -16,6 +63,7 @@ terminal_take(void)
 
 	setsid(); /* fails where init has made the session already */
 	ioctl(STDIN_FILENO, TIOCSCTTY, 1);
+	use_device();
 	if (tcgetattr(STDIN_FILENO, &t) != 0)
 		return; /* no terminal */
 	t.c_iflag = ICRNL | IXON | BRKINT | IMAXBEL | (t.c_iflag & IUTF8);
