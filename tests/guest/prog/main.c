@@ -218,6 +218,8 @@ be_test(const struct guest_test *t, int report)
 	fcntl(report, F_SETFD, FD_CLOEXEC);
 	report_fd = report;
 	setpgid(0, 0);
+	for (int sig = 1; sig <= 64; sig++)
+		signal(sig, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	t->run();
