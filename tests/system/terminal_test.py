@@ -107,7 +107,9 @@ def background_jobs_stop():
         guest.wait_for(PROMPT)
         told(guest, r"Stopped +cat")
         # bash overlooks a child that ends while it tells of another change, so nothing waits for it to tell of this one.
-        equal(guest.shell("kill %1; fg")[0], 143, "status of what was ended while stopped")
+        # It may also end before fg gets to it: then fg says so, and gives 1.
+        status, output = guest.shell("kill %1; fg")
+        check(status == 143 or (status == 1 and "terminated" in output), f"status {status} of fg: {output}")
         guest.send("stty tostop; (echo wri''tten) &\n")
         guest.wait_for(PROMPT)
         told(guest, r"Stopped +\( echo")
