@@ -5,6 +5,7 @@
 #include "abi/linux/fcntl.h"
 #include "abi/linux/stat.h"
 #include "arch/uaccess.h"
+#include "caps.h"
 #include "mm/slab.h"
 #include "proc/task.h"
 #include "syscall_protos.h"
@@ -72,6 +73,38 @@ put_stat(uaddr_t to, const struct kstat *st)
 	return copy_to_user(to, &out, sizeof(out));
 }
 
+/*
+ * What the caller sees of a walk that came to err, without FSREAD: its own handles, and programs that it may run, for
+ * which shells look before they execute them. Everything else looks alike, whether it is there or not.
+ */
+static int
+without_fsread(const struct walk *w, int err)
+{
+	if (err != 0)
+		return -EPERM;
+	const struct file *handle = w->dir.file;
+	if (w->file != NULL || (handle != NULL && handle->path.dentry == w->path.dentry))
+		return 0;
+	bool program = w->inode != NULL && (w->inode->mode & S_IFMT) == S_IFREG &&
+		current_has_caps(CAP_SPAWN) && cred_permission(w->cred, w->inode, MAY_EXEC) == 0;
+	return program ? 0 : -EPERM;
+}
+
+/* walk_user() for calls that need FSREAD for some uses only. walk_end() after 0 only. */
+static int
+walk_to_see(struct walk *w, int dirfd, uaddr_t path, uint32_t lookup)
+{
+	int err = walk_user(w, dirfd, path, lookup);
+	if (likely(current_has_caps(CAP_FSREAD)))
+		return err;
+	if (err != 0)
+		return -EPERM;
+	err = without_fsread(w, 0);
+	if (err != 0)
+		walk_end(w);
+	return err;
+}
+
 /* Uninitialised on purpose: every getattr fills it. */
 #define KSTAT_ON_STACK(st) struct kstat st __attribute__((uninitialized))
 
@@ -84,7 +117,7 @@ sys_newfstatat(int dirfd, uaddr_t path, uaddr_t stat, uint32_t flags)
 	int err = walk_at_flags(
 		flags, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT, &lookup);
 	if (likely(err == 0))
-		err = walk_user(&w, dirfd, path, lookup);
+		err = walk_to_see(&w, dirfd, path, lookup);
 	if (unlikely(err != 0))
 		return err;
 	err = w.rights & RIGHT_GETATTR ? walk_stat(&w, &st) : -EPERM;
@@ -151,7 +184,7 @@ sys_statx(int dirfd, uaddr_t path, uint32_t flags, uint32_t mask, uaddr_t statx)
 	int err = walk_at_flags(flags & ~AT_STATX_SYNC_TYPE,
 		AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT, &lookup);
 	if (err == 0)
-		err = walk_user(&w, dirfd, path, lookup);
+		err = walk_to_see(&w, dirfd, path, lookup);
 	if (err != 0)
 		return err;
 	err = w.rights & RIGHT_GETATTR ? walk_stat(&w, &st) : -EPERM;
@@ -236,6 +269,8 @@ access_at(int dirfd, uaddr_t path, uint32_t mode, uint32_t flags)
 		if (!(flags & AT_EACCESS))
 			w.cred = &real;
 		err = walk_all(&w, n.s);
+		if (unlikely(!current_has_caps(CAP_FSREAD)))
+			err = without_fsread(&w, err);
 		if (err == 0)
 			err = walk_access(&w, mode);
 		walk_end(&w);

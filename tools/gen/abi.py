@@ -64,12 +64,14 @@ class Call:
         self.name = words[1]
         self.errors = errors.split()
         self.implemented = words[2:] != ["unimplemented"]
-        self.caps, self.blocks, self.args = [], False, []
+        self.caps, self.partial, self.blocks, self.args = [], [], False, []
         if not self.implemented:
             return
         if len(words) < 4 or words[3] not in ("b", "-"):
             raise TableError(f"{where}: wants: number name needs blocks arguments ! errors")
-        self.caps = [] if words[2] == "-" else words[2].split("|")
+        caps = [] if words[2] == "-" else words[2].split("|")
+        self.caps = [c for c in caps if not c.endswith("*")]  # the dispatcher's
+        self.partial = [c[:-1] + " (for some uses)" for c in caps if c.endswith("*")]  # the handler's
         self.blocks = words[3] == "b"
         self.args = [Arg(w, where) for w in words[4:]]
         if len(self.args) > 6 or any(a.kind == "file" for a in self.args[1:]):
@@ -193,7 +195,7 @@ def reference(calls):
         if not c.implemented:
             continue
         rights = [r for a in c.args for r in a.rights]
-        needs = ", ".join(c.caps + [f"right {r}" for r in rights]) or "–"
+        needs = ", ".join(c.caps + c.partial + [f"right {r}" for r in rights]) or "–"
         args = ", ".join(f"{a.kind} {a.name}" for a in c.args)
         lines.append(f"| {c.number} | `{c.name}({args})` | {needs} | {'yes' if c.blocks else 'no'} | "
                      f"{' '.join(c.errors) or '–'} |")
