@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/* Scheduling: shares by number and nice value, yielding, wake-ups of sleepers among the busy, the calls. */
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "guest.h"
+
+static int
+cpus(void)
+{
+	return (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+static void
+pin(int cpu)
+{
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	CHECK_EQ(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
+static double
+cpu_seconds(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* What each of several busy processes got of the CPUs between a common start and the end. */
+struct share {
+	int nice, cpu; /* -1: any CPU */
+	double seconds;
+};
+static struct field {
+	atomic_int ready, go, stop;
+	struct share share[16];
+} *field;
+
+static void
+be_busy(void *arg)
+{
+	struct share *s = arg;
+	if (s->cpu >= 0)
+		pin(s->cpu);
+	CHECK_EQ(setpriority(PRIO_PROCESS, 0, s->nice), 0);
+	atomic_fetch_add(&field->ready, 1);
+	while (atomic_load(&field->go) == 0)
+		sched_yield();
+	double from = cpu_seconds();
+	while (atomic_load(&field->stop) == 0)
+		;
+	s->seconds = cpu_seconds() - from;
+}
+
+static void
+compete(int n, double seconds)
+{
+	pid_t pid[16];
+	for (int i = 0; i < n; i++)
+		pid[i] = guest_spawn(be_busy, &field->share[i]);
+	CHECK_SOON(atomic_load(&field->ready) == n);
+	atomic_store(&field->go, 1);
+	guest_sleep_ms((unsigned)(seconds * 1000));
+	atomic_store(&field->stop, 1);
+	for (int i = 0; i < n; i++)
+		CHECK_EQ(guest_reap(pid[i]), 0);
+}
+
+static void
+new_field(void)
+{
+	field = mmap(
+		NULL, sizeof(*field), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(field != MAP_FAILED);
+}
+
+/*
+ * On one CPU equals get equal shares. An emulated CPU's clock goes on while its host does other things, and charges
+ * whoever runs then: the bound is wide here, and narrow where instructions are counted (bench, system/smp_test).
+ */
+GUEST_TEST(sched_equal_shares)
+{
+	new_field();
+	for (int i = 0; i < 4; i++)
+		field->share[i] = (struct share){.cpu = 0};
+	compete(4, 1.0);
+	double sum = 0;
+	for (int i = 0; i < 4; i++)
+		sum += field->share[i].seconds;
+	for (int i = 0; i < 4; i++)
+		if (field->share[i].seconds < sum / 4 * 0.7 ||
+			field->share[i].seconds > sum / 4 * 1.3)
+			guest_fail(__FILE__, __LINE__, "process %d got %.3f of %.3f s", i,
+				field->share[i].seconds, sum);
+}
+
+/* Five steps of nice are a factor of three. */
+GUEST_TEST(sched_nice_shares)
+{
+	new_field();
+	field->share[0] = (struct share){.cpu = 0, .nice = 0};
+	field->share[1] = (struct share){.cpu = 0, .nice = 5};
+	compete(2, 1.0);
+	double ratio = field->share[0].seconds / field->share[1].seconds;
+	if (ratio < 2 || ratio > 4.6)
+		guest_fail(__FILE__, __LINE__, "%.3f s against %.3f s", field->share[0].seconds,
+			field->share[1].seconds);
+}
+
+/* Nobody waits for ever, however low. */
+GUEST_TEST(sched_lowest_runs_too)
+{
+	new_field();
+	for (int i = 0; i < 3; i++)
+		field->share[i] = (struct share){.cpu = 0, .nice = i == 0 ? 19 : -20};
+	compete(3, 2.0);
+	CHECK(field->share[0].seconds > 0);
+}
+
+/* As many busy processes as CPUs, started on one: they spread over all. */
+static void
+note_cpu(void *arg)
+{
+	atomic_fetch_add(&field->ready, 1);
+	double end = guest_now() + 10;
+	cpu_set_t seen;
+	CPU_ZERO(&seen);
+	while (atomic_load(&field->stop) == 0 && guest_now() < end)
+		field->share[*(int *)arg].cpu = sched_getcpu();
+}
+
+GUEST_TEST(sched_spreads_over_cpus)
+{
+	int n = cpus() < 8 ? cpus() : 8;
+	pid_t pid[8];
+	new_field();
+	for (int i = 0; i < n; i++)
+		pid[i] = guest_spawn(note_cpu, &i);
+	CHECK_SOON(atomic_load(&field->ready) == n);
+	/* Each has a CPU to itself, while this one sleeps. */
+	double end = guest_now() + 10;
+	bool spread = false;
+	while (!spread && guest_now() < end) {
+		uint64_t used = 0;
+		guest_sleep_ms(20);
+		for (int i = 0; i < n; i++)
+			used |= 1ULL << field->share[i].cpu;
+		spread = __builtin_popcountll(used) == n;
+	}
+	atomic_store(&field->stop, 1);
+	for (int i = 0; i < n; i++)
+		CHECK_EQ(guest_reap(pid[i]), 0);
+	CHECK(spread);
+}
+
+/* One who yields lets the others on its CPU run; alone it goes on at once. */
+GUEST_TEST(sched_yield_lets_others_run)
+{
+	new_field();
+	pin(0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		atomic_store(&field->ready, 1);
+		for (int i = 0; i < 200; i++) {
+			atomic_fetch_add(&field->go, 1);
+			sched_yield();
+		}
+		_exit(0);
+	}
+	CHECK_SOON(atomic_load(&field->ready) == 1);
+	int turns = 0, last = 0;
+	while (atomic_load(&field->go) < 200) {
+		int now = atomic_load(&field->go);
+		turns += now != last;
+		last = now;
+		CHECK_EQ(sched_yield(), 0);
+	}
+	CHECK(turns > 20); /* they took turns, rather than each its whole run */
+	CHECK_EQ(guest_reap(pid), 0);
+	double from = guest_now();
+	for (int i = 0; i < 1000; i++)
+		sched_yield();
+	CHECK(guest_now() - from < 5);
+}
+
+/* A sleeper that wakes among busy ones runs soon, far before their slices are all over. */
+GUEST_TEST(sched_sleeper_is_not_starved)
+{
+	int n = 2 * cpus() < 16 ? 2 * cpus() : 16;
+	pid_t pid[16];
+	new_field();
+	for (int i = 0; i < n; i++) {
+		field->share[i] = (struct share){.cpu = -1};
+		pid[i] = guest_spawn(be_busy, &field->share[i]);
+	}
+	atomic_store(&field->go, 1);
+	CHECK_SOON(atomic_load(&field->ready) == n);
+	double from = guest_now();
+	for (int i = 0; i < 50; i++)
+		guest_sleep_ms(1);
+	double took = guest_now() - from;
+	atomic_store(&field->stop, 1);
+	for (int i = 0; i < n; i++)
+		CHECK_EQ(guest_reap(pid[i]), 0);
+	if (took > 5)
+		guest_fail(__FILE__, __LINE__, "50 naps of a millisecond took %.3f s", took);
+}
+
+/* Threads that wake each other all the time, more than CPUs, moved from CPU to CPU meanwhile. */
+static atomic_bool stop_moving;
+static atomic_int tids[8];
+
+static void *
+bounce(void *arg)
+{
+	int *p = arg;
+	char c;
+	int me = atomic_fetch_add(&field->ready, 1);
+	atomic_store(&tids[me], gettid());
+	for (int i = 0; i < 500; i++) {
+		CHECK_EQ(read(p[0], &c, 1), 1);
+		CHECK_EQ(write(p[3], &c, 1), 1);
+	}
+	return NULL;
+}
+
+static void *
+move_around(void *arg)
+{
+	unsigned seed = 1;
+	while (!atomic_load(&stop_moving)) {
+		cpu_set_t set;
+		seed = seed * 1103515245 + 12345;
+		CPU_ZERO(&set);
+		CPU_SET((seed >> 16) % (unsigned)cpus(), &set);
+		if (seed & 0x100000)
+			CPU_SET((seed >> 8) % (unsigned)cpus(), &set);
+		pid_t tid = atomic_load(&tids[seed >> 24 & 7]);
+		int r = tid != 0 ? sched_setaffinity(tid, sizeof(set), &set) : 0;
+		CHECK(r == 0 || errno == ESRCH);
+		sched_yield();
+	}
+	return NULL;
+}
+
+GUEST_TEST(sched_affinity_storm)
+{
+	pthread_t t[8], mover;
+	int p[8][4];
+	new_field();
+	CHECK_EQ(pthread_create(&mover, NULL, move_around, NULL), 0);
+	for (int i = 0; i < 8; i += 2) {
+		CHECK_EQ(pipe(p[i]), 0);
+		CHECK_EQ(pipe(p[i] + 2), 0);
+		p[i + 1][0] = p[i][2];
+		p[i + 1][3] = p[i][1];
+		CHECK_EQ(pthread_create(&t[i], NULL, bounce, p[i]), 0);
+		CHECK_EQ(pthread_create(&t[i + 1], NULL, bounce, p[i + 1]), 0);
+		CHECK_EQ(write(p[i][1], "x", 1), 1);
+	}
+	for (int i = 0; i < 8; i++)
+		CHECK_EQ(pthread_join(t[i], NULL), 0);
+	atomic_store(&stop_moving, true);
+	CHECK_EQ(pthread_join(mover, NULL), 0);
+}
+
+/* Affinity and nice are inherited by threads, children and exec. */
+GUEST_TEST(sched_inherited)
+{
+	int last = cpus() - 1;
+	pin(last);
+	CHECK_EQ(setpriority(PRIO_PROCESS, 0, 7), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		cpu_set_t set;
+		CHECK_EQ(sched_getaffinity(0, sizeof(set), &set), 0);
+		CHECK(CPU_COUNT(&set) == 1 && CPU_ISSET(last, &set));
+		CHECK_EQ(sched_getcpu(), last);
+		CHECK_EQ(getpriority(PRIO_PROCESS, 0), 7);
+		_exit(0);
+	}
+	CHECK_EQ(guest_reap(pid), 0);
+}
+
+GUEST_TEST(sched_calls)
+{
+	struct sched_param sp = {0};
+	struct timespec t;
+	unsigned cpu = 99, node = 99;
+	CHECK_EQ(syscall(SYS_sched_getscheduler, 0), SCHED_OTHER);
+	CHECK_EQ(syscall(SYS_sched_getparam, 0, &sp), 0);
+	CHECK_EQ(sp.sched_priority, 0);
+	CHECK_EQ(syscall(SYS_sched_setscheduler, 0, SCHED_BATCH, &sp), 0);
+	CHECK_EQ(syscall(SYS_sched_getscheduler, 0), SCHED_BATCH);
+	CHECK_EQ(syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &sp), 0);
+	CHECK_ERRNO(syscall(SYS_sched_setscheduler, 0, 99, &sp), EINVAL);
+	CHECK_ERRNO(syscall(SYS_sched_setscheduler, 1 << 21, SCHED_OTHER, &sp), ESRCH);
+	sp.sched_priority = 5;
+	CHECK_ERRNO(syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &sp), EINVAL);
+	CHECK_EQ(syscall(SYS_sched_get_priority_max, SCHED_FIFO), 99);
+	CHECK_EQ(syscall(SYS_sched_get_priority_min, SCHED_RR), 1);
+	CHECK_EQ(syscall(SYS_sched_get_priority_max, SCHED_OTHER), 0);
+	CHECK_ERRNO(syscall(SYS_sched_get_priority_max, 99), EINVAL);
+	CHECK_EQ(syscall(SYS_sched_rr_get_interval, 0, &t), 0);
+	CHECK_EQ(syscall(SYS_getcpu, &cpu, &node, NULL), 0);
+	CHECK((int)cpu < cpus() && node == 0);
+	CHECK_ERRNO(syscall(SYS_getcpu, 8, NULL, NULL), EFAULT);
+	CHECK_ERRNO(setpriority(7, 0, 0), EINVAL);
+	CHECK_ERRNO(setpriority(PRIO_PROCESS, 1 << 21, 0), ESRCH);
+	CHECK_EQ(setpriority(PRIO_PROCESS, 0, 100), 0);
+	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 19); /* as far as it goes */
+	CHECK_EQ(setpriority(PRIO_PROCESS, 0, -100), 0);
+	CHECK_EQ(getpriority(PRIO_PROCESS, 0), -20);
+	CHECK_EQ(setpriority(PRIO_PGRP, 0, 4), 0);
+	CHECK_EQ(getpriority(PRIO_PGRP, 0), 4);
+}
+
+/* Without privilege nice only goes up. */
+static void
+nice_as_user(void *arg)
+{
+	CHECK_EQ(setresuid(1234, 1234, 1234), 0);
+	CHECK_EQ(setpriority(PRIO_PROCESS, 0, 5), 0);
+	CHECK_ERRNO(setpriority(PRIO_PROCESS, 0, 2), EACCES);
+	CHECK_ERRNO(setpriority(PRIO_PROCESS, getppid(), 5), EPERM);
+	CHECK_ERRNO(sched_setaffinity(getppid(), sizeof(cpu_set_t), &(cpu_set_t){{1}}), EPERM);
+	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 5);
+}
+
+GUEST_TEST(sched_privilege)
+{
+	guest_fork_ok(nice_as_user, NULL);
+}
