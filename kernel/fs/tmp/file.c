@@ -9,6 +9,7 @@
 #include "proc/task.h"
 
 #define WRITE_BATCH 16u /* pages looked up under one lock */
+#define SEEK_BATCH  64u
 
 static inline uint32_t
 seals_of(const struct inode *i)
@@ -222,7 +223,51 @@ punch(struct vm_object *o, uint64_t start, uint64_t end)
 	zero_within(o, last, end);
 }
 
-/* Makes the pages of [start, end); those that it made before it failed stay, as holes that happen to be filled. */
+/* The next page at or after *index, which becomes its index; false: there is none. */
+static bool
+next_page(struct vm_object *o, uint64_t *index)
+{
+	spin_lock(&o->lock);
+	bool found = radix_next(&o->pages, index) != NULL;
+	spin_unlock(&o->lock);
+	return found;
+}
+
+/* The next index from index on where no page is. */
+static uint64_t
+next_gap(struct vm_object *o, uint64_t index)
+{
+	for (bool gap = false; !gap; sched_point()) {
+		spin_lock(&o->lock);
+		for (uint32_t n = 0; n < SEEK_BATCH && !gap; n++) {
+			gap = radix_lookup(&o->pages, index) == NULL;
+			index += !gap;
+		}
+		spin_unlock(&o->lock);
+	}
+	return index;
+}
+
+/* SEEK_DATA and SEEK_HOLE: a page that is there is data, whatever is in it. */
+static int64_t
+tmpfs_seek(struct file *f, int64_t offset, int whence)
+{
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return generic_file_seek(f, offset, whence);
+	struct vm_object *o = f->inode->object;
+	uint64_t size = size_of(f->inode), from = (uint64_t)offset;
+	if (offset < 0 || from >= size)
+		return -ENXIO;
+	uint64_t index = from >> PAGE_SHIFT;
+	if (whence == SEEK_HOLE)
+		index = next_gap(o, index);
+	else if (!next_page(o, &index) || index << PAGE_SHIFT >= size)
+		return -ENXIO;
+	f->pos = min(max(from, index << PAGE_SHIFT), size);
+	return (int64_t)f->pos;
+}
+
+/* Makes the pages of [start, end); those that it made before it failed are there. */
 static int
 allocate(struct vm_object *o, uint64_t start, uint64_t end)
 {
@@ -259,6 +304,10 @@ tmpfs_fallocate(struct file *f, uint32_t mode, uint64_t offset, uint64_t len)
 		punch(i->object, offset, min(end, max(size, offset)));
 	else
 		err = allocate(i->object, offset, end);
+	/* What it made behind the end goes; before it, holes stay filled: somebody may have written there meanwhile. */
+	if (err != 0 && !hole && end > size)
+		vm_object_punch(i->object, round_up(max(offset, size), (uint64_t)PAGE_SIZE),
+			round_up(end, (uint64_t)PAGE_SIZE));
 	if (err == 0 && grows)
 		vm_object_truncate(i->object, end);
 	if (err == 0) {
@@ -273,6 +322,6 @@ const struct file_ops tmpfs_file_ops = {
 	.read = generic_file_read,
 	.write = tmpfs_write,
 	.mmap = tmpfs_mmap,
-	.seek = generic_file_seek,
+	.seek = tmpfs_seek,
 	.fallocate = tmpfs_fallocate,
 };
