@@ -31,6 +31,7 @@ struct exec {
 	char fd_name[32 + NAME_SHORT]; /* what a program that was named by a descriptor is called */
 	struct cred *new_cred;         /* NULL: they stay */
 	bool secure;                   /* ids change: AT_SECURE, not dumpable */
+	bool name_ends;                /* it goes by a descriptor that exec closes */
 	struct handle_table *handles; /* of its own, in place of a shared table; NULL: not shared */
 	struct exec_image image;
 };
@@ -67,8 +68,10 @@ parse_script(char *line, size_t n, char **interpreter, char **option)
 				      : SCRIPT_LINE_MAX - 1;
 	line[len] = '\0';
 	len = strlen(line);
-	while (len > 2 && (line[len - 1] == ' ' || line[len - 1] == '\t'))
+	while (len > 2 && (line[len - 1] == ' ' || line[len - 1] == '\t')) {
 		line[--len] = '\0';
+		complete = true; /* only blanks may have been cut off */
+	}
 	char *p = line + 2 + strspn(line + 2, " \t");
 	if (*p == '\0')
 		return -ENOEXEC;
@@ -94,6 +97,8 @@ follow_script(struct exec *x, char *line, size_t n)
 		x->args.nr_prefix != 0 ? x->args.prefix[x->args.nr_prefix - 1] : x->filename;
 	struct file *f;
 	int err = parse_script(line, n, &interpreter, &option);
+	if (err == 0 && x->name_ends)
+		err = -ENOENT; /* the interpreter could not open it */
 	if (err != 0)
 		return err;
 	/* The name is copied before what it replaces is freed. */
@@ -361,6 +366,7 @@ static void
 begin(struct exec *x)
 {
 	exec_args_init(&x->args, current_rlimit(RLIMIT_STACK));
+	x->name_ends = false;
 	x->file = NULL;
 	x->new_cred = NULL;
 	x->handles = NULL;
@@ -373,7 +379,10 @@ name_by_descriptor(struct exec *x, int dirfd, const char *name)
 {
 	int n = base_snprintf(x->fd_name, sizeof(x->fd_name),
 		*name != '\0' ? "/dev/fd/%d/%s" : "/dev/fd/%d", dirfd, name);
+	uint32_t flags = 0;
 	x->filename = x->fd_name;
+	x->name_ends = handle_get_flags(current_task()->handles, dirfd, &flags) == 0 &&
+		(flags & HANDLE_CLOEXEC) != 0;
 	return n < (int)sizeof(x->fd_name) ? 0 : -ENAMETOOLONG;
 }
 
