@@ -46,6 +46,25 @@ void guest_fail(const char *file, int line, const char *fmt, ...)
 	static void guest_run_##id(void)
 #define GUEST_TEST(id) GUEST_TEST_FLAGS(id, 0)
 
+/*
+ * What a test runs by exec: GUEST_HELPER(name) { … } gets argc and argv; `guest +name …` runs it alone, with what it
+ * returns as exit status.
+ */
+struct guest_helper {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	struct guest_helper *next;
+};
+void guest_register_helper(struct guest_helper *h);
+#define GUEST_HELPER(id)                                                             \
+	static int guest_help_##id(int argc, char **argv);                           \
+	static struct guest_helper guest_helper_##id = {#id, guest_help_##id, NULL}; \
+	__attribute__((constructor)) static void guest_add_helper_##id(void)         \
+	{                                                                            \
+		guest_register_helper(&guest_helper_##id);                           \
+	}                                                                            \
+	static int guest_help_##id(int argc, char **argv)
+
 #define CHECK(cond)                                                                    \
 	do {                                                                           \
 		if (!(cond))                                                           \
@@ -70,7 +89,7 @@ void guest_fail(const char *file, int line, const char *fmt, ...)
 /* Evaluates cond, yielding in between, until it is true; fails after half a test's time. */
 #define CHECK_SOON(cond)                                                            \
 	do {                                                                        \
-		double guest_end_ = guest_now() + GUEST_SECONDS / 2;                \
+		double guest_end_ = guest_now() + GUEST_SECONDS / 2.0;              \
 		while (!(cond)) {                                                   \
 			if (guest_now() > guest_end_)                               \
 				guest_fail(__FILE__, __LINE__, "never: %s", #cond); \

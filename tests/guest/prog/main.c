@@ -28,6 +28,25 @@ guest_register(struct guest_test *t)
 	*at = t;
 }
 
+static struct guest_helper *helpers;
+
+void
+guest_register_helper(struct guest_helper *h)
+{
+	h->next = helpers;
+	helpers = h;
+}
+
+static int
+run_helper(int argc, char **argv)
+{
+	report_fd = 2;
+	for (struct guest_helper *h = helpers; h != NULL; h = h->next)
+		if (strcmp(h->name, argv[1] + 1) == 0)
+			return h->run(argc, argv);
+	return 126;
+}
+
 void
 guest_fail(const char *file, int line, const char *fmt, ...)
 {
@@ -355,6 +374,8 @@ int
 main(int argc, char **argv)
 {
 	int passed = 0, failed = 0;
+	if (argc > 1 && argv[1][0] == '+')
+		return run_helper(argc, argv);
 	bool list = argc > 1 && strcmp(argv[1], "-l") == 0;
 	sigset_t chld;
 	sigemptyset(&chld);
