@@ -171,10 +171,11 @@ file_holds(const char *path, const char *text, size_t size)
 	FILE *f = fopen(path, "re");
 	if (!f)
 		return false;
-	bool same = true;
-	for (size_t i = 0; i < size && same; i++)
-		same = getc(f) == (unsigned char)text[i];
-	same = same && getc(f) == EOF;
+	size_t i = 0;
+	int c;
+	while ((c = getc(f)) != EOF && i < size && c == (unsigned char)text[i])
+		i++;
+	bool same = c == EOF && i == size;
 	fclose(f);
 	return same;
 }

@@ -101,6 +101,8 @@ check_file(const char *path)
 
 	if (f == NULL || text == NULL) {
 		fprintf(stderr, "swos-passwd: %s: %s\n", path, strerror(errno));
+		if (f != NULL)
+			fclose(f);
 		free(text);
 		return EXIT_INVALID;
 	}

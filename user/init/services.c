@@ -79,10 +79,11 @@ service_load(const char *name)
 	}
 	if (err == -EINVAL)
 		say("%s: line %zu is not understood; the service is left out", path, line);
-	else if (err < 0)
+	else if (err != 0)
 		say("%s: %s; the service is left out", path, strerror(-err));
-	if (err < 0) {
-		service_free(s);
+	if (err != 0) {
+		if (s != NULL)
+			service_free(s);
 		return NULL;
 	}
 	return s;
