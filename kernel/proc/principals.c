@@ -110,10 +110,9 @@ load_text(const char *text, size_t size)
 	struct principal *list = kvmalloc(size + sizeof(*list));
 	if (list == NULL)
 		return -ENOMEM;
-	while ((more = identity_next(&rest, &id)) == 1)
-		if (!insert(list, &n, &id))
-			more = -EINVAL;
-	int err = more < 0 ? more : principals_load(list, n);
+	while ((more = identity_next(&rest, &id)) == 1 && insert(list, &n, &id))
+		;
+	int err = more == 0 ? principals_load(list, n) : -EINVAL;
 	kvfree(list);
 	return err;
 }
