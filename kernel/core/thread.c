@@ -63,9 +63,8 @@ reap_dead(void)
 	spin_lock(&reap_lock);
 	list_splice_tail(&dead, &dead_threads);
 	spin_unlock(&reap_lock);
-	while (!list_empty(&dead)) {
-		struct kthread *k = list_first_entry(&dead, struct kthread, dead);
-		list_del(&k->dead);
+	struct kthread *k, *next;
+	list_for_each_entry_safe (k, next, &dead, dead) {
 		thread_wait_off_cpu(&k->thread);
 		thread_destroy(&k->thread);
 		kfree(k);

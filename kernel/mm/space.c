@@ -258,7 +258,7 @@ space_resize(struct vm_space *s, struct vm_area *a, uint64_t start, uint64_t end
 }
 
 int
-space_split(struct vm_space *s, struct vm_area *a, uint64_t addr)
+space_split(struct vm_space *s, struct vm_area *a, uint64_t addr, struct vm_area **result)
 {
 	if (s->nr_areas >= VM_AREAS_MAX)
 		return -ENOMEM;
@@ -276,6 +276,8 @@ space_split(struct vm_space *s, struct vm_area *a, uint64_t addr)
 		area_link_locked(upper);
 	unlock_maps(a);
 	s->nr_areas++;
+	if (result != NULL)
+		*result = upper;
 	return 0;
 }
 
@@ -284,12 +286,12 @@ space_isolate(struct vm_space *s, struct vm_area **area, uint64_t start, uint64_
 {
 	struct vm_area *a = *area;
 	if (a->start < start) {
-		int err = space_split(s, a, start);
+		int err = space_split(s, a, start, &a);
 		if (err != 0)
 			return err;
-		a = *area = area_next(a);
+		*area = a;
 	}
-	return a->end > end ? space_split(s, a, end) : 0;
+	return a->end > end ? space_split(s, a, end, NULL) : 0;
 }
 
 struct vm_area *

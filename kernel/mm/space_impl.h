@@ -50,8 +50,9 @@ void space_insert(struct vm_space *s, struct vm_area *a);
 void space_remove(struct vm_space *s, struct vm_area *a, struct list_node *dead);
 /* Moves a border of an area inwards or outwards; its offset follows its start. */
 void space_resize(struct vm_space *s, struct vm_area *a, uint64_t start, uint64_t end);
-/* Splits a at addr, which lies inside; a keeps the lower part. -ENOMEM. */
-int space_split(struct vm_space *s, struct vm_area *a, uint64_t addr) MUST_CHECK;
+/* Splits a at addr, which lies inside; a keeps the lower part, *result (unless NULL) is the upper one. -ENOMEM. */
+int space_split(
+	struct vm_space *s, struct vm_area *a, uint64_t addr, struct vm_area **result) MUST_CHECK;
 /* Splits at both borders of a that [start, end) has inside it, so that all of a lies within. -ENOMEM. */
 int space_isolate(struct vm_space *s, struct vm_area **a, uint64_t start, uint64_t end) MUST_CHECK;
 /* Joins a with the area below it if one can stand for both; returns the area that a's range is in now. */

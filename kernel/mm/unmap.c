@@ -11,7 +11,7 @@ space_unmap(struct vm_space *s, uint64_t start, uint64_t end, struct list_node *
 		return 0;
 	/* The only case that can fail comes first, and alone: a hole in the middle of one area. */
 	if (a->start < start && a->end > end) {
-		int err = space_split(s, a, end);
+		int err = space_split(s, a, end, NULL);
 		if (err != 0)
 			return err;
 	}

@@ -246,6 +246,16 @@ setpgid_target_locked(pid_t pid, int *err)
 	return p;
 }
 
+/* Takes over the reference on g; the caller puts the former group, which it returns. */
+static struct process_group *
+change_group_locked(struct process *p, struct process_group *g)
+{
+	struct process_group *old = process_leave_group_locked(p);
+	p->group = g;
+	list_add_tail(&g->members, &p->group_node);
+	return old;
+}
+
 /* Moves pid into group pgid; fresh is used if the group is to be made, and *old is what the caller puts. */
 static int
 setpgid_locked(pid_t pid, pid_t pgid, struct process_group *fresh, struct process_group **old)
@@ -256,26 +266,22 @@ setpgid_locked(pid_t pid, pid_t pgid, struct process_group *fresh, struct proces
 		return err;
 	if (pgid == 0)
 		pgid = p->pid;
-	struct process_group *g = NULL;
 	if (pgid == p->pid && p->pid_entry->group == NULL) {
 		session_get(p->group->session);
 		fresh->session = p->group->session;
 		group_name_locked(fresh, p->pid_entry);
-		g = fresh;
-		process_group_get(g);
-	} else if ((g = group_find_locked(pgid)) == NULL) {
+		process_group_get(fresh);
+		*old = change_group_locked(p, fresh);
+		return 0;
+	}
+	struct process_group *g = group_find_locked(pgid);
+	if (g == NULL)
 		return -EPERM;
-	} else if (g->session != p->group->session) {
+	if (g->session != p->group->session) {
 		*old = g;
 		return -EPERM;
 	}
-	if (g != p->group) {
-		*old = process_leave_group_locked(p);
-		p->group = g;
-		list_add_tail(&g->members, &p->group_node);
-	} else {
-		*old = g;
-	}
+	*old = g != p->group ? change_group_locked(p, g) : g;
 	return 0;
 }
 

@@ -170,6 +170,7 @@ records_apply(struct list_node *list, struct file_lock *want, bool unlock, struc
 			right->start = want->end + 1;
 			l->end = want->start - 1;
 			list_add(&l->node, &right->node);
+			break; /* the owner's locks do not overlap: no other one meets want */
 		} else if (l->start < want->start) {
 			l->end = want->start - 1;
 		} else if (l->end > want->end) {

@@ -106,7 +106,7 @@ check_permission(const struct rename *r)
 		err = -ENOENT;
 	if (err == 0)
 		err = may_move(&r->from, &r->to, old);
-	if (err == 0 && (r->flags & RENAME_EXCHANGE))
+	if (err == 0 && new != NULL && (r->flags & RENAME_EXCHANGE))
 		err = may_move(&r->to, &r->from, new);
 	return err;
 }

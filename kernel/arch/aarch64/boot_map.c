@@ -137,17 +137,14 @@ relocate(uint64_t base, uint64_t delta, bool first)
 		if ((uint32_t)r->info == R_AARCH64_RELATIVE)
 			*word = first ? r->addend + delta : *word + delta;
 	}
-	uint64_t *where = NULL;
-	for (const uint64_t *r = relr_start; r < relr_end; r++) {
-		if ((*r & 1) == 0) {
-			where = (uint64_t *)(*r - KIMAGE_BASE + base);
-			*where++ += delta;
-			continue;
-		}
-		for (uint32_t bit = 0; bit < 63; bit++)
-			if (*r >> (bit + 1) & 1)
-				where[bit] += delta;
-		where += 63;
+	/* The address of a word, then bitmaps (marked by their lowest bit) of 63 words behind it each. */
+	for (const uint64_t *r = relr_start; r < relr_end;) {
+		uint64_t *where = (uint64_t *)(*r++ - KIMAGE_BASE + base);
+		*where++ += delta;
+		for (; r < relr_end && (*r & 1) != 0; r++, where += 63)
+			for (uint32_t bit = 0; bit < 63; bit++)
+				if (*r >> (bit + 1) & 1)
+					where[bit] += delta;
 	}
 }
 

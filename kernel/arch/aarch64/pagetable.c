@@ -319,9 +319,9 @@ alloc_tables(struct vm_space *space, uint64_t va, struct page **leaf)
 	return &table[index_of(va, LEVELS - 1)];
 }
 
-/* The leaf table for va, or NULL and the level at which the walk ended. */
-static inline pte_t *
-walk(const struct vm_space *space, uint64_t va, uint32_t *level)
+/* Whether va has a leaf table: gives that, or the level at which the walk ended. */
+static inline bool
+walk(const struct vm_space *space, uint64_t va, pte_t **leaf, uint32_t *level)
 {
 	pte_t *table = phys_to_virt(space->arch.root);
 #pragma clang loop unroll(full)
@@ -329,19 +329,20 @@ walk(const struct vm_space *space, uint64_t va, uint32_t *level)
 		pte_t entry = pte_read(&table[index_of(va, l)]);
 		if (unlikely(entry == 0)) {
 			*level = l;
-			return NULL;
+			return false;
 		}
 		table = table_at(entry);
 	}
-	return table;
+	*leaf = table;
+	return true;
 }
 
 pte_t *
 arch_pt_alloc(struct vm_space *space, uint64_t va, struct page **table)
 {
+	pte_t *leaf;
 	uint32_t level;
-	pte_t *leaf = walk(space, va, &level);
-	if (unlikely(leaf == NULL))
+	if (unlikely(!walk(space, va, &leaf, &level)))
 		return alloc_tables(space, va, table);
 	*table = virt_to_page(leaf);
 	return &leaf[index_of(va, LEVELS - 1)];
@@ -350,9 +351,9 @@ arch_pt_alloc(struct vm_space *space, uint64_t va, struct page **table)
 pte_t *
 arch_pt_find(struct vm_space *space, uint64_t va, struct page **table, uint64_t *next)
 {
+	pte_t *leaf;
 	uint32_t level;
-	pte_t *leaf = walk(space, va, &level);
-	if (unlikely(leaf == NULL)) {
+	if (unlikely(!walk(space, va, &leaf, &level))) {
 		uint64_t span = 1ULL << shift_of(level);
 		*next = round_down(va, span) + span;
 		return NULL;
