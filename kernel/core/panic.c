@@ -48,7 +48,7 @@ print_address(uint64_t pc, uint64_t back)
 	if (name == NULL)
 		print("  %#llx\n", (unsigned long long)pc);
 	else
-		print("  %s+%#llx\n", name, (unsigned long long)(offset + back));
+		print("  %s+%#llx\n", name, (unsigned long long)offset + back);
 }
 
 /* exact: the first address is that of an instruction, not one that a call returns to. */

@@ -6,6 +6,7 @@
 #include "core/timer.h"
 
 #include "arch/time.h"
+#include "arch/vdso.h"
 #include "core/spinlock.h"
 
 struct time_scale time_scale;

@@ -68,8 +68,6 @@ static struct slab_cache cache_of_caches;
 /* Stands for magazines that do not exist yet: empty and full at once, so that both paths leave the fast one. */
 static struct magazine no_magazine;
 
-extern uintptr_t __stack_chk_guard; /* the compiler's, random per boot */
-
 /* --- The debug build's object checks: [object][redzone][state, link], poison in what is free. --- */
 
 #define POISON_FREE 0x6b

@@ -76,7 +76,7 @@ read_process_clock(pid_t pid, int which, nsec_t *now)
 static int
 read_cpu_clock(int clock, nsec_t *now)
 {
-	pid_t id = ~(clock >> 3);
+	pid_t id = ~clock >> 3;
 	int which = clock & CPUCLOCK_MASK;
 	if (which == CPUCLOCK_MASK || id < 0)
 		return -EINVAL;

@@ -10,6 +10,14 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __SWOS_KERNEL__
+/* The functions themselves: the kernel's string.h has macros of these names. */
+#undef memcpy
+#undef memmove
+#undef memset
+#undef memcmp
+#endif
+
 typedef uint64_t __attribute__((may_alias)) word_t;
 
 #define WORD         sizeof(word_t)

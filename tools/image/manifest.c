@@ -121,7 +121,7 @@ node_apply_manifest(struct node *root, const char *path)
 	char *line = NULL;
 	size_t size = 0;
 	int result = 0;
-	for (ssize_t n; (n = getline(&line, &size, f)) >= 0;) {
+	while (getline(&line, &size, f) >= 0) {
 		at.line++;
 		line[strcspn(line, "\n")] = '\0';
 		if (apply_line(root, line, &at) != 0)

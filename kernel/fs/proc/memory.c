@@ -33,7 +33,7 @@ show_kib(struct proc_text *t, const char *name, uint64_t pages)
 	size_t line = t->len;
 	proc_printf(t, "%s:", name);
 	proc_pad_to(t, line, 16);
-	proc_printf(t, "%8llu kB\n", (unsigned long long)(pages * (PAGE_SIZE / 1024)));
+	proc_printf(t, "%8llu kB\n", (unsigned long long)pages * (PAGE_SIZE / 1024));
 }
 
 int

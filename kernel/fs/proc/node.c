@@ -40,7 +40,7 @@ inode_number(const struct proc_key *key, const struct proc_dir *dir, uint32_t sl
 		(uint64_t)slot << 20 | (handle ? key->number : 0);
 }
 _Static_assert(PROC_DIR_END <= 64, "table numbers have six bits");
-_Static_assert(HANDLES_MAX <= 1u << 20, "handle numbers have twenty bits");
+_Static_assert((HANDLES_MAX - 1) >> 20 == 0, "handle numbers have twenty bits");
 _Static_assert(PID_MAX <= 1 << 22, "process numbers have 22 bits");
 
 static void

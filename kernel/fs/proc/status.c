@@ -254,7 +254,7 @@ proc_show_pid_stat(struct proc_node *n, struct proc_text *t)
 	show_stat_process(t, &s, &tty);
 	/* priority nice threads itrealvalue starttime vsize rss rsslim */
 	proc_printf(t, " %d %d %u 0 %llu %llu %llu %llu", 20 + s.nice, s.nice, s.nr_tasks,
-		PROC_TICKS(n->key.process->start_time), (unsigned long long)(m.size * PAGE_SIZE),
+		PROC_TICKS(n->key.process->start_time), (unsigned long long)m.size * PAGE_SIZE,
 		(unsigned long long)m.resident, (unsigned long long)s.rss_limit);
 	show_stat_addresses(t, space, may);
 	/* signal blocked sigignore sigcatch (the first 31), wchan nswap cnswap exit_signal processor */
@@ -284,8 +284,8 @@ proc_show_pid_statm(struct proc_node *n, struct proc_text *t)
 		vm_space_put(s);
 	}
 	proc_printf(t, "%llu %llu %llu %llu 0 %llu 0\n", (unsigned long long)m.size,
-		(unsigned long long)m.resident, (unsigned long long)(m.file + m.shmem),
-		(unsigned long long)program.code_pages, (unsigned long long)(m.data + m.stack));
+		(unsigned long long)m.resident, (unsigned long long)m.file + m.shmem,
+		(unsigned long long)program.code_pages, (unsigned long long)m.data + m.stack);
 	return 0;
 }
 
@@ -310,7 +310,7 @@ show_groups(struct proc_text *t, const struct cred *c)
 static void
 show_kib(struct proc_text *t, const char *name, uint64_t pages)
 {
-	proc_printf(t, "%s:\t%8llu kB\n", name, (unsigned long long)(pages * (PAGE_SIZE / 1024)));
+	proc_printf(t, "%s:\t%8llu kB\n", name, (unsigned long long)pages * (PAGE_SIZE / 1024));
 }
 
 static void

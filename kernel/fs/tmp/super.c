@@ -91,7 +91,7 @@ tmpfs_show_options(struct super *s, char *buf, size_t n)
 {
 	const struct tmpfs_options *o = &tmpfs_of(s)->options;
 	base_snprintf(buf, n, ",size=%lluk,nr_inodes=%llu,mode=%o",
-		(unsigned long long)(pages_of(o->size) * 4), (unsigned long long)o->nr_inodes,
+		(unsigned long long)pages_of(o->size) * 4, (unsigned long long)o->nr_inodes,
 		o->mode);
 }
 

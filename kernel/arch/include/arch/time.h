@@ -19,9 +19,6 @@ void arch_timer_init_cpu(void);
 void arch_timer_set(nsec_t deadline);
 void arch_timer_stop(void);
 
-/* Gives user space's clock functions new parameters: proc/vdso. */
-void vdso_update(const struct time_scale *scale, uint64_t realtime_offset);
-
 #include <aarch64/time_impl.h>
 
 #endif
