@@ -82,6 +82,7 @@ $(LINT_FLAGS): | $(GENERATED)
 	$(file >>$@,tools $(HOST_CFLAGS) -D_GNU_SOURCE)
 	$(file >>$@,tests $(HOST_CFLAGS) -DSWOS_TEST)
 	$(file >>$@,tests/unit/mm_test.c $(HOST_CFLAGS) -DSWOS_TEST $(MM_TEST_CFLAGS))
+	$(file >>$@,tests/unit/lockdep_test.c $(HOST_CFLAGS) -DSWOS_TEST -Ikernel)
 	$(file >>$@,tests/tsan $(HOST_CFLAGS) -DSWOS_TEST $(FILES_TEST_CFLAGS))
 	$(file >>$@,tests/guest $(USER_CFLAGS))
 

@@ -3,7 +3,7 @@
 """Checks of our own sources, one `ok` or `not ok` line for each: lint.py format | tidy | cppcheck.
 
 What clang-tidy found nothing in is remembered in BUILD/lint, by the contents of the file, of all headers, of the
-flags and of .clang-tidy: a second run checks what has changed.
+flags and of every .clang-tidy: a second run checks what has changed.
 """
 
 import concurrent.futures
@@ -61,7 +61,7 @@ class Tidy:
     def __init__(self):
         with open(os.path.join(BUILD, "lint", "flags"), encoding="utf-8") as f:
             self.flags = dict(line.strip().partition(" ")[::2] for line in f)
-        common = hashlib.sha256(read(".clang-tidy"))
+        common = hashlib.sha256(b"".join(read(path) for path in sources(".clang-tidy")) + read(".clang-tidy"))
         for header in sources(".h"):
             common.update(header.encode() + b"\0" + read(header))
         self.common = common.digest()

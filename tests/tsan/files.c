@@ -663,7 +663,7 @@ records_write(void *arg)
 static void
 records_read(void *arg)
 {
-	uint64_t record[RECORD / 8];
+	uint64_t record[RECORD / 8] = {0};
 	int64_t n;
 	while ((n = do_read(records_fd[0], record, sizeof(record))) != 0) {
 		CHECK_EQ(n, sizeof(record));

@@ -273,9 +273,11 @@ TEST(page_zero_flag_clears)
 	machine();
 	for (uint32_t order = 0; order < 4; order++) {
 		struct page *p = page_alloc(order, 0, PAGE_KERNEL);
+		CHECK(p != NULL);
 		memset(page_to_virt(p), 0xaa, PAGE_SIZE << order);
 		page_free(p, order);
 		p = page_alloc(order, PAGE_ZERO, PAGE_KERNEL);
+		CHECK(p != NULL);
 		const uint8_t *b = page_to_virt(p);
 		for (size_t i = 0; i < PAGE_SIZE << order; i++)
 			CHECK_EQ(b[i], 0);

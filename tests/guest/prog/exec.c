@@ -114,7 +114,6 @@ GUEST_TEST(exec_closes_cloexec)
 /* Adds up lengths and counts: argv[2] arguments follow, argv[3] bytes in all, and so in the environment. */
 GUEST_HELPER(count)
 {
-	extern char **environ;
 	size_t bytes = 0, env_bytes = 0;
 	int n = 0;
 	for (int i = 4; i < argc; i++)
@@ -199,7 +198,6 @@ aux(const unsigned long *auxv, unsigned long type, bool must)
 /* The stack from argc up, as the kernel made it. */
 GUEST_HELPER(stack)
 {
-	extern char **environ;
 	extern const char __ehdr_start[] __attribute__((weak));
 	char **p = environ;
 	CHECK_EQ((uintptr_t)(argv - 1) % 16, 0); /* the stack pointer at entry */

@@ -137,8 +137,8 @@ GUEST_TEST(files_open_flags)
 	longname[255] = 'x';
 	longname[256] = 0;
 	CHECK_ERRNO(open(longname, O_CREAT | O_RDWR, 0600), ENAMETOOLONG);
-	char *path = malloc(5000);
-	memset(path, '/', 5000);
+	char path[5000];
+	memset(path, '/', sizeof(path));
 	path[4095] = 0;
 	fd = open(path, O_RDONLY);
 	CHECK(fd >= 0);

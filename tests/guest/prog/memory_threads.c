@@ -138,7 +138,7 @@ GUEST_TEST(threads_move_brk)
 static void *
 write_always(void *arg)
 {
-	_Atomic(uint32_t) *word = arg;
+	_Atomic uint32_t *word = arg;
 	uint32_t n = 0;
 	while (!atomic_load(&stop)) {
 		(void)memory_write((unsigned char *)word + 8,
@@ -247,7 +247,7 @@ read_into(void *arg)
 	int *fd = arg;
 	while (!atomic_load(&stop)) {
 		ssize_t n = read(fd[0], range, PAGE);
-		CHECK(n == (ssize_t)PAGE || (n > 0) || (n < 0 && errno == EFAULT));
+		CHECK(n > 0 || (n < 0 && errno == EFAULT));
 	}
 	return NULL;
 }

@@ -202,7 +202,6 @@ GUEST_TEST_FLAGS(stress_live_processes, GUEST_SLOW)
 GUEST_TEST_FLAGS(stress_fork_exec, GUEST_SLOW)
 {
 	char *argv[] = {"guest", "no-such-test", NULL};
-	extern char **environ;
 	int null = open("/dev/null", O_RDWR);
 	CHECK(null >= 0);
 	CHECK_EQ(dup2(null, 1), 1);

@@ -84,10 +84,10 @@ GUEST_TEST(clone_fs)
 	CHECK_EQ(chdir("/"), 0);
 	run_clone(change_fs, NULL, 0);
 	CHECK_EQ(umask(022), 022);
-	CHECK(strcmp(getcwd(cwd, sizeof(cwd)), "/") == 0);
+	CHECK(getcwd(cwd, sizeof(cwd)) != NULL && strcmp(cwd, "/") == 0);
 	run_clone(change_fs, NULL, CLONE_FS);
 	CHECK_EQ(umask(022), 0123);
-	CHECK(strcmp(getcwd(cwd, sizeof(cwd)), "/etc") == 0);
+	CHECK(getcwd(cwd, sizeof(cwd)) != NULL && strcmp(cwd, "/etc") == 0);
 }
 
 static int

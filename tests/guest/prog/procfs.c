@@ -18,8 +18,6 @@
 
 #define NR_SWOS_LOGIN 4097
 
-extern char **environ;
-
 /* The content of a file, cut at size - 1 and terminated; its length or -1. */
 static ssize_t
 slurp(const char *path, char *buf, size_t size)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a handler is given and what it may change: frames, registers, stacks; faults and their addresses. */
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -232,7 +233,7 @@ GUEST_TEST(signal_altstack_in_use)
 	CHECK_EQ(caught, 1);
 }
 
-#define AUTODISARM (1 << 31)
+#define AUTODISARM INT_MIN /* the topmost bit */
 
 GUEST_TEST(signal_altstack_autodisarm)
 {
