@@ -129,6 +129,17 @@ sys_clock_getres(int clock, uaddr_t res)
 	return timespec_to_user(res, 1); /* coarse clocks are the fine ones here */
 }
 
+/* Who sleeps until a moment of the wall clock, which comes sooner or later when that is set. */
+static struct wait_queue wall_clock_sleepers = {
+	.lock = SPINLOCK_INIT("wall_clock"), .waiters = LIST_INIT(wall_clock_sleepers.waiters)};
+
+static void
+set_wall_clock(nsec_t now)
+{
+	time_set_realtime(now);
+	wake_all(&wall_clock_sleepers, 0);
+}
+
 int64_t
 sys_clock_settime(int clock, uaddr_t time)
 {
@@ -143,7 +154,7 @@ sys_clock_settime(int clock, uaddr_t time)
 		return -EINVAL; /* the machine started before 1970, or beyond what nanoseconds can say */
 	if (!cred_is_privileged())
 		return -EPERM;
-	time_set_realtime(ns);
+	set_wall_clock(ns);
 	return 0;
 }
 
@@ -181,7 +192,7 @@ sys_settimeofday(uaddr_t tv, uaddr_t tz)
 		return -EINVAL;
 	if (!cred_is_privileged())
 		return -EPERM;
-	time_set_realtime(ns);
+	set_wall_clock(ns);
 	return 0;
 }
 
@@ -232,6 +243,18 @@ sleep_until(nsec_t deadline)
 		wait_prepare(WAIT_INTERRUPTIBLE);
 		err = wait_sleep(WAIT_INTERRUPTIBLE, deadline);
 		wait_finish();
+	} while (err == 0);
+	return err == -ETIMEDOUT ? 0 : err;
+}
+
+static int
+sleep_until_wall_clock(nsec_t moment)
+{
+	int err;
+	do {
+		uint64_t offset = time_realtime_offset();
+		err = wait_event(&wall_clock_sleepers, WAIT_INTERRUPTIBLE,
+			moment > offset ? moment - offset : 0, time_realtime_offset() != offset);
 	} while (err == 0);
 	return err == -ETIMEDOUT ? 0 : err;
 }
@@ -319,9 +342,7 @@ sys_clock_nanosleep(int clock, uint32_t flags, uaddr_t req, uaddr_t rem)
 		return sleep_cpu_time(clock, flags, ns, rem);
 	if (!(flags & TIMER_ABSTIME))
 		return sleep_relative(ns, rem);
-	if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_ALARM || clock == CLOCK_TAI) {
-		uint64_t offset = time_realtime_offset();
-		ns = ns > offset ? ns - offset : 0;
-	}
-	return sleep_until(ns) == 0 ? 0 : -ERESTARTNOHAND;
+	bool wall = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_ALARM || clock == CLOCK_TAI;
+	err = wall ? sleep_until_wall_clock(ns) : sleep_until(ns);
+	return err == 0 ? 0 : -ERESTARTNOHAND;
 }
