@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -27,9 +28,10 @@ open_device(dev_t rdev)
 
 	while (d != NULL && fd < 0 && (e = readdir(d)) != NULL) {
 		struct stat st;
-		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			S_ISCHR(st.st_mode) && st.st_rdev == rdev)
-			fd = openat(dirfd(d), e->d_name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+		char path[sizeof("/dev/") + sizeof(e->d_name)];
+		snprintf(path, sizeof(path), "/dev/%s", e->d_name);
+		if (lstat(path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == rdev)
+			fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	}
 	if (d != NULL)
 		closedir(d);

@@ -64,7 +64,7 @@ start_spinner(volatile int *where)
 static void
 wait_until_on(volatile int *where, int cpu)
 {
-	double deadline = guest_now() + 20;
+	double deadline = guest_now() + 50;
 	while (*where != cpu) {
 		CHECK(guest_now() < deadline);
 		sched_yield();
