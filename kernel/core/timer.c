@@ -53,18 +53,32 @@ program(struct cpu *cpu)
 		arch_timer_set(cpu->timer_first->deadline);
 }
 
+/* Locks the CPU that a timer, which is in no tree, is to be queued on. Interrupts masked. */
+static struct cpu *
+lock_target(struct timer *t) NO_LOCK_ANALYSIS
+{
+	for (;;) {
+		struct cpu *runs_on = atomic_load_explicit(&t->runs_on, memory_order_acquire);
+		struct cpu *cpu = runs_on != NULL ? runs_on : this_cpu();
+		spin_lock(&cpu->timer_lock);
+		if (runs_on == NULL ||
+			atomic_load_explicit(&t->runs_on, memory_order_relaxed) == runs_on)
+			return cpu;
+		spin_unlock(&cpu->timer_lock);
+	}
+}
+
 void
-timer_start(struct timer *t, nsec_t deadline)
+timer_start(struct timer *t, nsec_t deadline) NO_LOCK_ANALYSIS
 {
 	timer_cancel(t);
 	uint64_t flags = arch_irq_save();
-	struct cpu *cpu = this_cpu();
-	spin_lock(&cpu->timer_lock);
+	struct cpu *cpu = lock_target(t);
 	t->deadline = deadline;
 	atomic_store_explicit(&t->cpu, cpu, memory_order_relaxed);
 	tree_insert(cpu, t);
-	if (cpu->timer_first == t)
-		program(cpu);
+	if (cpu->timer_first == t && cpu == this_cpu())
+		program(cpu); /* another CPU is in its interrupt, and looks at its first timer yet */
 	spin_unlock(&cpu->timer_lock);
 	arch_irq_restore(flags);
 }
@@ -89,9 +103,12 @@ timer_cancel(struct timer *t) NO_LOCK_ANALYSIS
 bool
 timer_cancel_sync(struct timer *t)
 {
-	bool was_queued = timer_cancel(t);
-	while (atomic_load_explicit(&t->running, memory_order_acquire))
-		arch_relax();
+	bool was_queued = false;
+	do {
+		was_queued |= timer_cancel(t);
+		while (atomic_load_explicit(&t->runs_on, memory_order_acquire) != NULL)
+			arch_relax();
+	} while (atomic_load_explicit(&t->cpu, memory_order_acquire) != NULL);
 	return was_queued;
 }
 
@@ -103,13 +120,13 @@ timer_interrupt(void)
 	nsec_t now = time_now();
 	struct timer *t;
 	while ((t = cpu->timer_first) != NULL && t->deadline <= now) {
-		/* running is set before the timer looks idle, so that timer_cancel_sync() sees one or the other. */
-		atomic_store_explicit(&t->running, true, memory_order_relaxed);
+		/* Set before the timer looks idle, so that timer_cancel_sync() sees one or the other. */
+		atomic_store_explicit(&t->runs_on, cpu, memory_order_relaxed);
 		tree_remove(cpu, t);
 		spin_unlock(&cpu->timer_lock);
 		t->fn(t);
-		atomic_store_explicit(&t->running, false, memory_order_release);
 		spin_lock(&cpu->timer_lock);
+		atomic_store_explicit(&t->runs_on, NULL, memory_order_release);
 		now = time_now();
 	}
 	program(cpu);
