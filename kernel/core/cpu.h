@@ -13,7 +13,9 @@
 #include "core/thread.h"
 #include "core/types.h"
 
+struct epoch_head;
 struct page;
+struct timer_wheel;
 struct vm_space;
 
 /* A CPU's share of the page allocator: single pages, touched with interrupts masked (mm/page.c). */
@@ -32,6 +34,17 @@ struct run_queue {
 	uint64_t load;           /* [lock] sum of their weights */
 	uint64_t min_vruntime;   /* [lock] never goes back */
 	bool misplaced;          /* [lock] it may hold threads whose affinity excludes this CPU */
+};
+
+/* A CPU's part in epochs, and the callbacks that wait on it (core/epoch.c). */
+struct epoch_cpu {
+	uint64_t seen; /* [this CPU, irqs masked] the grace period that it last reported for */
+	_Atomic bool asleep; /* it waits for an interrupt: whatever it reads, it reads afresh */
+	uint32_t depth;      /* [this CPU] debug build: nested epoch_enter() */
+	uint64_t wanted;     /* [epoch_lock] the grace period that `waiting` waits for; 0: none */
+	struct epoch_head *done;               /* [this CPU, irqs masked] to be called */
+	struct epoch_head *waiting;            /* [this CPU, irqs masked] */
+	struct epoch_head *fresh, **fresh_end; /* [this CPU, irqs masked] of no grace period yet */
 };
 
 struct cpu {
@@ -58,6 +71,17 @@ struct cpu {
 	_Atomic uint32_t ipi_pending;
 	uint32_t kicks_held; /* [this CPU] nested sched_hold_kicks() */
 	struct cpu *kick;    /* [this CPU, irqs masked] to be interrupted when none holds it back */
+
+	/* Deferred work: core/softirq.c. */
+	_Atomic uint32_t softirq_pending; /* a bit for each that is due */
+	uint32_t bh_count;                /* [this CPU] nested bh_disable() */
+	bool in_softirq;                  /* [this CPU] */
+	bool softirq_handed;     /* [this CPU, irqs masked] what is pending is softirqd's to run */
+	struct thread *softirqd; /* [I] once it runs */
+	void *softirq_stack;     /* [I] top */
+
+	struct epoch_cpu epoch;
+	struct timer_wheel *wheel; /* [I] core/timerwheel.c */
 };
 
 extern struct cpu *cpus[CPUS_MAX]; /* [I] after boot: cpus[0 .. cpu_count) */
@@ -75,6 +99,7 @@ this_cpu(void)
 #define IPI_RESCHEDULE 1u
 #define IPI_CALL       2u
 #define IPI_STOP       4u
+#define IPI_SOFTIRQ    8u /* nothing but the end of an interrupt is wanted */
 void cpu_send_ipi(struct cpu *cpu, uint32_t what);
 /* Runs fn(arg) on every other online CPU, in interrupt context, and waits until all have. Interrupts on. */
 void cpu_call_others(void (*fn)(void *), void *arg);

@@ -52,7 +52,7 @@ fault_inject(const char *site)
 	if (likely(!atomic_load_explicit(&enabled, memory_order_relaxed)))
 		return false;
 	const struct process *p = arch_current()->process;
-	if (p == NULL || this_cpu()->irq_depth > 0)
+	if (p == NULL || this_cpu()->irq_depth > 0 || this_cpu()->in_softirq)
 		return false;
 	uint64_t flags = spin_lock_irq_save(&fault_lock);
 	bool fails = decide_locked(p, site);

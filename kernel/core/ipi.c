@@ -35,6 +35,7 @@ ipi_handle(void *arg)
 	}
 	if (what & IPI_RESCHEDULE)
 		sched_ipi();
+	/* IPI_SOFTIRQ: the end of this interrupt does it. */
 }
 
 void

@@ -7,10 +7,12 @@
 #include "core/irq.h"
 
 #include "core/cpu.h"
+#include "core/epoch.h"
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/spinlock.h"
 #include "core/sched.h"
+#include "core/softirq.h"
 #include "dev/rng/random.h"
 #include "mm/slab.h"
 
@@ -105,6 +107,8 @@ irq_handle(void)
 	struct cpu *cpu = this_cpu();
 	uint32_t intid;
 	cpu->irq_depth++;
+	if (cpu->irq_from_user)
+		epoch_quiescent(cpu);
 	while ((intid = chip->acknowledge()) != IRQ_NONE) {
 		cpu->nr_irqs++;
 		random_add_interrupt(intid);
@@ -113,6 +117,8 @@ irq_handle(void)
 		chip->end(intid);
 	}
 	cpu->irq_depth--;
+	if (atomic_load_explicit(&cpu->softirq_pending, memory_order_relaxed) != 0)
+		softirq_irq_exit(cpu);
 }
 
 void

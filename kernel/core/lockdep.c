@@ -2,7 +2,8 @@
 /*
  * The lock checker. Classes are names; follows[a] is the set of classes that were ever taken while a was the last one
  * held. Taking b with a held is wrong if a is reachable from b. Classes for which interrupts may wait (taken in an
- * interrupt, or reachable from such a class) must never be taken with interrupts enabled.
+ * interrupt, or reachable from such a class) must never be taken with interrupts enabled, nor those for which softirq
+ * functions may wait where such functions may start.
  *
  * The sets only grow, so that what is known already is looked up without a lock; graph_lock, a bare flag taken with
  * interrupts masked, guards additions.
@@ -36,9 +37,13 @@ static const char *class_name[CLASSES];      /* [graph_lock] set once */
 static uint32_t class_count;                 /* [graph_lock] */
 static struct name_entry by_name[HASH_SIZE]; /* [graph_lock to change] */
 static struct class_set follows[CLASSES];    /* [graph_lock to change] */
-static struct class_set for_interrupts; /* [graph_lock to change] interrupts may wait for them */
-static struct class_set
-	with_interrupts; /* [graph_lock to change] were taken with interrupts enabled */
+
+/* What may run on top of a lock's holder, on its CPU. */
+enum guest { INTERRUPT, SOFTIRQ, GUESTS };
+
+static struct class_set waits[GUESTS]; /* [graph_lock to change] for which such a guest may wait */
+static struct class_set open[GUESTS];  /* [graph_lock to change] taken where it might come */
+static const char *const guest_name[GUESTS] = {"interrupts", "softirqs"};
 
 static bool
 set_has(const struct class_set *s, uint32_t c)
@@ -155,63 +160,75 @@ reaches(uint32_t from, uint32_t to)
 	return false;
 }
 
-/* Marks what an interrupt may wait for from a class on. Returns one that is taken with interrupts enabled, if any. */
+/* Marks what a guest may wait for from a class on. Returns one that is taken where it might come, if any. */
 static uint32_t
-spread_interrupts(uint32_t from)
+spread_waits(enum guest g, uint32_t from)
 {
 	uint32_t c, bad = NO_CLASS;
 	walk_begin(from);
 	while ((c = walk_next(&walk)) != NO_CLASS) {
-		set_add(&for_interrupts, c);
-		if (set_has(&with_interrupts, c))
+		set_add(&waits[g], c);
+		if (set_has(&open[g], c))
 			bad = c;
 	}
 	return bad;
 }
 
 static void
-report_interrupts(uint32_t c)
+report_guest(enum guest g, uint32_t c)
 {
 	if (c != NO_CLASS)
-		panic("lock order: %s is taken with interrupts enabled, and interrupts may wait "
-		      "for it",
-			class_name[c]);
+		panic("lock order: %s is taken with %s enabled, and %s may wait for it",
+			class_name[c], guest_name[g], guest_name[g]);
 }
 
 static void
 learn_order(uint32_t before, uint32_t c)
 {
-	uint32_t bad = NO_CLASS;
+	uint32_t bad[GUESTS] = {NO_CLASS, NO_CLASS};
 	lock_graph();
 	bool reversed = reaches(c, before);
 	set_add(&follows[before], c);
-	if (!reversed && set_has(&for_interrupts, before))
-		bad = spread_interrupts(c);
+	for (enum guest g = 0; g < GUESTS && !reversed; g++)
+		if (set_has(&waits[g], before))
+			bad[g] = spread_waits(g, c);
 	unlock_graph();
 	if (reversed)
 		panic("lock order: %s is taken with %s held, and elsewhere it was the other way "
 		      "round",
 			class_name[c], class_name[before]);
-	report_interrupts(bad);
+	for (enum guest g = 0; g < GUESTS; g++)
+		report_guest(g, bad[g]);
 }
 
+/* inside: such a guest is running; enabled: one might come while the lock is held. */
 static void
-check_interrupts(uint32_t c, bool in_interrupt, bool enabled)
+check_guest(enum guest g, uint32_t c, bool inside, bool enabled)
 {
 	uint32_t bad = NO_CLASS;
-	if (in_interrupt && !set_has(&for_interrupts, c)) {
+	if (inside && !set_has(&waits[g], c)) {
 		lock_graph();
-		bad = spread_interrupts(c);
+		bad = spread_waits(g, c);
 		unlock_graph();
 	}
-	if (enabled && !set_has(&with_interrupts, c)) {
+	if (enabled && !set_has(&open[g], c)) {
 		lock_graph();
-		set_add(&with_interrupts, c);
-		if (set_has(&for_interrupts, c))
+		set_add(&open[g], c);
+		if (set_has(&waits[g], c))
 			bad = c;
 		unlock_graph();
 	}
-	report_interrupts(bad);
+	report_guest(g, bad);
+}
+
+static void
+check_guests(uint32_t c, bool enabled)
+{
+	const struct cpu *cpu = this_cpu();
+	bool in_interrupt = cpu->irq_depth > 0, inside = cpu->in_softirq && !in_interrupt;
+	check_guest(INTERRUPT, c, in_interrupt, enabled);
+	check_guest(SOFTIRQ, c, inside,
+		enabled && cpu->bh_count == 0 && !cpu->in_softirq && !in_interrupt);
 }
 
 static void
@@ -256,7 +273,8 @@ lockdep_acquire(const void *lock, const char *name)
 	struct thread *self = arch_current();
 	uint32_t c = class_of(name);
 	if (c != NO_CLASS) {
-		check_interrupts(c, self->cpu != NULL && this_cpu()->irq_depth > 0, enabled);
+		if (self->cpu != NULL)
+			check_guests(c, enabled);
 		if (self->spin_depth > 0)
 			check_order(self, lock, c);
 		hold(self, lock, c);
@@ -304,8 +322,15 @@ lockdep_check_sleep(void)
 	if (self->spin_depth > 0)
 		panic("lock order: sleeping with %s held",
 			class_name[self->held[self->spin_depth - 1].class]);
-	if (self->cpu != NULL && this_cpu()->irq_depth > 0)
+	if (self->cpu == NULL)
+		return;
+	const struct cpu *cpu = this_cpu();
+	if (cpu->irq_depth > 0)
 		panic("sleeping in an interrupt");
+	if (cpu->in_softirq || cpu->bh_count > 0)
+		panic("sleeping in a softirq, or with softirqs disabled");
+	if (cpu->epoch.depth > 0)
+		panic("sleeping as a reader of an epoch");
 }
 
 #endif

@@ -5,7 +5,8 @@
  *   - spin locks taken in an order whose reverse has been seen (by class: the name given to spin_init());
  *   - a lock taken twice; two of one class in descending order of address;
  *   - a lock that an interrupt may wait for, taken elsewhere with interrupts enabled;
- *   - sleeping, or taking a sleeping lock, with a spin lock held or in an interrupt.
+ *   - the same for softirq functions and their locks (core/softirq.h);
+ *   - sleeping, or taking a sleeping lock, with a spin lock held, in an interrupt or softirq, or as an epoch's reader.
  * run_queue locks are exempt: they pass from one thread to the next across a switch.
  */
 #ifndef CORE_LOCKDEP_H

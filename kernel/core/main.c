@@ -8,13 +8,16 @@
 #include "arch/vdso.h"
 #include "base/cmdline.h"
 #include "core/cpu.h"
+#include "core/epoch.h"
 #include "core/irq.h"
 #include "core/log_ring.h"
 #include "core/panic.h"
 #include "core/panic_count.h"
 #include "core/rootfs.h"
 #include "core/sched.h"
+#include "core/softirq.h"
 #include "core/timer.h"
+#include "core/timerwheel.h"
 #include "dev/bus/virtio_mmio.h"
 #include "dev/irq/gic.h"
 #include "dev/rng/random.h"
@@ -70,6 +73,15 @@ interrupts_init(const struct platform *platform)
 	arch_irq_enable();
 }
 
+static void
+deferred_work_init(void)
+{
+	if (softirq_init_cpu(cpus[0]) != 0 || wheel_init_cpu(cpus[0]) != 0)
+		panic("no memory for deferred work");
+	epoch_init();
+	wheel_init();
+}
+
 static int
 probe_virtio(void *context, const struct platform_virtio *device)
 {
@@ -85,6 +97,7 @@ boot_late(void *arg)
 {
 	const struct platform *platform = arg;
 	arch_start_cpus(platform);
+	softirq_start_threads();
 	platform_each_virtio(platform, probe_virtio, NULL);
 	random_report();
 	rootfs_mount(platform);
@@ -104,6 +117,7 @@ kernel_main(const struct platform *platform)
 	__stack_chk_guard = random_u64() & ~0xffULL; /* a zero byte: strings cannot write it */
 	slab_init();
 	kmap_init();
+	deferred_work_init();
 	interrupts_init(platform);
 	vm_space_init();
 	handle_init();

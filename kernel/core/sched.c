@@ -12,6 +12,7 @@
 
 #include "arch/mmu.h"
 #include "arch/smp.h"
+#include "core/epoch.h"
 #include "core/lockdep.h"
 #include "core/panic.h"
 #include "core/timer.h"
@@ -454,6 +455,7 @@ schedule(void) NO_LOCK_ANALYSIS
 	struct run_queue *rq = &cpu->rq;
 	struct thread *prev = cpu->current;
 
+	epoch_quiescent(cpu);
 	spin_lock(&rq->lock);
 	thread_clear_flags(prev, TF_RESCHED);
 	nsec_t now = time_now();
@@ -633,7 +635,7 @@ slice_over(struct timer *timer) NO_LOCK_ANALYSIS
 		return;
 	sample(cpu);
 	push(cpu);
-	if (cpu->rq.nr_running > 1)
+	if (cpu->rq.nr_running > 1 || epoch_is_due(cpu))
 		thread_set_flags(cpu->current, TF_RESCHED);
 	arm_slice(cpu, time_now());
 }
@@ -659,7 +661,9 @@ idle_loop(void *arg)
 			steal(cpu);
 			if (thread_test_flags(cpu->idle, TF_RESCHED))
 				break;
+			epoch_sleep(cpu);
 			arch_idle();
+			epoch_awake(cpu);
 			arch_irq_enable(); /* the interrupt is taken here */
 			arch_irq_disable();
 		}

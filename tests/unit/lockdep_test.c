@@ -20,17 +20,21 @@
 
 #include "core/lockdep.h"
 
-struct mock_cpu {
-	uint32_t irq_depth;
+struct cpu {
+	uint32_t irq_depth, bh_count;
+	bool in_softirq;
+	struct {
+		uint32_t depth;
+	} epoch;
 };
 
 struct thread {
-	struct mock_cpu *cpu;
+	struct cpu *cpu;
 	int32_t spin_depth;
 	struct lockdep_held held[LOCKDEP_HELD_MAX];
 };
 
-static struct mock_cpu mock_cpu;
+static struct cpu mock_cpu;
 static struct thread running = {.cpu = &mock_cpu};
 static bool panicking, interrupts_off;
 static jmp_buf caught;
@@ -42,7 +46,7 @@ arch_current(void)
 	return &running;
 }
 
-static struct mock_cpu *
+static struct cpu *
 this_cpu(void)
 {
 	return &mock_cpu;
@@ -95,12 +99,12 @@ begin(void)
 {
 	memset(follows, 0, sizeof(follows));
 	memset(by_name, 0, sizeof(by_name));
-	memset(&for_interrupts, 0, sizeof(for_interrupts));
-	memset(&with_interrupts, 0, sizeof(with_interrupts));
+	memset(waits, 0, sizeof(waits));
+	memset(open, 0, sizeof(open));
 	class_count = 0;
 	graph_lock = 0;
 	running.spin_depth = 0;
-	mock_cpu.irq_depth = 0;
+	mock_cpu = (struct cpu){0};
 	interrupts_off = true;
 	message[0] = '\0';
 }
@@ -232,6 +236,81 @@ TEST(lockdep_follows_what_interrupts_wait_for)
 	CHECK_STR(sequence("ab-b-a"), "");
 	mock_cpu.irq_depth = 1;
 	CHECK_STR(sequence("a"), wanted);
+}
+
+static const char softirq_wanted[] =
+	"lock order: alpha is taken with softirqs enabled, and softirqs may wait for it";
+
+TEST(lockdep_reports_what_a_softirq_can_deadlock_on)
+{
+	begin();
+	interrupts_off = false;
+	CHECK_STR(sequence("a-a"), "");
+	mock_cpu.in_softirq = true;
+	CHECK_STR(sequence("a"), softirq_wanted);
+
+	begin();
+	interrupts_off = false;
+	mock_cpu.in_softirq = true;
+	CHECK_STR(sequence("a-a"), "");
+	mock_cpu.in_softirq = false;
+	mock_cpu.bh_count = 1;
+	CHECK_STR(sequence("a-a"), "");
+	mock_cpu.bh_count = 0;
+	interrupts_off = true;
+	CHECK_STR(sequence("a-a"), "");
+	interrupts_off = false;
+	CHECK_STR(sequence("a"), softirq_wanted);
+}
+
+/* A softirq wants beta, whose holder waits for alpha, whose holder a softirq may run on top of. */
+TEST(lockdep_follows_what_softirqs_wait_for)
+{
+	begin();
+	mock_cpu.in_softirq = true;
+	CHECK_STR(sequence("b-b"), "");
+	mock_cpu.in_softirq = false;
+	mock_cpu.bh_count = 1;
+	CHECK_STR(sequence("ba-a-b"), "");
+	mock_cpu.bh_count = 0;
+	interrupts_off = false;
+	CHECK_STR(sequence("a"), softirq_wanted);
+}
+
+/* What an interrupt takes on top of a softirq function says nothing about softirqs. */
+TEST(lockdep_knows_interrupts_on_top_of_softirqs)
+{
+	begin();
+	mock_cpu.in_softirq = true;
+	mock_cpu.irq_depth = 1;
+	CHECK_STR(sequence("a-a"), "");
+	CHECK(!set_has(&waits[SOFTIRQ], 0));
+	CHECK(set_has(&waits[INTERRUPT], 0));
+}
+
+/* What it says to sleeping in the state that the caller has set. */
+static const char *
+sleep_now(void)
+{
+	message[0] = '\0';
+	if (setjmp(caught) == 0)
+		lockdep_check_sleep();
+	return message;
+}
+
+TEST(lockdep_reports_sleeping_where_softirqs_are_off_or_an_epoch_is_read)
+{
+	begin();
+	mock_cpu.in_softirq = true;
+	CHECK_STR(sleep_now(), "sleeping in a softirq, or with softirqs disabled");
+	begin();
+	mock_cpu.bh_count = 1;
+	CHECK_STR(sleep_now(), "sleeping in a softirq, or with softirqs disabled");
+	begin();
+	mock_cpu.epoch.depth = 1;
+	CHECK_STR(sleep_now(), "sleeping as a reader of an epoch");
+	begin();
+	CHECK_STR(sleep_now(), "");
 }
 
 TEST(lockdep_reports_sleeping_with_a_lock)

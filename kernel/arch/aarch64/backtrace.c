@@ -2,6 +2,7 @@
 /* Frame records: x29 points to {caller's x29, return address} (AAPCS64, section 6.4.6). */
 #include "arch/backtrace.h"
 
+#include "core/cpu.h"
 #include "core/thread.h"
 
 /* Return addresses may be signed: strip the signature of a kernel address. */
@@ -35,6 +36,16 @@ backtrace_from_frame(struct backtrace *bt, const struct trap_frame *frame)
 	bounds(bt);
 }
 
+/* From the CPU's softirq stack, records go on on the thread's. */
+static bool
+on_other_stack(const struct backtrace *bt, uint64_t fp)
+{
+	const struct thread *self = arch_current();
+	if (self == NULL || self->cpu == NULL || self->cpu->softirq_stack != (void *)bt->high)
+		return false;
+	return round_down(fp, KSTACK_SIZE) == (uint64_t)self->kstack;
+}
+
 bool
 backtrace_next(struct backtrace *bt, uint64_t *pc)
 {
@@ -47,6 +58,11 @@ backtrace_next(struct backtrace *bt, uint64_t *pc)
 		return true;
 	const uint64_t *record = (const uint64_t *)bt->fp;
 	bt->pc = record[1];
+	if (on_other_stack(bt, record[0])) {
+		bt->fp = record[0];
+		bounds(bt);
+		return true;
+	}
 	if (record[0] <= bt->fp)
 		bt->fp = 0; /* records only lead up the stack */
 	else

@@ -304,6 +304,19 @@ kernel_stack_overflow:
 	mrs	x2, far_el1
 	b	trap_stack_overflow
 
+	/* arch_run_softirqs(x0 = top of the stack for them): the frame record leads back to this one. */
+	.globl	arch_run_softirqs
+arch_run_softirqs:
+	paciasp
+	stp	x29, x30, [sp, #-16]!
+	mov	x29, sp
+	mov	sp, x0
+	bl	softirq_run
+	mov	sp, x29
+	ldp	x29, x30, [sp], #16
+	autiasp
+	ret
+
 	/* arch_switch(from, to): the context is at offset 0 of a thread. */
 	.globl	arch_switch_context
 arch_switch_context:

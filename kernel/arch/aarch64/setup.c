@@ -7,6 +7,7 @@
 #include "arch/mmu.h"
 #include "arch/time.h"
 #include "core/cpu.h"
+#include "core/epoch.h"
 #include "core/log.h"
 #include "core/main.h"
 #include "core/panic.h"
@@ -102,6 +103,7 @@ boot_cpu_init(void)
 	cpu_count = 1;
 	sched_init_cpu(&boot_cpu);
 	timer_init_cpu(&boot_cpu);
+	epoch_init_cpu(&boot_cpu);
 }
 
 void

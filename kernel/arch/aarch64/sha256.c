@@ -16,7 +16,8 @@ void sha256_compress_sha2(uint32_t state[8], const uint8_t *blocks, size_t count
 void
 sha256_compress(uint32_t state[8], const uint8_t *blocks, size_t count)
 {
-	if (unlikely(!cpu_features.sha256 || this_cpu()->irq_depth != 0)) {
+	if (unlikely(
+		    !cpu_features.sha256 || this_cpu()->irq_depth != 0 || this_cpu()->in_softirq)) {
 		sha256_compress_portable(state, blocks, count);
 		return;
 	}

@@ -7,11 +7,14 @@
 #include "arch/mmu.h"
 #include "arch/time.h"
 #include "core/cpu.h"
+#include "core/epoch.h"
 #include "core/irq.h"
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/sched.h"
+#include "core/softirq.h"
 #include "core/timer.h"
+#include "core/timerwheel.h"
 #include "dev/rng/random.h"
 #include "fdt/platform.h"
 #include "mm/kmap.h"
@@ -64,17 +67,20 @@ cpu_create(uint64_t hwid)
 	struct thread *idle = kzalloc(sizeof(*idle));
 	char *stack = kstack_alloc();
 	struct page *overflow = page_alloc(0, 0, PAGE_KERNEL);
-	if (cpu == NULL || idle == NULL || stack == NULL || overflow == NULL) {
+	if (cpu != NULL)
+		cpu->id = cpu_count;
+	if (cpu == NULL || idle == NULL || stack == NULL || overflow == NULL ||
+		wheel_init_cpu(cpu) != 0 || softirq_init_cpu(cpu) != 0) {
 		if (overflow != NULL)
 			page_free(overflow, 0);
-		if (stack != NULL)
-			kstack_free(stack);
+		kstack_free(stack);
 		kfree(idle);
+		if (cpu != NULL)
+			kfree(cpu->wheel);
 		kfree(cpu);
 		return NULL;
 	}
 	cpu->hwid = hwid;
-	cpu->id = cpu_count;
 	cpu->idle = cpu->current = idle;
 	cpu->overflow_stack = (char *)page_to_virt(overflow) + PAGE_SIZE;
 	idle->kstack = stack;
@@ -84,6 +90,7 @@ cpu_create(uint64_t hwid)
 	random_fill(&idle->arch.kernel_key, sizeof(idle->arch.kernel_key));
 	sched_init_cpu(cpu);
 	timer_init_cpu(cpu);
+	epoch_init_cpu(cpu);
 	return cpu;
 }
 

@@ -12,6 +12,9 @@
 struct thread;
 struct trap_frame;
 
+/* Calls softirq_run() on the stack that ends at top. Interrupts masked. */
+void arch_run_softirqs(void *top);
+
 /* Saves the running thread's kernel context in from->arch and continues to->arch. Interrupts masked. */
 void arch_switch(struct thread *from, struct thread *to);
 
