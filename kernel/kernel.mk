@@ -3,7 +3,7 @@
 KERNEL_SRC := $(sort $(shell find kernel -path '*/vdso/*' -prune -o -name '*.c' -print -o -name '*.S' -print))
 include kernel/arch/aarch64/vdso/vdso.mk
 KERNEL_LIB_SRC := $(sort $(wildcard lib/base/*.c lib/fdt/*.c lib/elf/*.c lib/image/*.c lib/tty/*.c lib/crypto/*.c \
-	lib/text/*.c lib/identity/*.c) \
+	lib/text/*.c lib/identity/*.c lib/wire/*.c) \
 	lib/freestanding/string.c lib/freestanding/sodium.c)
 KERNEL_OBJ := $(patsubst %,$(BUILD)/k/%.o,$(basename $(KERNEL_SRC) $(KERNEL_LIB_SRC)))
 KERNEL_OBJ += $(BUILD)/k/$(GEN)/syscall_table.o
