@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Identity stores and service files: any text. What is accepted must satisfy what their readers rely on. */
+/* Identity stores: any text. What is accepted must satisfy what their readers rely on. */
 #include <stdlib.h>
 #include <string.h>
 #include "caps.h"
 #include "identity/identity.h"
-#include "service/service.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,20 +30,6 @@ try_identities(struct span text)
 	(void)!identity_check(text, &line);
 }
 
-static void
-try_service(struct span text)
-{
-	struct service_file file;
-	struct span word;
-	size_t line = 0;
-
-	if (service_parse(text, &file, &line) != 0)
-		return;
-	require(file.exec.text[0] == '/' && span_word(&file.exec, &word));
-	while (span_word(&file.after, &word))
-		require(memchr(word.text, '\0', word.len) == NULL);
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -52,7 +37,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *copy = malloc(size == 0 ? 1 : size);
 	memcpy(copy, data, size);
 	try_identities((struct span){copy, size});
-	try_service((struct span){copy, size});
 	free(copy);
 	return 0;
 }
