@@ -8,6 +8,7 @@
 #include "mm/space_impl.h"
 #include "syscall_protos.h"
 #include "vfs/file.h"
+#include "vfs/vfs.h"
 
 /* A mapping as decoded from mmap's arguments. */
 struct mapping_request {
@@ -41,6 +42,17 @@ decode_type(uint32_t flags, uint32_t *vm_flags)
 	}
 }
 
+/*
+ * Whether the running task may have what is writable and executable at once: it takes a program that may
+ * (space->wx_allowed, looked at by space_check_wx()) and the capability, which may have been given up since exec.
+ */
+static int
+check_wx_capability(uint32_t prot)
+{
+	bool both = (prot & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC);
+	return both && !(vfs_cred()->caps & CAP_WX) ? -EACCES : 0;
+}
+
 static int
 decode(struct mapping_request *r)
 {
@@ -50,6 +62,8 @@ decode(struct mapping_request *r)
 		return -ENOMEM;
 	r->vm_flags = (r->prot & VM_PROT_MASK) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
 	int err = decode_type(r->flags, &r->vm_flags);
+	if (err == 0)
+		err = check_wx_capability(r->prot);
 	if (err != 0)
 		return err;
 	if (r->flags & MAP_NORESERVE)
@@ -70,9 +84,29 @@ decode(struct mapping_request *r)
 	return 0;
 }
 
-static int64_t
-map_object(const struct mapping_request *r, struct vm_object *o, struct file *f)
+/* What remains of it once the object has had its say (mount options, seals, where a file lies). */
+static int
+check_may(const struct mapping_request *r)
 {
+	uint32_t missing = ((r->vm_flags & VM_PROT_MASK) << VM_MAY_SHIFT) & ~r->vm_flags;
+	if (missing & (VM_MAYREAD | VM_MAYWRITE))
+		return -EACCES;
+	return missing ? -EPERM : 0;
+}
+
+/*
+ * Shared memory without a name is a memfd but for that: it can be mapped twice, to be written and to be executed, so
+ * executing it takes UNSIGNED too.
+ */
+static int64_t
+map_object(struct mapping_request *r, struct vm_object *o, struct file *f)
+{
+	if (o != NULL && (o->flags & OBJ_SHARED_ANON) && !(vfs_cred()->caps & CAP_UNSIGNED)) {
+		r->vm_flags &= ~VM_MAYEXEC;
+		int err = check_may(r);
+		if (err != 0)
+			return err;
+	}
 	return vm_map(
 		arch_current()->space, r->addr, r->len, r->vm_flags, r->map_flags, o, r->offset, f);
 }
@@ -106,16 +140,6 @@ check_rights(const struct mapping_request *r, rights_t rights, uint32_t *may)
 	if (rights & RIGHT_EXEC)
 		*may |= VM_MAYEXEC;
 	return 0;
-}
-
-/* What remains of it once the file has had its say (mount options, seals, where the file lies). */
-static int
-check_may(const struct mapping_request *r)
-{
-	uint32_t missing = ((r->vm_flags & VM_PROT_MASK) << VM_MAY_SHIFT) & ~r->vm_flags;
-	if (missing & (VM_MAYREAD | VM_MAYWRITE))
-		return -EACCES;
-	return missing ? -EPERM : 0;
 }
 
 /* Maps what the file's operation answered. */
@@ -217,7 +241,9 @@ sys_mprotect(uint64_t addr, uint64_t len, uint32_t prot)
 		return 0;
 	if (len > USER_END)
 		return -ENOMEM;
-	int err = prot & PROT_GROWSDOWN ? stack_start(s, &addr, &len) : 0;
+	int err = check_wx_capability(prot);
+	if (err == 0 && (prot & PROT_GROWSDOWN))
+		err = stack_start(s, &addr, &len);
 	return err != 0 ? err : vm_protect(s, addr, len, prot & ~PROT_GROWSDOWN);
 }
 

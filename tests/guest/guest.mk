@@ -19,8 +19,12 @@ build/guest/root/tests/guest: $(GUEST_PROG_OBJ)
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_LD) -o $@ $^ $(MUSL_LIBS)
 
-build/guest/base.img: build/guest/root/tests/guest build/base.img
-	$(Q)$(MAKE) image ROOT_EXTRA=build/guest/root OUT=$@
+# The same program again, with the attribute wx.
+build/guest/root/tests/guest-wx: build/guest/root/tests/guest
+	$(Q)ln -f $< $@
+
+build/guest/base.img: build/guest/root/tests/guest-wx build/base.img
+	$(Q)$(MAKE) image ROOT_EXTRA=build/guest/root WX=/tests/guest-wx OUT=$@
 
 test-bins: build/kernel.img build/guest/base.img
 -include $(shell find build/guest -name '*.d' 2>/dev/null)
