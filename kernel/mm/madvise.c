@@ -106,6 +106,10 @@ static void
 read_ahead(struct vm_object *o, uint64_t first, uint64_t n)
 {
 	n = min(n, (uint64_t)READ_AHEAD_MAX);
+	if (o->ops->start_read != NULL) {
+		vm_object_will_need(o, first, n);
+		return;
+	}
 	for (uint64_t i = first; i < first + n && i < vm_object_page_count(o); i++) {
 		struct page *p;
 		if (thread_test_flags(arch_current(), TF_KILLED) ||

@@ -158,12 +158,8 @@ charge(struct vm_object *o, int64_t n)
 	return o->ops->charge != NULL ? o->ops->charge(o, n) : 0;
 }
 
-/*
- * Puts p, complete but for its place, into the object, which takes over one reference. -EEXIST: another came first.
- * -ENOMEM. After both p belongs to no object.
- */
-static int
-insert(struct vm_object *o, struct page *p)
+int
+vm_object_insert(struct vm_object *o, struct page *p)
 {
 	int err;
 	do {
@@ -221,7 +217,7 @@ create_supplied(struct vm_object *o, uint32_t index, struct page **out)
 	if (!borrow(o, p, index))
 		return p->object == o && p->index == index ? -EEXIST : -ENOENT;
 	page_get(p);
-	err = insert(o, p);
+	err = vm_object_insert(o, p);
 	if (err != 0) {
 		page_put(p);
 		page_put(p);
@@ -231,19 +227,20 @@ create_supplied(struct vm_object *o, uint32_t index, struct page **out)
 	return 0;
 }
 
-/* Fills a page that is in the object, locked; a failed one leaves it again. */
+/* Fills a page that is in the object, locked, or checks one that was read ahead; a failed one leaves it again. */
 static int
 fill(struct vm_object *o, struct page *p)
 {
-	int err = o->ops->page_in(o, p);
+	uint32_t state = vm_page_flags(p);
+	int err = state & PG_READ ? o->ops->check(o, p) : o->ops->page_in(o, p);
 	if (likely(err == 0)) {
 		atomic_fetch_or_explicit(&p->flags, PG_UPTODATE, memory_order_release);
-		if (o->flags & OBJ_RECLAIMABLE)
+		if ((o->flags & OBJ_RECLAIMABLE) && !(state & PG_LRU))
 			vm_lru_add(p);
 		vm_page_unlock(p);
 		return 0;
 	}
-	atomic_fetch_or_explicit(&p->flags, PG_ERROR, memory_order_release);
+	vm_lru_remove(p);
 	spin_lock(&o->lock);
 	vm_object_remove_locked(o, p);
 	spin_unlock(&o->lock);
@@ -277,7 +274,7 @@ create_page(struct vm_object *o, uint32_t index, uint32_t flags, struct page **o
 		return 0;
 	atomic_store_explicit(&p->flags, zeroes ? PG_UPTODATE : PG_LOCKED, memory_order_release);
 	page_get(p);
-	err = insert(o, p);
+	err = vm_object_insert(o, p);
 	if (err == 0)
 		return zeroes ? 0 : fill(o, p);
 	charge(o, -1);
@@ -286,14 +283,24 @@ create_page(struct vm_object *o, uint32_t index, uint32_t flags, struct page **o
 	return err;
 }
 
-/* Waits until p, which is being filled, is filled, and says how that went. */
+/*
+ * Makes p, which was found not to be up to date, so: waits for who fills it, or, when nobody does, fills it. -EAGAIN:
+ * look again (it may have left the object: who wants it then learns himself what keeps it from being filled). The
+ * caller's reference remains only if this returns 0.
+ */
 static int
-wait_filled(struct page *p)
+await_page(struct vm_object *o, struct page *p)
 {
+	if (vm_page_trylock(p)) {
+		if (p->object == o && !vm_page_uptodate(p))
+			return fill(o, p);
+		vm_page_unlock(p);
+		page_put(p);
+		return -EAGAIN;
+	}
 	int err = vm_page_wait_unlocked(p, WAIT_KILLABLE);
-	if (err != 0)
-		return err;
-	return vm_page_flags(p) & PG_ERROR ? -EIO : 0;
+	page_put(p);
+	return err != 0 ? err : -EAGAIN;
 }
 
 int
@@ -309,11 +316,11 @@ vm_object_get_page(struct vm_object *o, uint64_t index, uint32_t flags, struct p
 				*out = p;
 				return 0;
 			}
-			int err = wait_filled(p);
-			page_put(p);
-			if (err != 0)
-				return err;
-			continue;
+			int err = await_page(o, p);
+			if (err == -EAGAIN)
+				continue;
+			*out = err == 0 ? p : NULL;
+			return err;
 		}
 		if (!(flags & OBJ_GET_CREATE))
 			return -ENOENT;
@@ -345,7 +352,7 @@ vm_object_commit_page(struct vm_object *o, struct page *p)
 	atomic_store_explicit(&p->flags, PG_UPTODATE | PG_DIRTY | PG_LOCKED, memory_order_release);
 	for (;;) {
 		page_get(p);
-		int err = insert(o, p);
+		int err = vm_object_insert(o, p);
 		if (err == 0) {
 			if (o->flags & OBJ_RECLAIMABLE)
 				vm_lru_add(p);

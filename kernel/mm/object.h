@@ -29,6 +29,17 @@ struct vm_object_ops {
 	 */
 	int (*page_in)(struct vm_object *o, struct page *p);
 	/*
+	 * Begins to fill n (at most VM_READ_MAX) pages with consecutive indices, as page_in does but for the check, and
+	 * calls vm_page_read_done() once for each, then or later, in any order and context. Does not sleep for the
+	 * device. NULL: nothing is read ahead.
+	 */
+	void (*start_read)(struct vm_object *o, struct page **pages, uint32_t n);
+	/*
+	 * Checks a page that start_read filled (PG_LOCKED), for the first who wants it: 0 or -errno. May sleep. NULL:
+	 * there is nothing to check.
+	 */
+	int (*check)(struct vm_object *o, struct page *p);
+	/*
 	 * Names the page of memory that already holds index's content, verified (an initrd's). It takes no reference:
 	 * the object marks the page PG_BORROWED and PAGE_OBJECT and counts references itself. -ENOENT: there is none,
 	 * page_in is used, as also when another object has that page. Other errors fail the look-up. NULL: none ever.
@@ -87,6 +98,18 @@ int vm_object_get_page(
  * reference (page_put() as ever). -ENOMEM, -EIO, -ERESTARTSYS: the page was dropped with its reference. */
 int vm_object_commit_page(struct vm_object *o, struct page *p) MUST_CHECK;
 void vm_object_cancel_page(struct vm_object *o, struct page *p); /* drops the reference too */
+
+/*
+ * Read-ahead (mm/readahead.c), for objects with start_read. vm_object_read_ahead() is called from page_in and check
+ * with the index that is wanted now: if the pages before it were read too, those behind it are begun to be read.
+ * vm_object_will_need() begins to read what is missing of n pages from first on. Both stop where memory gets scarce.
+ */
+#define VM_READ_MAX 30u /* what one virtio-blk request carries, however the pages lie */
+void vm_object_read_ahead(struct vm_object *o, uint64_t index);
+void vm_object_will_need(struct vm_object *o, uint64_t first, uint64_t n);
+/* A page of start_read is read (err 0) or could not be: then whoever wants it tries again. Any context. */
+void vm_page_read_done(struct page *p, int err);
+
 /* The page if it is present and up to date, with a reference; else NULL. Never sleeps. */
 struct page *vm_object_find_page(struct vm_object *o, uint64_t index);
 

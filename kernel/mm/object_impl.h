@@ -19,6 +19,11 @@ vm_page_trylock(struct page *p)
 void vm_page_unlock(struct page *p);
 int vm_page_wait_unlocked(struct page *p, uint32_t mode) MUST_CHECK;
 
+/*
+ * Puts p, complete but for its place (p->index), into the object, which takes over one reference. -EEXIST: another
+ * came first. -ENOMEM. After both p belongs to no object. May reclaim.
+ */
+int vm_object_insert(struct vm_object *o, struct page *p) MUST_CHECK;
 /* Takes p out of the object: o->lock and p's PG_LOCKED are held. The object's reference passes to the caller. */
 void vm_object_remove_locked(struct vm_object *o, struct page *p) REQUIRES(o->lock);
 /* Drops pages first to last (inclusive), wherever they are mapped (which stays). May sleep. */

@@ -264,7 +264,7 @@ make_room(uint32_t order)
 static __attribute__((noinline, cold)) struct page *
 take_after_reclaim(uint32_t order, uint32_t flags, enum page_kind kind)
 {
-	if (flags & PAGE_ATOMIC)
+	if (flags & (PAGE_ATOMIC | PAGE_SPARE))
 		return NULL;
 	for (int i = 0; i < RECLAIM_TRIES; i++) {
 		uint64_t got = flags & PAGE_NORECLAIM ? 0 : make_room(order);

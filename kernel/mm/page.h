@@ -63,13 +63,13 @@ _Static_assert(sizeof(struct page) == 48, "a page descriptor is 48 bytes");
 #define PG_UPTODATE   (1u << 0) /* the content is valid */
 #define PG_LOCKED     (1u << 1) /* being filled or written back; mm/object_impl.h */
 #define PG_DIRTY      (1u << 2)
-#define PG_ERROR      (1u << 3) /* filling failed: readers get -EIO */
 #define PG_REFERENCED (1u << 4) /* touched since reclaim last looked */
 #define PG_LRU        (1u << 5) /* on the page cache's list */
 #define PG_BORROWED \
 	(1u << 6) /* memory that is not the allocator's (an initrd): never freed to it */
 #define PG_EXEC_SYNCED (1u << 7) /* instruction caches were synchronised for it */
 #define PG_VERIFIED    (1u << 8) /* a hash tree node: its own hash was checked (fs/base) */
+#define PG_READ        (1u << 9) /* read ahead, not checked yet: not up to date (mm/readahead.c) */
 
 static inline uint64_t
 page_to_pfn(const struct page *p)
@@ -111,6 +111,7 @@ virt_to_page(const void *va)
 #define PAGE_ZERO      1u /* filled with zeroes */
 #define PAGE_ATOMIC    2u /* may not sleep or reclaim */
 #define PAGE_NORECLAIM 4u /* may sleep, but may not reclaim (called from reclaim itself) */
+#define PAGE_SPARE     8u /* only what is free and not reserved: no reclaim, never sleeps */
 #define PAGE_ORDER_MAX 10
 
 /* Runs of 2^order pages, aligned to their size; refs is 1. NULL when out of memory (after reclaim). */

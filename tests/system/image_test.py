@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 """The base image: the ways it comes, the machines it boots on, what is refused, and what a flipped block costs."""
 
+import hashlib
 import itertools
 import os
+import shutil
 import struct
 import subprocess
 
@@ -251,6 +253,67 @@ def flipped_tree_node_is_an_error_of_what_it_covers():
         check(vm.shell("cat /opt/test/deep >/dev/null")[0] != 0, "the file was read")
         equal(vm.shell("cat /opt/test/flat | wc -c")[1].strip(), str(CONTENT * 4096))
         equal(vm.shell("cat /etc/motd >/dev/null")[0], 0)
+
+
+def mapping_image():
+    """The files that can be found in the image, and the program that maps them."""
+    program = os.path.join(TMP, "extra", "tests", "guest")
+    os.makedirs(os.path.dirname(program), exist_ok=True)
+    shutil.copy(build_path("guest/root/tests/guest"), program)
+    return image_with_files()
+
+
+@test
+def flipped_block_is_a_bus_error_where_it_is_mapped():
+    image = mapping_image()
+    path = write_image("mapped", flipped(image, image.index(block_text("flat", 21)) + 4095))
+    for base, smp in (("initrd", 2), ("virtio", 4)):
+        with Vm(base=base, base_image=path, smp=smp) as vm:
+            vm.login()
+            for _ in range(3):
+                equal(vm.shell("/tests/guest +touch_block /opt/test/flat 21")[0], 135, "status of touching the block")
+            for index in (0, 20, 22, CONTENT - 1):
+                equal(vm.shell(f"/tests/guest +touch_block /opt/test/flat {index}")[0], 0, f"touching block {index}")
+            equal(vm.shell("dmesg | grep -c 'block 21 of file'")[1].strip(), "1", "lines in the log")
+
+
+def disk_reads(vm):
+    """Read requests that the base image's disk has had so far."""
+    stats = {d["device"]: d["stats"] for d in vm.qmp.command("query-blockstats")}
+    return stats["base"]["rd_operations"]
+
+
+@test
+def reading_in_order_is_read_ahead():
+    """Large requests when a file is read in order, and only what is wanted when it is not; a bad block costs itself."""
+    blocks = 1500
+    root, path = os.path.join(TMP, "long"), os.path.join(TMP, "long.img")
+    os.makedirs(root, exist_ok=True)
+    content = b"".join(block_text("long", i) for i in range(blocks))
+    with open(os.path.join(root, "long"), "wb") as f:
+        f.write(content)
+    subprocess.run(["make", "-s", "image", f"ROOT_EXTRA={root}", f"OUT={path}"], check=True,
+                   stdout=subprocess.DEVNULL)
+    bad = write_image("long-bad", flipped(read_image(path), read_image(path).index(block_text("long", 700))))
+    with Vm(base="virtio", base_image=path, smp=4) as vm:
+        vm.login()
+        vm.shell("dd if=/long of=/dev/null bs=4096 skip=1400 count=1 2>/dev/null; md5sum /etc/motd; seq 1 2 | sort")
+        before = disk_reads(vm)
+        for index in range(5, 1300, 130):
+            equal(vm.shell(f"dd if=/long of=/dev/null bs=4096 skip={index} count=1 2>/dev/null")[0], 0, "dd")
+        scattered = disk_reads(vm) - before
+        check(scattered <= 32, f"{scattered} requests for 10 blocks, apart from each other, and their tree nodes")
+        before = disk_reads(vm)
+        contains(vm.shell("md5sum /long")[1], hashlib.md5(content).hexdigest())
+        ordered = disk_reads(vm) - before
+        check(ordered < blocks / 8, f"{ordered} requests for {blocks} blocks in order")
+    with Vm(base="virtio", base_image=bad, smp=4) as vm:
+        vm.login()
+        for _ in range(2):
+            check(vm.shell("cat /long >/tmp/got")[0] != 0, "the whole file was read")
+            equal(vm.shell("wc -c </tmp/got")[1].strip(), str(700 * 4096), "bytes before the bad block")
+        equal(vm.shell("dd if=/long bs=4096 skip=701 2>/dev/null | wc -c")[1].strip(), str((blocks - 701) * 4096))
+        equal(vm.shell("dmesg | grep -c 'block 700 of file'")[1].strip(), "1", "lines in the log")
 
 
 @test

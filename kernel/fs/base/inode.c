@@ -75,7 +75,9 @@ base_inode_create(struct basefs *fs, uint32_t index)
 	default:
 		inode_init(inode, fs->super, e.mode, &base_file_inode_ops, &base_file_fops);
 		image_content_read(&fs->image, e.content, &bi->content);
-		vm_object_init(&bi->object, &base_object_ops, OBJ_RECLAIMABLE, inode);
+		vm_object_init(&bi->object,
+			fs->source.block != NULL ? &base_disk_ops : &base_memory_ops,
+			OBJ_RECLAIMABLE, inode);
 		atomic_store_explicit(&bi->object.size, bi->content.size, memory_order_relaxed);
 		inode->object = &bi->object;
 		break;

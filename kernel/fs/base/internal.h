@@ -27,7 +27,8 @@ struct base_inode {
 	_Atomic uint64_t *_Atomic bad_blocks;
 };
 
-extern const struct vm_object_ops base_object_ops, base_node_ops;
+/* Contents of files, by where the image lies; nodes of hash trees. */
+extern const struct vm_object_ops base_memory_ops, base_disk_ops, base_node_ops;
 extern const struct inode_ops base_dir_ops, base_file_inode_ops, base_symlink_ops;
 extern const struct file_ops base_dir_fops, base_file_fops;
 
@@ -38,6 +39,12 @@ void base_inode_init(void);
 
 /* source.c: reads n bytes at offset. -EIO past the end. May sleep. */
 int source_read(const struct image_source *src, void *buf, uint64_t offset, size_t n) MUST_CHECK;
+/*
+ * Begins to read n (at most VM_READ_MAX) pages from offset on and ends each with vm_page_read_done(); one request to the
+ * device (the source is one). Does not sleep for it.
+ */
+void source_start_read(
+	const struct image_source *src, uint64_t offset, struct page **pages, uint32_t n);
 /* The page of memory that holds the block at offset, or NULL. */
 struct page *source_page(const struct image_source *src, uint64_t offset);
 

@@ -50,6 +50,68 @@ source_read(const struct image_source *src, void *buf, uint64_t offset, size_t n
 	return read_bounced(src->block, buf, offset, n);
 }
 
+/* A read that nobody waits for. */
+struct ahead {
+	struct block_request req;
+	uint32_t n;
+	struct page *pages[VM_READ_MAX];
+	struct block_segment segments[VM_READ_MAX];
+};
+
+static void
+end_pages(struct page **pages, uint32_t n, int err)
+{
+	for (uint32_t i = 0; i < n; i++)
+		vm_page_read_done(pages[i], err);
+}
+
+static void
+ahead_done(struct block_request *req, int err)
+{
+	struct ahead *a = container_of(req, struct ahead, req);
+	end_pages(a->pages, a->n, err);
+	kfree(a);
+}
+
+/* Pages that lie side by side in memory make one segment. */
+static uint32_t
+make_segments(struct block_segment *out, struct page **pages, uint32_t n)
+{
+	uint32_t made = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		paddr_t at = page_to_phys(pages[i]);
+		if (made != 0 && out[made - 1].addr + out[made - 1].len == at)
+			out[made - 1].len += PAGE_SIZE;
+		else
+			out[made++] = (struct block_segment){at, PAGE_SIZE};
+	}
+	return made;
+}
+
+void
+source_start_read(const struct image_source *src, uint64_t offset, struct page **pages, uint32_t n)
+{
+	struct ahead *a = kmalloc(sizeof(*a), KM_ATOMIC);
+	int err = -ENOMEM;
+	if (a != NULL) {
+		memcpy(a->pages, pages, n * sizeof(pages[0]));
+		a->n = n;
+		a->req = (struct block_request){
+			.op = BLOCK_READ,
+			.offset = offset,
+			.segments = a->segments,
+			.nr_segments = make_segments(a->segments, pages, n),
+			.done = ahead_done,
+		};
+		err = block_submit(src->block, &a->req);
+	}
+	if (err == 0)
+		return;
+	/* Nothing was begun: whoever wants one of the pages reads it himself. */
+	end_pages(pages, n, err);
+	kfree(a);
+}
+
 struct page *
 source_page(const struct image_source *src, uint64_t offset)
 {

@@ -83,21 +83,43 @@ inode_of(struct vm_object *o)
 	return container_of(o, struct base_inode, object);
 }
 
+static uint64_t
+block_offset(const struct base_inode *bi, uint64_t index)
+{
+	return bi->content.payload_offset + (index << PAGE_SHIFT);
+}
+
 static int
 content_page_in(struct vm_object *o, struct page *p)
 {
 	struct base_inode *bi = inode_of(o);
-	uint64_t offset = bi->content.payload_offset + ((uint64_t)p->index << PAGE_SHIFT);
-	int err = source_read(&bi->fs->source, page_to_virt(p), offset, PAGE_SIZE);
+	if (o->ops->start_read != NULL)
+		vm_object_read_ahead(o, p->index);
+	int err = source_read(
+		&bi->fs->source, page_to_virt(p), block_offset(bi, p->index), PAGE_SIZE);
 	return err != 0 ? err : verify(bi, p->index, page_to_virt(p));
+}
+
+static int
+content_check(struct vm_object *o, struct page *p)
+{
+	struct base_inode *bi = inode_of(o);
+	vm_object_read_ahead(o, p->index);
+	return verify(bi, p->index, page_to_virt(p));
+}
+
+static void
+content_start_read(struct vm_object *o, struct page **pages, uint32_t n)
+{
+	struct base_inode *bi = inode_of(o);
+	source_start_read(&bi->fs->source, block_offset(bi, pages[0]->index), pages, n);
 }
 
 static int
 content_supply(struct vm_object *o, uint32_t index, struct page **out)
 {
 	struct base_inode *bi = inode_of(o);
-	struct page *p = source_page(
-		&bi->fs->source, bi->content.payload_offset + ((uint64_t)index << PAGE_SHIFT));
+	struct page *p = source_page(&bi->fs->source, block_offset(bi, index));
 	if (p == NULL)
 		return -ENOENT;
 	*out = p;
@@ -110,9 +132,16 @@ content_destroy(struct vm_object *o)
 	base_inode_destroy(&inode_of(o)->inode);
 }
 
-const struct vm_object_ops base_object_ops = {
+const struct vm_object_ops base_memory_ops = {
 	.page_in = content_page_in,
 	.supply = content_supply,
+	.destroy = content_destroy,
+};
+
+const struct vm_object_ops base_disk_ops = {
+	.page_in = content_page_in,
+	.start_read = content_start_read,
+	.check = content_check,
 	.destroy = content_destroy,
 };
 

@@ -264,3 +264,16 @@ GUEST_TEST(mmap_file_faults_together)
 			CHECK_EQ(byte_at(fd, (off_t)(j * PAGE) + 1 + i), i + 100);
 	close(fd);
 }
+
+/* Maps a file and reads a byte of one of its blocks: for the tests of damaged images. */
+GUEST_HELPER(touch_block)
+{
+	int fd = argc == 4 ? open(argv[2], O_RDONLY) : -1;
+	if (fd < 0)
+		return 1;
+	size_t index = strtoul(argv[3], NULL, 10);
+	const unsigned char *p = mmap(NULL, (index + 1) * 4096, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return 2;
+	return *(volatile const unsigned char *)(p + index * 4096) == 0;
+}
