@@ -10,6 +10,11 @@ UNIT_KERNEL_SRC += kernel/mm/area.c kernel/dev/bus/virtqueue.c kernel/fs/tmp/opt
 TSAN_KERNEL_SRC += kernel/core/wait.c kernel/core/mutex.c kernel/obj/handle.c \
 	$(patsubst %,kernel/vfs/%.c,file iter rw pipe splice poll epoll eventfd)
 FUZZ_KERNEL_SRC += kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c
+# The network's cores, over a mock of pages and slabs: for both.
+NET_KERNEL_SRC += tests/unit/net_mock/net_mock.c
+NET_KERNEL_SRC += kernel/net/pkt.c
+UNIT_KERNEL_SRC += $(NET_KERNEL_SRC)
+FUZZ_KERNEL_SRC += $(NET_KERNEL_SRC)
 
 FUZZ_SECONDS ?= 10
 FUZZ_JOBS    ?= 2
@@ -29,6 +34,13 @@ $(BUILD)/asan/tests/unit/mm_test.o: SAN_CFLAGS += $(MM_TEST_CFLAGS)
 
 # This one includes the lock checker's source, and stands in for the headers that it needs.
 $(BUILD)/asan/tests/unit/lockdep_test.o: SAN_CFLAGS += -Ikernel
+
+# Tests of the network's cores are named net_*, and so are its fuzz targets. Their headers: the mock's, then the kernel's.
+NET_TEST_CFLAGS := -Itests/unit/net_mock -Itests/tsan/mock -Ikernel -Ikernel/arch/include -Ikernel/arch/aarch64/include
+NET_TEST_SRC = $(NET_KERNEL_SRC) $(wildcard tests/unit/net_*.c)
+NET_FUZZ_SRC = $(NET_KERNEL_SRC) $(wildcard tests/fuzz/net_*.c)
+$(foreach s,$(NET_TEST_SRC),$(eval $(BUILD)/asan/$(s:.c=.o): SAN_CFLAGS += $(NET_TEST_CFLAGS)))
+$(foreach s,$(NET_FUZZ_SRC),$(eval $(BUILD)/fuzz/$(s:.c=.o): FUZZ_CFLAGS += $(NET_TEST_CFLAGS)))
 
 # The kernel's sources under TSan find the mock of the machine before the machine.
 FILES_TEST_CFLAGS := -Itests/tsan/mock -Ikernel -Ikernel/arch/include -Ikernel/arch/aarch64/include
@@ -83,6 +95,8 @@ $(LINT_FLAGS): | $(GENERATED)
 	$(file >>$@,tests $(HOST_CFLAGS) -DSWOS_TEST)
 	$(file >>$@,tests/unit/mm_test.c $(HOST_CFLAGS) -DSWOS_TEST $(MM_TEST_CFLAGS))
 	$(file >>$@,tests/unit/lockdep_test.c $(HOST_CFLAGS) -DSWOS_TEST -Ikernel)
+	$(foreach s,$(filter tests/%,$(sort $(NET_TEST_SRC) $(NET_FUZZ_SRC))),$(file >>$@,$(s) $(HOST_CFLAGS) \
+		-DSWOS_TEST $(NET_TEST_CFLAGS)))
 	$(file >>$@,tests/tsan $(HOST_CFLAGS) -DSWOS_TEST $(FILES_TEST_CFLAGS))
 	$(file >>$@,tests/guest $(USER_CFLAGS))
 

@@ -135,6 +135,19 @@ page_put(struct page *p)
 		page_destroy(p);
 }
 
+/*
+ * Whether the caller's reference on a page of kind PAGE_KERNEL is the only one, so that what the page holds beyond what
+ * the caller knows of is nobody's.
+ */
+static inline bool
+page_is_exclusive(const struct page *p)
+{
+	struct page *q = (struct page *)p;
+	return atomic_load_explicit(&q->refs.count, memory_order_acquire) == 1 &&
+		atomic_load_explicit(&q->kind, memory_order_relaxed) == PAGE_KERNEL &&
+		(atomic_load_explicit(&q->flags, memory_order_relaxed) & PG_BORROWED) == 0;
+}
+
 struct page_stats {
 	uint64_t total, free, cached, slab, tables, anon,
 		stacks; /* pages; total: all that the allocator was given */

@@ -89,7 +89,8 @@ struct pkt {
 		} udp;
 		uint64_t words[6];
 	} cb;
-	struct pkt_frag *frags; /* inline_frags, or an array of PKT_FRAGS */
+	struct pkt_frag *
+		frags; /* inline_frags, or an array of PKT_FRAGS; what follows is not copied as it is */
 	struct pkt_frag inline_frags[2];
 	uint8_t head[PKT_HEAD];
 };

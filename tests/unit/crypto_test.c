@@ -6,6 +6,7 @@
 #include "crypto/ed25519.h"
 #include "crypto/sha256.h"
 #include "crypto/sha512.h"
+#include "crypto/siphash.h"
 #include "tests/unit/test.h"
 
 static void
@@ -109,4 +110,33 @@ TEST(chacha20_vector)
 	CHECK_MEM(stream, want, sizeof(want));
 	chacha20_block(key, 1, nonce, block);
 	CHECK_MEM(stream + CHACHA20_BLOCK_SIZE, block, sizeof(block));
+}
+
+/* Key 00 01 … 0f, messages of the bytes 0, 1, … n - 1: the test vectors of the algorithm's authors. */
+TEST(siphash_vectors)
+{
+	static const uint64_t key[2] = {0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL};
+	static const struct {
+		size_t n;
+		const char *hash;
+	} cases[] = {
+		{0, "310e0edd47db6f72"},
+		{1, "fd67dc93c539f874"},
+		{7, "37d1018bf50002ab"},
+		{8, "6224939a79f5f593"},
+		{15, "e545be4961ca29a1"},
+	};
+	uint8_t message[64], want[8];
+	for (size_t i = 0; i < sizeof(message); i++)
+		message[i] = (uint8_t)i;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		from_hex(cases[i].hash, want);
+		uint64_t hash = siphash(key, message, cases[i].n);
+		CHECK_MEM(&hash, want, sizeof(want));
+	}
+	for (size_t n = 0; n <= sizeof(message) / 8; n++) {
+		uint64_t words[8];
+		memcpy(words, message, sizeof(words));
+		CHECK_EQ(siphash_words(key, words, n), siphash(key, message, n * 8));
+	}
 }

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/net_mock/net_mock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/page.h"
+#include "mm/slab.h"
+#include "net/pkt.h"
+
+uint64_t net_mock_fail_after = NET_MOCK_NEVER;
+uint64_t net_mock_allocations;
+int64_t net_mock_pages, net_mock_page_refs, net_mock_objects;
+uint64_t net_mock_drops;
+uint32_t net_mock_last_drop;
+
+struct slab_cache {
+	size_t size;
+};
+
+void
+net_mock_begin(void)
+{
+	static bool ready;
+	if (!ready)
+		pkt_init();
+	ready = true;
+	net_mock_fail_after = NET_MOCK_NEVER;
+	net_mock_allocations = net_mock_drops = 0;
+	net_mock_last_drop = 0;
+}
+
+bool
+net_mock_end(void)
+{
+	net_mock_fail_after = NET_MOCK_NEVER;
+	return net_mock_pages == 0 && net_mock_page_refs == 0 && net_mock_objects == 0;
+}
+
+static bool
+may_allocate(void)
+{
+	return net_mock_allocations++ < net_mock_fail_after;
+}
+
+/* Filled with what nobody may rely on. */
+static void *
+allocate(size_t n, uint32_t zero)
+{
+	if (!may_allocate())
+		return NULL;
+	void *p = malloc(n);
+	if (p == NULL)
+		abort();
+	memset(p, zero ? 0 : 0xa5, n);
+	net_mock_objects++;
+	return p;
+}
+
+struct page *
+page_alloc(uint32_t order, uint32_t flags, enum page_kind kind)
+{
+	if (!may_allocate())
+		return NULL;
+	struct page *p = malloc(sizeof(*p));
+	uint8_t *data = malloc(PAGE_SIZE << order);
+	if (p == NULL || data == NULL)
+		abort();
+	memset(data, (flags & PAGE_ZERO) != 0 ? 0 : 0xa5, PAGE_SIZE << order);
+	*p = (struct page){.refs = 1, .order = order, .data = data};
+	net_mock_pages++;
+	net_mock_page_refs++;
+	return p;
+}
+
+struct page *
+page_get(struct page *p)
+{
+	if (p->refs == 0)
+		abort();
+	p->refs++;
+	net_mock_page_refs++;
+	return p;
+}
+
+void
+page_put(struct page *p)
+{
+	if (p->refs == 0)
+		abort();
+	net_mock_page_refs--;
+	if (--p->refs != 0)
+		return;
+	net_mock_pages--;
+	free(p->data);
+	free(p);
+}
+
+struct slab_cache *
+slab_cache_create(const char *name, size_t size, size_t align)
+{
+	static struct slab_cache caches[64];
+	static uint32_t used;
+	if (used == sizeof(caches) / sizeof(caches[0]))
+		abort();
+	caches[used].size = size;
+	return &caches[used++];
+}
+
+void *
+slab_alloc(struct slab_cache *c, uint32_t flags)
+{
+	return allocate(c->size, flags & KM_ZERO);
+}
+
+void
+slab_free(struct slab_cache *c, void *p)
+{
+	net_mock_objects -= p != NULL;
+	free(p);
+}
+
+void *
+kmalloc(size_t n, uint32_t flags)
+{
+	return allocate(n, flags & KM_ZERO);
+}
+
+void *
+kzalloc(size_t n)
+{
+	return allocate(n, KM_ZERO);
+}
+
+void *
+kcalloc(size_t n, size_t size)
+{
+	return allocate(n * size, KM_ZERO);
+}
+
+void
+kfree(const void *p)
+{
+	net_mock_objects -= p != NULL;
+	free((void *)p);
+}
+
+void
+pkt_drop(struct net_stack *net, struct pkt *p, uint16_t reason)
+{
+	net_mock_drops++;
+	net_mock_last_drop = reason;
+	pkt_free(p);
+}
