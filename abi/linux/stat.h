@@ -111,10 +111,18 @@ struct linux_statfs {
 };
 _Static_assert(sizeof(struct linux_statfs) == 120, "statfs");
 
-#define ST_RDONLY 1u
-#define ST_NOSUID 2u
-#define ST_NODEV  4u
-#define ST_NOEXEC 8u
-#define ST_VALID  0x20u
+#define ST_RDONLY      1u
+#define ST_NOSUID      2u
+#define ST_NODEV       4u
+#define ST_NOEXEC      8u
+#define ST_VALID       0x20u
+#define ST_NOATIME     0x400u
+#define ST_NODIRATIME  0x800u
+#define ST_RELATIME    0x1000u
+#define ST_NOSYMFOLLOW 0x2000u
+
+/* f_type of files without a name. */
+#define PIPEFS_MAGIC     0x50495045u
+#define ANON_INODE_MAGIC 0x09041934u
 
 #endif

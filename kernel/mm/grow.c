@@ -59,7 +59,7 @@ check_stack(const struct vm_space *s, const struct vm_area *a, uint64_t start)
 	bool guard = prev != NULL && (prev->flags & VM_PROT_MASK) && !(prev->flags & VM_GROWSDOWN);
 	if (guard && start - prev->end < AREA_STACK_GUARD)
 		return -ENOMEM;
-	if ((a->flags & VM_LOCKED) && s->locked_vm + pages > s->limit_memlock >> PAGE_SHIFT)
+	if ((a->flags & VM_LOCKED) && s->locked_vm + pages > space_lock_limit(s))
 		return -ENOMEM;
 	return space_check_limits(s, a->flags, pages);
 }

@@ -85,8 +85,7 @@ check_limits(const struct vm_space *s, const struct vm_area *like, uint32_t map_
 	uint64_t pages = (like->end - like->start) >> PAGE_SHIFT;
 	uint64_t replaced = map_flags & VM_MAP_FIXED ? mapped_pages(s, like->start, like->end) : 0;
 	int err = space_check_limits(s, like->flags, pages - replaced);
-	if (err == 0 && (like->flags & VM_LOCKED) &&
-		s->locked_vm + pages > s->limit_memlock >> PAGE_SHIFT)
+	if (err == 0 && (like->flags & VM_LOCKED) && s->locked_vm + pages > space_lock_limit(s))
 		err = -EAGAIN;
 	return err;
 }

@@ -62,8 +62,8 @@ lock_range(uint64_t addr, uint64_t len, bool populate)
 	struct vm_space *s = arch_current()->space;
 	struct list_node dead = LIST_INIT(dead);
 	rw_write_lock(&s->lock);
-	uint64_t pages = (end - start) >> PAGE_SHIFT, limit = s->limit_memlock >> PAGE_SHIFT;
-	if (limit == 0)
+	uint64_t pages = (end - start) >> PAGE_SHIFT, limit = space_lock_limit(s);
+	if (!space_may_lock(s))
 		err = -EPERM;
 	else if (s->locked_vm + pages > limit &&
 		s->locked_vm + pages - locked_pages(s, start, end) > limit)
@@ -146,8 +146,8 @@ sys_mlockall(uint32_t flags)
 	struct list_node dead = LIST_INIT(dead);
 	int err = 0;
 	rw_write_lock(&s->lock);
-	uint64_t limit = s->limit_memlock >> PAGE_SHIFT;
-	if (limit == 0)
+	uint64_t limit = space_lock_limit(s);
+	if (!space_may_lock(s))
 		err = -EPERM;
 	else if ((flags & MCL_CURRENT) && s->total_vm > limit)
 		err = -ENOMEM;

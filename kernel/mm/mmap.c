@@ -72,7 +72,7 @@ decode(struct mapping_request *r)
 		r->vm_flags |= VM_GROWSDOWN;
 	if (r->flags & MAP_LOCKED) {
 		r->vm_flags |= VM_LOCKED;
-		if (arch_current()->space->limit_memlock < PAGE_SIZE)
+		if (!space_may_lock(arch_current()->space))
 			return -EPERM;
 	}
 	if (r->flags & MAP_FIXED_NOREPLACE)

@@ -118,7 +118,7 @@ static int
 check_growth(const struct vm_space *s, const struct vm_area *a, uint64_t bytes)
 {
 	uint64_t pages = bytes >> PAGE_SHIFT;
-	if ((a->flags & VM_LOCKED) && s->locked_vm + pages > s->limit_memlock >> PAGE_SHIFT)
+	if ((a->flags & VM_LOCKED) && s->locked_vm + pages > space_lock_limit(s))
 		return -EAGAIN;
 	int err = space_check_limits(s, a->flags, pages);
 	return err != 0 ? err : space_check_commit(a->flags, a->object, bytes);

@@ -358,6 +358,26 @@ space_check_limits(const struct vm_space *s, uint32_t flags, uint64_t pages)
 	return 0;
 }
 
+bool (*vm_may_exceed_memlock)(void);
+
+static bool
+exceeds_memlock(void)
+{
+	return vm_may_exceed_memlock != NULL && vm_may_exceed_memlock();
+}
+
+bool
+space_may_lock(const struct vm_space *s)
+{
+	return s->limit_memlock != 0 || exceeds_memlock();
+}
+
+uint64_t
+space_lock_limit(const struct vm_space *s)
+{
+	return exceeds_memlock() ? UINT64_MAX : s->limit_memlock >> PAGE_SHIFT;
+}
+
 int
 space_check_commit(uint32_t flags, const struct vm_object *o, uint64_t len)
 {

@@ -49,6 +49,8 @@ struct vm_space {
 
 /* Boot. */
 void vm_space_init(void);
+/* Set at boot by who knows: whether the running process may lock more memory than RLIMIT_MEMLOCK allows. */
+extern bool (*vm_may_exceed_memlock)(void);
 /* An empty space, one user, no limits, no W+X. NULL: out of memory. */
 struct vm_space *vm_space_create(void) MUST_CHECK;
 /* A copy-on-write copy of the running process's space. -ENOMEM undoes everything. */

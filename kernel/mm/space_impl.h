@@ -67,6 +67,9 @@ void space_merge_at(struct vm_space *s, uint64_t addr, struct list_node *dead);
 
 /* Whether RLIMIT_AS and RLIMIT_DATA allow that many more pages with these flags: 0 or -ENOMEM. */
 int space_check_limits(const struct vm_space *s, uint32_t flags, uint64_t pages) MUST_CHECK;
+/* Whether the running thread may lock memory at all, and how many pages of s: RLIMIT_MEMLOCK is not for root. */
+bool space_may_lock(const struct vm_space *s) MUST_CHECK;
+uint64_t space_lock_limit(const struct vm_space *s) MUST_CHECK;
 /* Whether so much private writable memory is beyond what the machine could ever hold: 0 or -ENOMEM. */
 int space_check_commit(uint32_t flags, const struct vm_object *o, uint64_t len) MUST_CHECK;
 void space_account(struct vm_space *s, uint32_t flags, int64_t pages);

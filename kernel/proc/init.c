@@ -13,6 +13,7 @@
 #include "core/main.h"
 #include "core/panic.h"
 #include "core/sched.h"
+#include "mm/space.h"
 #include "obj/handle.h"
 #include "proc/internal.h"
 #include "vfs/vfs.h"
@@ -116,6 +117,7 @@ proc_init(void)
 {
 	pid_init();
 	cred_init();
+	vm_may_exceed_memlock = cred_is_privileged;
 	process_init();
 	task_init();
 	signal_init();

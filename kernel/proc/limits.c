@@ -2,7 +2,7 @@
 /*
  * Resource limits: getrlimit, setrlimit, prlimit64. What enforces each: CPU itimer.c; FSIZE, NOFILE the VFS; DATA,
  * STACK, AS, MEMLOCK the address space, which has copies; NPROC clone.c; SIGPENDING signal_send.c; NICE, RTPRIO
- * sched_calls.c; CORE by there being no cores.
+ * sched_calls.c; CORE by there being no cores: any limit is kept.
  */
 #include "arch/uaccess.h"
 #include "mm/space.h"
@@ -61,8 +61,6 @@ check_new(uint32_t resource, const struct rlimit_user *new, const struct rlimit_
 		return -EPERM;
 	if (resource == RLIMIT_NOFILE && new->max > HANDLES_MAX)
 		return -EPERM;
-	if (resource == RLIMIT_CORE && new->max != 0)
-		return -EPERM; /* no core is ever written */
 	return 0;
 }
 

@@ -12,11 +12,13 @@
 /* What F_SETFL can change. */
 #define SETTABLE_FLAGS (O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME | O_NONBLOCK)
 
-#define FIONREAD 0x541bu
-#define FIONBIO  0x5421u
-#define FIONCLEX 0x5450u
-#define FIOCLEX  0x5451u
-#define FIOASYNC 0x5452u
+#define FIONREAD     0x541bu
+#define FICLONE      0x40049409u
+#define FICLONERANGE 0x4020940du
+#define FIONBIO      0x5421u
+#define FIONCLEX     0x5450u
+#define FIOCLEX      0x5451u
+#define FIOASYNC     0x5452u
 
 int64_t
 sys_close(int fd)
@@ -274,6 +276,11 @@ ioctl_file(const struct file_ref *ref, int fd, uint32_t cmd, uint64_t arg)
 		if (f->inode != NULL && (f->inode->mode & S_IFMT) == S_IFREG &&
 			f->inode->object != NULL)
 			return bytes_left(f, (uaddr_t){arg});
+		break;
+	case FICLONE:
+	case FICLONERANGE:
+		if (f->inode != NULL && (f->inode->mode & S_IFMT) == S_IFREG)
+			return -EOPNOTSUPP; /* no file system here shares blocks */
 		break;
 	}
 	if (f->ops->ioctl == NULL)

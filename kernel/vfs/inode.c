@@ -87,10 +87,18 @@ inode_init_owner(struct inode *i, const struct inode *dir)
 		i->gid = dir->gid;
 		if ((i->mode & S_IFMT) == S_IFDIR)
 			i->mode |= S_ISGID;
-		else if ((i->mode & (S_ISGID | 010)) == (S_ISGID | 010) && c->fsuid != 0 &&
-			!cred_in_group(c, dir->gid))
-			i->mode &= ~S_ISGID;
 	}
+}
+
+uint32_t
+inode_new_mode(const struct inode *dir, uint32_t mode)
+{
+	const struct cred *c = vfs_cred();
+	/* By the mode as asked for: a umask must not help a program to another group. */
+	if (unlikely((mode & (S_ISGID | 010)) == (S_ISGID | 010)) && (dir->mode & S_ISGID) &&
+		c->fsuid != 0 && c->fsgid != dir->gid && !cred_in_group(c, dir->gid))
+		mode &= ~S_ISGID;
+	return mode & ~current_umask();
 }
 
 void
@@ -158,7 +166,8 @@ time_not_after(const struct ktimespec *a, const struct ktimespec *b)
 }
 
 /*
- * The access time is kept only as far as somebody can tell whether the file was read since it changed, or for a day.
+ * The access time is kept only as far as somebody can tell whether the file was read since it changed, or for a day;
+ * always on a mount that asks for it.
  * Written without the inode's lock: reads race, and any of their times is right.
  */
 void
@@ -172,7 +181,7 @@ file_accessed(struct file *f)
 	if ((mflags & (MS_NOATIME | MS_RDONLY)) ||
 		((mflags & MS_NODIRATIME) && (i->mode & S_IFMT) == S_IFDIR))
 		return;
-	if (likely(!time_not_after(&i->atime, &i->mtime) &&
+	if (likely(!(mflags & MS_STRICTATIME) && !time_not_after(&i->atime, &i->mtime) &&
 		    !time_not_after(&i->atime, &i->ctime)) &&
 		(int64_t)(time_realtime() / NSEC_PER_SEC) - i->atime.sec < 24 * 60 * 60)
 		return;

@@ -31,7 +31,7 @@ struct file_lock {
 struct inode_locks {
 	struct list_node node;    /* [lock_mutex] in all_locks */
 	struct inode *inode;      /* [I] */
-	struct list_node records; /* [lock_mutex] POSIX and OFD */
+	struct list_node records; /* [lock_mutex] POSIX and OFD; an owner's together, by start */
 	struct list_node flocks;  /* [lock_mutex] */
 	struct wait_queue queue;
 	_Atomic uint32_t generation; /* [lock_mutex to change] */
@@ -142,6 +142,24 @@ drop(struct file_lock *l)
 	kfree(l);
 }
 
+/* Puts l among its owner's, by start: F_GETLK shows the first that is in the way. */
+static void
+records_insert(struct list_node *list, struct file_lock *l)
+{
+	struct list_node *before = list;
+	struct file_lock *at;
+	bool among = false;
+	list_for_each_entry (at, list, node) {
+		bool same = at->owner == l->owner && at->kind == l->kind;
+		if (same ? at->start > l->start : among) {
+			before = &at->node;
+			break;
+		}
+		among |= same;
+	}
+	list_add_tail(before, &l->node);
+}
+
 /*
  * Makes [want->start, want->end] want's, or nobody's (unlock): what the owner has there is cut, split or merged into
  * want. Uses *spare when one lock becomes two.
@@ -169,7 +187,7 @@ records_apply(struct list_node *list, struct file_lock *want, bool unlock, struc
 			*right = *l;
 			right->start = want->end + 1;
 			l->end = want->start - 1;
-			list_add(&l->node, &right->node);
+			records_insert(list, right);
 			break; /* the owner's locks do not overlap: no other one meets want */
 		} else if (l->start < want->start) {
 			l->end = want->start - 1;
@@ -180,7 +198,7 @@ records_apply(struct list_node *list, struct file_lock *want, bool unlock, struc
 		}
 	}
 	if (!unlock)
-		list_add_tail(list, &want->node);
+		records_insert(list, want);
 }
 
 static void

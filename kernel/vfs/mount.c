@@ -581,7 +581,7 @@ mount_options(const struct mount *m, char *buf, size_t n)
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (flags & words[i].flag)
 			append(buf, n, words[i].text);
-	if (!(flags & MS_NOATIME) && !(m->super->flags & SUPER_READONLY))
+	if (!(flags & (MS_NOATIME | MS_STRICTATIME)) && !(m->super->flags & SUPER_READONLY))
 		append(buf, n, ",relatime");
 	size_t at = strlen(buf);
 	if (m->super->ops->show_options != NULL && at + 1 < n)

@@ -16,7 +16,7 @@
 
 struct mount {
 	refcount_t refs; /* being attached, children, paths */
-	/* MS_RDONLY NOSUID NODEV NOEXEC NOSYMFOLLOW NOATIME NODIRATIME, MOUNT_* */
+	/* MS_RDONLY NOSUID NODEV NOEXEC NOSYMFOLLOW NOATIME NODIRATIME STRICTATIME, MOUNT_* */
 	_Atomic uint32_t flags;
 	struct dentry *root;             /* [I] referenced: what shows at the mount point */
 	struct super *super;             /* [I] referenced */
@@ -30,8 +30,9 @@ struct mount {
 	char *source;            /* [I] what mount was told */
 };
 #define MOUNT_ATTACHED (1u << 30)
-#define MOUNT_FLAGS \
-	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOSYMFOLLOW | MS_NOATIME | MS_NODIRATIME)
+#define MOUNT_FLAGS                                                                   \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOSYMFOLLOW | MS_NOATIME | \
+		MS_NODIRATIME | MS_STRICTATIME)
 
 static inline uint32_t
 mount_flags(const struct mount *m)

@@ -117,7 +117,7 @@ sys_mknodat(int dirfd, uaddr_t path, uint32_t mode, uint32_t dev)
 	if (err != 0)
 		return err;
 	struct inode *dir = m.w.inode;
-	mode = (mode & S_IFMT) | (mode & 07777 & ~current_umask());
+	mode = (mode & S_IFMT) | inode_new_mode(dir, mode & 07777);
 	bool device = (mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK;
 	err = dir->ops->create != NULL ? dir->ops->create(dir, m.d, mode, device ? dev : 0)
 				       : -EPERM;

@@ -212,7 +212,7 @@ create_last(struct walk *w, const struct how *how, bool *created)
 			err = dir->ops->create == NULL
 				? -EACCES
 				: dir->ops->create(
-					  dir, d, S_IFREG | (how->mode & ~current_umask()), 0);
+					  dir, d, S_IFREG | inode_new_mode(dir, how->mode), 0);
 		if (err == 0) {
 			dentry_add(d);
 			*created = true;
@@ -268,7 +268,7 @@ open_tmpfile(struct walk *w, const struct how *how, struct file **out)
 	if (err == 0)
 		err = d == NULL
 			? -ENOMEM
-			: dir->ops->tmpfile(dir, d, S_IFREG | (how->mode & ~current_umask()));
+			: dir->ops->tmpfile(dir, d, S_IFREG | inode_new_mode(dir, how->mode));
 	rw_write_unlock(&dir->lock);
 	if (err != 0) {
 		if (d != NULL)

@@ -26,7 +26,6 @@
 
 #define PIPE_BUF      4096u /* bytes that a write moves in one piece */
 #define SLOTS_DEFAULT 16u
-#define SIZE_MAX_USER (1u << 20) /* what F_SETPIPE_SZ gives to anybody */
 #define SIZE_MAX_ROOT (1u << 28)
 #define FIONREAD      0x541bu
 #define PIPE_DEVICE   0xau /* st_dev of pipes without a name */
@@ -61,6 +60,7 @@ struct pipe {
 
 static const struct file_ops pipe_ops;
 static struct slab_cache *pipe_cache;
+_Atomic uint32_t pipe_size_max = 1u << 20;
 static _Atomic uint64_t next_ino = 1;
 
 /* FIFOs that are open, by inode. */
@@ -122,12 +122,18 @@ room(const struct pipe *p, uint64_t head, uint64_t tail)
 	return (uint64_t)pipe_slots(p) * PAGE_SIZE - (head - round_down(tail, PAGE_SIZE));
 }
 
-/* Whether a write of up to PIPE_BUF bytes need not wait. */
+/* Whether a write of up to PIPE_BUF bytes need not wait when the ends are there. */
+static inline bool
+is_writable_at(const struct pipe *p, uint64_t head, uint64_t tail)
+{
+	return (int64_t)(head - tail) <= 0 || room(p, head, tail) >= PIPE_BUF;
+}
+
 static inline bool
 is_writable(const struct pipe *p)
 {
-	uint64_t tail = pipe_tail(p), head = pipe_head(p);
-	return (int64_t)(head - tail) <= 0 || room(p, head, tail) >= PIPE_BUF;
+	uint64_t tail = pipe_tail(p);
+	return is_writable_at(p, pipe_head(p), tail);
 }
 
 static inline struct pipe_slot *
@@ -273,6 +279,18 @@ wake_writers(struct pipe *p)
 	wake_one(&p->wr_wait, POLLOUT | POLLWRNORM);
 }
 
+/*
+ * After tail left `before`: tells writers, and edge-triggered pollers, if that is what made room. A writer that sleeps
+ * for room has moved head before it looked at tail, so head as it is now shows whether there was any.
+ */
+static inline void
+tell_writers(struct pipe *p, uint64_t before)
+{
+	if (wait_queue_active(&p->wr_wait) && !is_writable_at(p, pipe_head(p), before) &&
+		is_writable(p))
+		wake_writers(p);
+}
+
 /* One round of a write: bytes moved, 0 if it must wait, or -errno. whole: all of it or nothing. */
 static ssize_t
 write_some(struct pipe *p, struct file *f, struct iter *from, bool whole)
@@ -294,7 +312,10 @@ wait_for_room(struct pipe *p, struct file *f, const struct iter *from)
 		is_writable(p) || !has_readers(p));
 }
 
-/* The next writer, if a reader made room for both. */
+/*
+ * The next writer, if a reader made room for both. For those who have been on the queue, as a wake-up may have been
+ * theirs alone; whoever has not must not give pollers an edge that is none.
+ */
 static inline void
 pass_room_on(struct pipe *p)
 {
@@ -302,7 +323,7 @@ pass_room_on(struct pipe *p)
 		wake_writers(p);
 }
 
-/* The next reader, if a writer left enough for both. */
+/* The next reader, if a writer left enough for both. As pass_room_on(). */
 static inline void
 pass_data_on(struct pipe *p)
 {
@@ -314,6 +335,7 @@ static ssize_t __attribute__((noinline))
 write_slowly(struct pipe *p, struct file *f, struct iter *from)
 {
 	const bool whole = from->count <= PIPE_BUF;
+	bool waited = false;
 	ssize_t done = 0, err = 0;
 	while (from->count != 0 && err == 0) {
 		mutex_lock(&p->write_lock);
@@ -323,10 +345,12 @@ write_slowly(struct pipe *p, struct file *f, struct iter *from)
 			done += n;
 			wake_readers(p);
 		} else {
+			waited |= n == 0;
 			err = n == 0 ? wait_for_room(p, f, from) : n;
 		}
 	}
-	pass_room_on(p);
+	if (waited)
+		pass_room_on(p);
 	if (unlikely(err == -EPIPE))
 		signal_send_self(SIGPIPE);
 	return done != 0 ? done : err;
@@ -361,7 +385,6 @@ pipe_write(struct file *f, struct iter *from, uint64_t *pos) NO_LOCK_ANALYSIS
 	if (n == 0)
 		return write_slowly(p, f, from);
 	wake_readers(p);
-	pass_room_on(p);
 	return n;
 }
 
@@ -410,6 +433,7 @@ drain(struct pipe *p, struct iter *to)
 	if (d.tail != start)
 		atomic_store_explicit(&p->tail, d.tail, memory_order_release);
 	mutex_unlock(&p->read_lock);
+	tell_writers(p, start);
 	return d.done != 0 ? (ssize_t)d.done : d.stop ? -EFAULT : 0;
 }
 
@@ -427,18 +451,19 @@ static ssize_t __attribute__((noinline))
 read_slowly(struct pipe *p, struct file *f, struct iter *to)
 {
 	ssize_t n = 0;
+	bool waited = false;
 	do {
 		if (has_data(p)) {
 			n = drain(p, to);
 		} else if (has_writers(p)) {
+			waited = true;
 			n = wait_for_data(p, f, to);
 		} else if (!has_data(p)) { /* looked at after the last writer went */
 			break;
 		}
 	} while (n == 0);
-	if (wait_queue_active(&p->wr_wait) && is_writable(p))
-		wake_writers(p);
-	pass_data_on(p);
+	if (waited)
+		pass_data_on(p);
 	return n;
 }
 
@@ -468,13 +493,12 @@ pipe_read(struct file *f, struct iter *to, uint64_t *pos) NO_LOCK_ANALYSIS
 		return 0;
 	if (!has_data(p) || unlikely(!mutex_trylock(&p->read_lock)))
 		return read_slowly(p, f, to);
+	uint64_t before = atomic_load_explicit(&p->tail, memory_order_relaxed);
 	ssize_t n = take_from_page(p, to);
 	mutex_unlock(&p->read_lock);
 	if (n == 0)
 		return read_slowly(p, f, to);
-	if (wait_queue_active(&p->wr_wait) && is_writable(p))
-		wake_writers(p);
-	pass_data_on(p);
+	tell_writers(p, before);
 	return n;
 }
 
@@ -492,7 +516,9 @@ pipe_move_out(struct file *f, size_t n, uint32_t flags, pipe_move_fn *fn, void *
 {
 	struct pipe *p = f->priv;
 	mutex_lock(&p->read_lock);
-	uint64_t head = pipe_head(p), at = atomic_load_explicit(&p->tail, memory_order_relaxed);
+	uint64_t head = pipe_head(p);
+	const uint64_t start = atomic_load_explicit(&p->tail, memory_order_relaxed);
+	uint64_t at = start;
 	size_t done = 0;
 	ssize_t err = 0;
 	while (at != head && done < n) {
@@ -516,9 +542,7 @@ pipe_move_out(struct file *f, size_t n, uint32_t flags, pipe_move_fn *fn, void *
 			break;
 	}
 	mutex_unlock(&p->read_lock);
-	if (wait_queue_active(&p->wr_wait) && is_writable(p))
-		wake_writers(p);
-	pass_data_on(p);
+	tell_writers(p, start);
 	return done != 0 ? (ssize_t)done : min(err, (ssize_t)0);
 }
 
@@ -554,7 +578,6 @@ pipe_move_in(struct file *f, size_t n, pipe_move_fn *fn, void *ctx)
 	mutex_unlock(&p->write_lock);
 	if (done != 0)
 		wake_readers(p);
-	pass_room_on(p);
 	if (err == -EPIPE && done == 0)
 		signal_send_self(SIGPIPE);
 	return done != 0 ? (ssize_t)done : min(err, (ssize_t)0);
@@ -937,7 +960,8 @@ pipe_resize(struct pipe *p, uint32_t size)
 	if (n == 0)
 		return -EINVAL;
 	uint64_t bytes = (uint64_t)n * PAGE_SIZE;
-	if (bytes > SIZE_MAX_USER && (current_cred()->euid != 0 || bytes > SIZE_MAX_ROOT))
+	uint32_t max = atomic_load_explicit(&pipe_size_max, memory_order_relaxed);
+	if (bytes > max && (current_cred()->euid != 0 || bytes > SIZE_MAX_ROOT))
 		return -EPERM;
 	struct pipe_slot *slots = kvmalloc(n * sizeof(*slots));
 	if (slots == NULL)

@@ -13,8 +13,9 @@ int fifo_open(struct inode *inode, struct file *f) MUST_CHECK;
 bool file_is_pipe(const struct file *f);
 /* F_GETPIPE_SZ, F_SETPIPE_SZ: bytes, or -EBADF (no pipe), -EINVAL, -EPERM (too large), -EBUSY (holds more), -ENOMEM. */
 int64_t pipe_fcntl(struct file *f, uint32_t cmd, uint64_t arg);
-void pipe_init(void);   /* boot */
-void splice_init(void); /* by pipe_init() */
+extern _Atomic uint32_t pipe_size_max; /* bytes that F_SETPIPE_SZ gives to anybody */
+void pipe_init(void);                  /* boot */
+void splice_init(void);                /* by pipe_init() */
 
 /*
  * Moving pages' content past user memory (splice.c). fn gets a piece of kernel memory and returns how many bytes of it

@@ -9,6 +9,7 @@
 #include "mm/slab.h"
 #include "proc/task.h"
 #include "syscall_protos.h"
+#include "vfs/pipe.h"
 #include "vfs/walk.h"
 
 int
@@ -298,6 +299,14 @@ statfs_flags(const struct super *s, const struct mount *m)
 	uint64_t out = ST_VALID;
 	if ((f & MS_RDONLY) || (s->flags & SUPER_READONLY))
 		out |= ST_RDONLY;
+	if (f & MS_NOSYMFOLLOW)
+		out |= ST_NOSYMFOLLOW;
+	if (f & MS_NOATIME)
+		out |= ST_NOATIME;
+	else if (m != NULL && !(f & MS_STRICTATIME))
+		out |= ST_RELATIME;
+	if (f & MS_NODIRATIME)
+		out |= ST_NODIRATIME;
 	return out | (f & (MS_NOSUID | MS_NODEV | MS_NOEXEC)); /* the same bits */
 }
 
@@ -339,7 +348,16 @@ sys_statfs(uaddr_t path, uaddr_t buf)
 int64_t
 sys_fstatfs(struct file *f, uaddr_t buf)
 {
-	if (f->path.dentry == NULL)
-		return -ENOSYS;
+	if (f->path.dentry == NULL) {
+		/* Linux has hidden file systems for what has no name. */
+		struct linux_statfs out = {
+			.f_type = file_is_pipe(f) ? PIPEFS_MAGIC : ANON_INODE_MAGIC,
+			.f_bsize = PAGE_SIZE,
+			.f_namelen = 255,
+			.f_frsize = PAGE_SIZE,
+			.f_flags = ST_VALID,
+		};
+		return copy_to_user(buf, &out, sizeof(out));
+	}
 	return put_statfs(buf, f->path.dentry->super, f->path.mount);
 }

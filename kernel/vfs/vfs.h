@@ -268,6 +268,8 @@ void inode_init(struct inode *i, struct super *s, uint32_t mode, const struct in
 	const struct file_ops *fops);
 /* Owner for something created in dir by the running task: its fs ids, or dir's group when dir is set-group-id. */
 void inode_init_owner(struct inode *i, const struct inode *dir);
+/* The permission bits of a new file (no directory) in dir that was asked for with mode: umask, and no foreign S_ISGID. */
+uint32_t inode_new_mode(const struct inode *dir, uint32_t mode) MUST_CHECK;
 void inode_get(struct inode *i);
 void inode_destroy(struct inode *i);
 static inline void

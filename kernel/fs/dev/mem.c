@@ -9,6 +9,9 @@
 #include "fs/dev/devfs.h"
 #include "vfs/poll.h"
 
+#define RNDGETENTCNT     0x80045200u
+#define RANDOM_POOL_BITS 256u /* a generator that was seeded stays good */
+
 static ssize_t
 null_read(struct file *f, struct iter *to, uint64_t *pos)
 {
@@ -128,29 +131,35 @@ always_ready(struct file *f, struct poll_table *pt)
 }
 
 static int64_t
+random_ioctl(struct file *f, uint32_t cmd, uint64_t arg)
+{
+	if (cmd != RNDGETENTCNT)
+		return -ENOTTY;
+	return put_user_u32((uaddr_t){arg}, random_ready() ? RANDOM_POOL_BITS : 0);
+}
+
+static int64_t
 seek_nowhere(struct file *f, int64_t offset, int whence)
 {
 	return 0;
 }
 
+/* Without a poll operation they are always ready, and epoll refuses them, as on Linux. */
 static const struct file_ops null_ops = {
-	.read = null_read, .write = null_write, .poll = always_ready, .seek = seek_nowhere};
-static const struct file_ops zero_ops = {.read = zero_read,
-	.write = null_write,
-	.poll = always_ready,
-	.mmap = zero_mmap,
-	.seek = seek_nowhere};
-static const struct file_ops full_ops = {.read = zero_read,
-	.write = full_write,
-	.poll = always_ready,
-	.mmap = zero_mmap,
-	.seek = seek_nowhere};
+	.read = null_read, .write = null_write, .seek = seek_nowhere};
+static const struct file_ops zero_ops = {
+	.read = zero_read, .write = null_write, .mmap = zero_mmap, .seek = seek_nowhere};
+static const struct file_ops full_ops = {
+	.read = zero_read, .write = full_write, .mmap = zero_mmap, .seek = seek_nowhere};
 static const struct file_ops random_ops = {.read = blocking_random_read,
 	.write = random_write,
 	.poll = always_ready,
+	.ioctl = random_ioctl,
 	.seek = seek_nowhere};
-static const struct file_ops urandom_ops = {
-	.read = random_dev_read, .write = random_write, .poll = always_ready, .seek = seek_nowhere};
+static const struct file_ops urandom_ops = {.read = random_dev_read,
+	.write = random_write,
+	.ioctl = random_ioctl,
+	.seek = seek_nowhere};
 
 void
 mem_devices_register(void)

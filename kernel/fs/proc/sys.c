@@ -11,9 +11,9 @@
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "proc/uts.h"
+#include "vfs/pipe.h"
 
-#define PIPE_SIZE_MAX  MIB(1) /* what F_SETPIPE_SZ gives to anybody */
-#define PID_MAX_LOWEST 301    /* numbers below stay with the system's own after the first round */
+#define PID_MAX_LOWEST 301 /* numbers below stay with the system's own after the first round */
 
 /* --- kernel. --- */
 
@@ -123,6 +123,14 @@ static int
 show_ngroups_max(struct proc_node *n, struct proc_text *t)
 {
 	proc_printf(t, "65536\n");
+	return 0;
+}
+
+/* What taints a kernel elsewhere, foreign modules and the like, there is not. */
+static int
+show_tainted(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "0\n");
 	return 0;
 }
 
@@ -259,7 +267,20 @@ show_nr_open(struct proc_node *n, struct proc_text *t)
 static int
 show_pipe_max_size(struct proc_node *n, struct proc_text *t)
 {
-	proc_printf(t, "%llu\n", (unsigned long long)PIPE_SIZE_MAX);
+	proc_printf(t, "%u\n", atomic_load_explicit(&pipe_size_max, memory_order_relaxed));
+	return 0;
+}
+
+static int
+write_pipe_max_size(struct proc_node *n, char *text)
+{
+	int64_t value;
+	if (!parse_integer(text, PAGE_SIZE, INT32_MAX, &value))
+		return -EINVAL;
+	uint32_t size = PAGE_SIZE; /* pipes have a power of two of pages */
+	while (size < (uint64_t)value)
+		size *= 2;
+	atomic_store_explicit(&pipe_size_max, size, memory_order_relaxed);
 	return 0;
 }
 
@@ -285,6 +306,7 @@ static const struct proc_entry kernel_entries[] = {
 	{"pid_max", S_IFREG | 0644, .write_caps = CAP_CONSOLE, .show = show_pid_max,
 		.write = write_pid_max},
 	{"random", S_IFDIR | 0555, .dir = &random_dir},
+	{"tainted", S_IFREG | 0444, .show = show_tainted},
 	{"threads-max", S_IFREG | 0444, .show = show_threads_max},
 	{"version", S_IFREG | 0444, .show = show_uts_version},
 };
@@ -302,7 +324,8 @@ static const struct proc_entry fs_entries[] = {
 	{"file-max", S_IFREG | 0444, .show = show_file_max},
 	{"file-nr", S_IFREG | 0444, .show = show_file_nr},
 	{"nr_open", S_IFREG | 0444, .show = show_nr_open},
-	{"pipe-max-size", S_IFREG | 0444, .show = show_pipe_max_size},
+	{"pipe-max-size", S_IFREG | 0644, .write_caps = CAP_CONSOLE, .show = show_pipe_max_size,
+		.write = write_pipe_max_size},
 };
 static const struct proc_dir fs_dir = {.id = PROC_DIR_SYS_FS, PROC_ENTRIES(fs_entries)};
 

@@ -274,9 +274,25 @@ lock_memory(void *arg)
 	CHECK_EQ(munlock(p + 65536, 4096), 0);
 }
 
+/* The limit is not for root; less than a page is a limit like others, and only none forbids to try. */
+static void
+lock_above_limit(void *arg)
+{
+	char *p = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	limit(RLIMIT_MEMLOCK, 100, 100);
+	CHECK_EQ(mlock(p, MIB), 0);
+	CHECK_EQ(munlock(p, MIB), 0);
+	CHECK_EQ(setresuid(1000, 1000, 1000), 0);
+	CHECK_ERRNO(mlock(p, 4096), ENOMEM);
+	CHECK_ERRNO(mlockall(MCL_CURRENT), ENOMEM);
+	limit(RLIMIT_MEMLOCK, 0, 0);
+	CHECK_ERRNO(mlock(p, 4096), EPERM);
+}
+
 GUEST_TEST(limit_locked_memory)
 {
 	guest_fork_ok(lock_memory, NULL);
+	guest_fork_ok(lock_above_limit, NULL);
 }
 
 GUEST_TEST(limit_nice)
