@@ -6,7 +6,10 @@
  * started may not have yet. Checking a hash needs none, and the portable code has no other implementation to choose.
  */
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,6 +17,8 @@
 
 #include "login/login.h"
 #include "sodium/crypto_pwhash.h"
+
+#define SLACK (256u << 10) /* for what is allocated beside the memory that is filled */
 
 /*
  * What a password is checked against where there is no principal: the hash of something nobody knows, at the cost of
@@ -41,7 +46,25 @@ open_store(void)
 	return store;
 }
 
-bool
+/*
+ * Whether there is the memory that checking this hash takes ("$m=" in KiB). libsodium does not tell: it calls the
+ * password wrong.
+ */
+static bool
+is_there_memory(const char *hash)
+{
+	const char *cost = strstr(hash, "$m=");
+	size_t size = cost == NULL ? 0 : (size_t)strtoul(cost + 3, NULL, 10) * 1024 + SLACK;
+	if (size == 0)
+		return true;
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return false;
+	munmap(memory, size);
+	return true;
+}
+
+int
 authenticate(const char *name, const char *password, struct identity *id)
 {
 	char hash[crypto_pwhash_STRBYTES];
@@ -50,6 +73,8 @@ authenticate(const char *name, const char *password, struct identity *id)
 
 	if (!known)
 		memcpy(hash, nobodys_hash, sizeof(nobodys_hash));
+	if (!is_there_memory(hash))
+		return -ENOMEM;
 	bool right = crypto_pwhash_str_verify(hash, password, strlen(password)) == 0;
 	return known && right;
 }

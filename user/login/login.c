@@ -13,8 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "caps.h"
 #include "login/login.h"
 #include "sodium/utils.h"
+#include "swos.h"
 
 #define FIRST_DELAY_SECONDS 1
 #define LAST_DELAY_SECONDS  8
@@ -36,27 +38,36 @@ note_first_prompt(void)
 	close(fd);
 }
 
-/* Asks until there is a name. Returns false at the end of input. */
+/*
+ * Asks until there is a name. Returns false when nothing will come any more. The key for the end of input only brings
+ * the prompt again: if it ended login, the next one would have forgotten how many failures there were.
+ */
 static bool
 ask_name(char name[LOGIN_LINE_SIZE])
 {
 	int len;
 	do {
 		len = terminal_ask("login: ", TERMINAL_ECHO, note_first_prompt, name);
-	} while (len == 0);
-	return len != -1;
+	} while (len == 0 || len == TERMINAL_END);
+	return len != TERMINAL_GONE;
 }
 
-static bool
-ask_password_and_check(const char *name, struct identity *id, bool *ended)
+enum outcome { REFUSED, ADMITTED, GIVEN_UP, NO_MEMORY };
+
+static enum outcome
+ask_password_and_check(const char *name, struct identity *id)
 {
 	char password[LOGIN_LINE_SIZE];
+	int right = 0;
 	int len = terminal_ask("Password: ", TERMINAL_NO_ECHO, NULL, password);
-	bool right = len != -1 && authenticate(name, password, id);
 
+	if (len == TERMINAL_END || len == TERMINAL_GONE)
+		return GIVEN_UP;
+	right = authenticate(name, password, id);
 	sodium_memzero(password, sizeof(password));
-	*ended = len == -1;
-	return right && len >= 0;
+	if (right < 0)
+		return NO_MEMORY;
+	return right && len >= 0 ? ADMITTED : REFUSED;
 }
 
 static void
@@ -68,6 +79,13 @@ delay(unsigned int failures)
 	struct timespec t = {.tv_sec = seconds};
 	while (nanosleep(&t, &t) != 0)
 		;
+}
+
+static bool
+may_log_others_in(void)
+{
+	struct swos_context context = {.size = sizeof(context)};
+	return swos_context(&context) == 0 && (context.caps & CAP_CONSOLE) != 0;
 }
 
 static int
@@ -88,23 +106,33 @@ main(int argc, char *argv[])
 	char name[LOGIN_LINE_SIZE];
 	struct identity id;
 	unsigned int failures = 0;
-	bool ended = false;
 
 	if (argc > 1)
 		return usage(argc, argv);
+	if (!may_log_others_in()) {
+		dprintf(STDERR_FILENO,
+			"login: logging others in takes the capability CONSOLE; end this session "
+			"with exit "
+			"to get to the console's login\n");
+		return 1;
+	}
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
 	signal(SIGTSTP, SIG_IGN);
 	terminal_take();
 	while (ask_name(name)) {
-		if (ask_password_and_check(name, &id, &ended)) {
+		enum outcome outcome = ask_password_and_check(name, &id);
+		if (outcome == ADMITTED) {
 			session_start(&id);
 			return 1;
 		}
-		if (ended)
-			return 0;
+		if (outcome == GIVEN_UP)
+			continue;
 		delay(++failures);
-		dprintf(STDOUT_FILENO, "Login incorrect\n");
+		dprintf(STDOUT_FILENO,
+			outcome == NO_MEMORY ? "login: not enough memory to check the password; "
+					       "try again later\n"
+					     : "Login incorrect\n");
 	}
 	return 0;
 }

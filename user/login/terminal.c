@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -39,6 +40,35 @@ open_device(dev_t rdev)
 }
 
 /*
+ * Takes the terminal from whom it was given to: from here on only root opens it, and a hang-up ends what was opened
+ * before. Both are needed, in this order: who opened it after the last session's own hang-up would go on reading.
+ */
+static void
+take_back(int fd)
+{
+	if (fchown(fd, 0, 0) != 0 || fchmod(fd, 0600) != 0)
+		dprintf(STDERR_FILENO, "login: cannot take the terminal back: %s\n",
+			strerror(errno));
+	signal(SIGHUP, SIG_IGN); /* it may be this process's terminal already */
+	ioctl(fd, TIOCVHANGUP);
+	signal(SIGHUP, SIG_DFL);
+}
+
+/* Opens that device, having taken it back from a former session's principal. -1: there is none. */
+static int
+open_own_device(dev_t rdev)
+{
+	struct stat st;
+	int fd = open_device(rdev);
+
+	if (fd < 0 || fstat(fd, &st) != 0 || st.st_uid == 0)
+		return fd;
+	take_back(fd);
+	close(fd);
+	return open_device(rdev);
+}
+
+/*
  * Puts the terminal itself in the place of /dev/console, which a hang-up does not end: what a session leaves running
  * must not read what is typed to the next one.
  */
@@ -49,7 +79,7 @@ use_device(void)
 
 	if (ioctl(STDIN_FILENO, TIOCGDEV, &number) != 0)
 		return;
-	int fd = open_device(
+	int fd = open_own_device(
 		makedev(number >> 8 & 0xfff, (number & 0xff) | (number >> 12 & 0xfff00)));
 	if (fd < 0)
 		return;
@@ -64,8 +94,8 @@ terminal_take(void)
 	struct termios t = {0};
 
 	setsid(); /* fails where init has made the session already */
-	ioctl(STDIN_FILENO, TIOCSCTTY, 1);
 	use_device();
+	ioctl(STDIN_FILENO, TIOCSCTTY, 1);
 	if (tcgetattr(STDIN_FILENO, &t) != 0)
 		return; /* no terminal */
 	t.c_iflag = ICRNL | IXON | BRKINT | IMAXBEL | (t.c_iflag & IUTF8);
@@ -118,15 +148,20 @@ put(const char *text)
 	}
 }
 
-/* Reads one byte. Returns 1, or 0 at the end of input or on an error. */
+/* Reads one byte. Returns 1, TERMINAL_END or TERMINAL_GONE. */
 static int
 get(char *c)
 {
+	struct termios t;
 	ssize_t got;
+
 	do {
 		got = read(STDIN_FILENO, c, 1);
 	} while (got < 0 && errno == EINTR);
-	return got == 1;
+	if (got == 1)
+		return 1;
+	/* An end of input that a key made leaves a terminal behind that answers. */
+	return got == 0 && tcgetattr(STDIN_FILENO, &t) == 0 ? TERMINAL_END : TERMINAL_GONE;
 }
 
 /* Byte by byte, so that what is typed ahead stays for the shell. */
@@ -138,8 +173,11 @@ read_line(char line[LOGIN_LINE_SIZE])
 	char c = 0;
 
 	for (;;) {
-		if (!get(&c))
-			return -1;
+		int got = get(&c);
+		if (got != 1) {
+			line[0] = '\0';
+			return got;
+		}
 		if (c == '\n')
 			break;
 		if (c == '\0' || len == LOGIN_LINE_SIZE - 1)
@@ -148,7 +186,7 @@ read_line(char line[LOGIN_LINE_SIZE])
 			line[len++] = c;
 	}
 	line[bad ? 0 : len] = '\0';
-	return bad ? -2 : (int)len;
+	return bad ? TERMINAL_BAD : (int)len;
 }
 
 int
@@ -163,9 +201,9 @@ terminal_ask(const char *prompt, enum terminal_echo echo, void (*asked)(void),
 		asked();
 	line[0] = '\0';
 	int len = read_line(line);
-	if (echo == TERMINAL_NO_ECHO) {
+	if (echo == TERMINAL_NO_ECHO)
 		set_echo(TERMINAL_ECHO);
+	if (echo == TERMINAL_NO_ECHO || len == TERMINAL_END)
 		put("\n");
-	}
 	return len;
 }
