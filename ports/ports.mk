@@ -99,12 +99,13 @@ MUSL_LIBS := $(SYSROOT)/lib/libc.a $(SYSROOT)/lib/libbuiltins.a $(SYSROOT)/lib/c
 $(eval $(call sodium_archive,$(SODIUM_USER),$$(SODIUM_LIBC_DEFS) $$(MUSL_CFLAGS),$(SODIUM_LIBC_C),,$(SYSROOT_STAMP)))
 
 # ---- programs nobody here wrote, for the guest tests -----------------------------------------------------------
-# build/ports-guest is a tree for ROOT_EXTRA: dynamic glibc programs with their libraries in /opt/debian, and bzip2,
-# linked with musl at a fixed address, in /opt/musl. (bash-static and busybox-static are the static glibc ones.)
+# build/ports-guest is a tree for ROOT_EXTRA: dynamic glibc programs in /opt/debian, with their libraries; sash, a static
+# glibc one, in /opt/static; and bzip2, linked with musl at a fixed address, in /opt/musl.
 
 GUEST_PORTS_TREE  := build/ports-guest
 GUEST_PORTS_STAMP := build/ports-guest.stamp
-GUEST_DEBS := libc6 coreutils libacl1 libattr1 libgmp10 libselinux1 libpcre2-8-0 dash mawk
+GUEST_DEBS := libc6 coreutils libacl1 libattr1 libgmp10 libselinux1 libpcre2-8-0 dash mawk pigz zlib1g \
+	python3.11-minimal libpython3.11-minimal libexpat1 sash
 
 build/ports-guest.bzip2: $(PORTS)/bzip2.stamp $(SYSROOT_STAMP) ports/build-archive ports/ports.mk
 	$(Q)AR=$(AR) ports/build-archive $(CACHE) $@.a $(CC) $(filter-out -fPIE,$(MUSL_CFLAGS)) -fno-pie -w \
