@@ -7,8 +7,8 @@ build/user/%.o: %.c $(FLAGFILES) ports/ports.mk user/user.mk | $(GENERATED) $(SY
 	$(Q)$(CC) $(USER_CFLAGS) -MMD -MP -c -o $@ $<
 
 # What our programs share of lib/.
-USER_LIB_SRC := lib/text/span.c lib/identity/identity.c lib/identity/caps.c lib/service/service.c \
-	lib/base/cmdline.c
+USER_LIB_SRC := $(sort $(wildcard lib/text/*.c lib/wire/*.c lib/dhcp/*.c lib/netconf/*.c)) lib/identity/identity.c \
+	lib/identity/caps.c lib/service/service.c lib/base/cmdline.c
 
 build/user/lib.a: $(USER_LIB_SRC:%.c=build/user/%.o)
 	$(Q)rm -f $@; $(AR) rcsD $@ $^

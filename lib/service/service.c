@@ -8,6 +8,7 @@
 #include "caps.h"
 #include "identity/identity.h"
 #include "service/service.h"
+#include "text/address.h"
 
 typedef int (*setter_t)(struct service_file *file, struct span value);
 
@@ -83,6 +84,62 @@ set_max_memory(struct service_file *file, struct span value)
 	return span_number(value, INT64_MAX, &file->max_memory);
 }
 
+static int
+set_listen(struct service_file *file, struct span value)
+{
+	struct span rest = value, word;
+	struct text_address address;
+	uint16_t port;
+	file->listen = value;
+	while (span_word(&rest, &word))
+		if (text_endpoint_parse(word, &address, &port) < 0)
+			return -EINVAL;
+	return value.len > 0 ? 0 : -EINVAL;
+}
+
+static int
+set_accept(struct service_file *file, struct span value)
+{
+	static const char *const names[] = {"pass", "each", NULL};
+	int choice = 0;
+	int err = choose(value, names, &choice);
+	file->accept = (enum service_accept)choice;
+	return err;
+}
+
+static int
+set_count(struct span value, uint32_t *out)
+{
+	uint64_t n = 0;
+	int err = span_number(value, UINT16_MAX, &n);
+	*out = (uint32_t)n;
+	return err < 0 || n == 0 ? -EINVAL : 0;
+}
+
+static int
+set_backlog(struct service_file *file, struct span value)
+{
+	return set_count(value, &file->backlog);
+}
+
+static int
+set_max_connections(struct service_file *file, struct span value)
+{
+	return set_count(value, &file->max_connections);
+}
+
+/* Keys that say how to listen mean nothing without what to listen on. */
+static bool
+is_complete(const struct service_file *file)
+{
+	bool listens = file->listen.len > 0;
+	return file->exec.len > 0 &&
+		(listens ||
+			(file->accept == SERVICE_ACCEPT_PASS && file->backlog == 0 &&
+				file->max_connections == 0)) &&
+		(file->accept == SERVICE_ACCEPT_EACH || file->max_connections == 0);
+}
+
 static const struct {
 	const char *name;
 	setter_t set;
@@ -95,6 +152,10 @@ static const struct {
 	{"output", set_output},
 	{"max-files", set_max_files},
 	{"max-memory", set_max_memory},
+	{"listen", set_listen},
+	{"accept", set_accept},
+	{"backlog", set_backlog},
+	{"max-connections", set_max_connections},
 };
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
@@ -140,8 +201,12 @@ service_parse(struct span text, struct service_file *out, size_t *line)
 			return -EINVAL;
 		}
 	}
-	if (file.exec.len == 0)
+	if (!is_complete(&file))
 		return -EINVAL;
+	if (file.listen.len > 0 && file.backlog == 0)
+		file.backlog = SERVICE_BACKLOG_DEFAULT;
+	if (file.accept == SERVICE_ACCEPT_EACH && file.max_connections == 0)
+		file.max_connections = SERVICE_CONNECTIONS_DEFAULT;
 	*out = file;
 	return 0;
 }

@@ -17,6 +17,11 @@
 enum service_restart { SERVICE_RESTART_ALWAYS, SERVICE_RESTART_ON_FAILURE, SERVICE_RESTART_NEVER };
 enum service_output { SERVICE_OUTPUT_NULL, SERVICE_OUTPUT_CONSOLE };
 
+enum service_accept { SERVICE_ACCEPT_PASS, SERVICE_ACCEPT_EACH };
+
+#define SERVICE_BACKLOG_DEFAULT     511
+#define SERVICE_CONNECTIONS_DEFAULT 64
+
 /* A resource limit's value when the file does not set it. */
 #define SERVICE_LIMIT_UNSET UINT64_MAX
 
@@ -30,11 +35,16 @@ struct service_file {
 	enum service_output output;
 	uint64_t max_files;  /* RLIMIT_NOFILE */
 	uint64_t max_memory; /* RLIMIT_AS, bytes */
+	struct span listen;  /* endpoints, words that text_endpoint_parse() takes; empty: none */
+	enum service_accept
+		accept; /* who accepts: the service itself, or init, a process for each connection */
+	uint32_t backlog;         /* of each listening socket */
+	uint32_t max_connections; /* with SERVICE_ACCEPT_EACH: processes at once */
 };
 
 /*
- * Parses a whole file. Returns 0; -EINVAL at an unknown key, a repeated key, a value that its key does not take, or no
- * exec; *line is then the line's number, from 1 (0: the file lacks something). *out is zero on error.
+ * Parses a whole file. Returns 0; -EINVAL at an unknown key, a repeated key, a value that its key does not take, no exec,
+ * or accept, backlog or max-connections without listen; *line is then the line's number, from 1 (0: the file lacks something). *out is zero on error.
  */
 [[nodiscard]] int service_parse(struct span text, struct service_file *out, size_t *line);
 

@@ -46,6 +46,28 @@ TEST(service_defaults)
 	CHECK_EQ(f.max_memory, SERVICE_LIMIT_UNSET);
 }
 
+TEST(service_listens)
+{
+	struct service_file f;
+	size_t line;
+	CHECK_EQ(service_parse(span_of("exec /bin/x\nlisten 0.0.0.0:80 [::]:80\naccept each\n"
+				       "max-connections 7\nbacklog 9"),
+			 &f, &line),
+		0);
+	span_is(f.listen, "0.0.0.0:80 [::]:80");
+	CHECK_EQ(f.accept, SERVICE_ACCEPT_EACH);
+	CHECK_EQ(f.max_connections, 7);
+	CHECK_EQ(f.backlog, 9);
+	CHECK_EQ(service_parse(span_of("accept each\nexec /bin/x\nlisten *:80"), &f, &line), 0);
+	CHECK_EQ(f.max_connections, SERVICE_CONNECTIONS_DEFAULT);
+	CHECK_EQ(f.backlog, SERVICE_BACKLOG_DEFAULT);
+	CHECK_EQ(service_parse(span_of("exec /bin/x\nlisten 127.0.0.1:8080"), &f, &line), 0);
+	CHECK_EQ(f.accept, SERVICE_ACCEPT_PASS);
+	CHECK_EQ(f.max_connections, 0);
+	CHECK_EQ(service_parse(span_of("exec /bin/x"), &f, &line), 0);
+	CHECK_EQ(f.backlog, 0);
+}
+
 TEST(service_refused)
 {
 	static const struct {
@@ -66,6 +88,15 @@ TEST(service_refused)
 		{"exec /x\nmax-files 2147483648", 2},
 		{"exec /x\nmax-memory 9223372036854775808", 2},
 		{"exec /x\ncolour red", 2},
+		{"exec /x\nlisten", 2},
+		{"exec /x\nlisten 80", 2},
+		{"exec /x\nlisten 1.2.3.4:80 x", 2},
+		{"exec /x\naccept each", 0},
+		{"exec /x\nbacklog 5", 0},
+		{"exec /x\nlisten *:80\nbacklog 0", 3},
+		{"exec /x\nlisten *:80\naccept none", 3},
+		{"exec /x\nlisten *:80\nmax-connections 5", 0},
+		{"exec /x\nlisten *:80\naccept each\nmax-connections 65536", 4},
 	};
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		struct service_file f;
