@@ -108,7 +108,7 @@ copy_area(struct copy *c, const struct rb_node *n)
 
 /*
  * Copies the tree node by node, in the parent's shape: no comparison, no balancing. A copy that was not finished is
- * a tree that can be walked, and each area in it is whole, so vm_space_put() undoes it.
+ * a tree that can be walked, and each area in it is whole, so space_destroy() undoes it.
  */
 static int
 copy_areas(struct copy *c)
@@ -206,10 +206,12 @@ vm_space_fork(struct vm_space *from, struct vm_space **out)
 	atomic_store_explicit(&to->rss_anon, c.pages, memory_order_relaxed);
 	area_free_list(&dead);
 	if (err != 0) {
-		vm_space_put(to);
+		space_destroy(to);
 		return err;
 	}
 	pte_barrier(); /* the child's entries before it runs */
+	vm_space_check(from);
+	vm_space_check(to);
 	*out = to;
 	return 0;
 }

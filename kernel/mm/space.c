@@ -76,10 +76,8 @@ free_areas(struct vm_space *s)
 }
 
 void
-vm_space_put(struct vm_space *s)
+space_destroy(struct vm_space *s)
 {
-	if (!refcount_put(&s->users))
-		return;
 	for (struct vm_area *a = area_first(&s->areas); a != NULL; a = area_next(a)) {
 		area_unlink(a);
 		zap_dead_area(a);
@@ -89,6 +87,15 @@ vm_space_put(struct vm_space *s)
 		file_put(s->exe);
 	arch_pt_destroy(&s->arch);
 	slab_free(space_cache, s);
+}
+
+void
+vm_space_put(struct vm_space *s)
+{
+	if (!refcount_put(&s->users))
+		return;
+	vm_space_check(s);
+	space_destroy(s);
 }
 
 uint64_t

@@ -60,7 +60,10 @@ void vm_space_get(struct vm_space *s);
 void vm_space_put(struct vm_space *s);
 /* The largest resident size so far, in pages. */
 uint64_t vm_space_max_rss(struct vm_space *s);
-/* Debug build: compares the page tables with the areas and the counters; panics where they differ. May sleep. */
+/*
+ * Debug build: compares the page tables with the areas and the counters; panics where they differ. May sleep. Made at
+ * each fork, of both, and at the end of each space.
+ */
 void vm_space_check(struct vm_space *s);
 
 /*

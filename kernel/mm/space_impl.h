@@ -37,6 +37,9 @@ extern struct page *vm_zero_page;
 
 /* --- Areas (space.c). --- */
 
+/* Frees all of a space that nobody uses, also one that was copied half (whose sums are wrong). May sleep. */
+void space_destroy(struct vm_space *s);
+
 /* An area like the template, with references of its own to object and file, in no tree. NULL: out of memory. */
 struct vm_area *area_create(const struct vm_area *like) MUST_CHECK;
 void area_free(struct vm_area *
