@@ -415,6 +415,15 @@ page_get_stats(struct page_stats *out)
 	out->stacks = kstack_pages();
 }
 
+bool
+page_is_short(void)
+{
+	uint64_t irq = spin_lock_irq_save(&zone.lock);
+	bool is_short = zone.nr_free <= 2 * zone.reserve;
+	spin_unlock_irq_restore(&zone.lock, irq);
+	return is_short;
+}
+
 /* --- Boot. --- */
 
 static void

@@ -155,6 +155,8 @@ struct page_stats {
 	uint64_t reserved;
 };
 void page_get_stats(struct page_stats *out);
+/* Whether hardly more is free than what is reserved: allocations fail, or soon will. Any context. */
+bool page_is_short(void);
 
 /*
  * Boot, after the linear map of all RAM exists and arch_current()->cpu is valid: maps the descriptors of ram, all of

@@ -115,6 +115,7 @@ task_start_init(void)
 void
 proc_init(void)
 {
+	oom_init();
 	pid_init();
 	cred_init();
 	vm_may_exceed_memlock = cred_is_privileged;

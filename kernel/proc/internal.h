@@ -138,4 +138,6 @@ void rusage_to_user_format(const struct rusage_sum *r, struct rusage_user *out);
 void rusage_add(struct rusage_sum *to, const struct rusage_sum *r);
 int64_t ns_to_ticks(uint64_t ns); /* clock_t: 100 a second */
 
+void oom_init(void); /* oom.c */
+
 #endif

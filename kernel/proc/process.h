@@ -199,6 +199,11 @@ void process_exit_group(int status) NORETURN;
 void task_exit(int status) NORETURN;
 /* Kills another process at once, as SIGKILL does (out of memory). */
 void process_kill(struct process *p);
+/*
+ * A fault of the running task found no memory: has the process that uses the most of it killed (proc/oom.c). true: that
+ * is under way, try again; false: the running one has to go, or goes already. May sleep; no spin locks held.
+ */
+bool process_out_of_memory(void);
 
 /* Processes and tasks in the system now, and the limit that memory sets. */
 uint32_t tasks_count(void);

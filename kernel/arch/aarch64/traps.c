@@ -12,6 +12,7 @@
 #include "core/panic.h"
 #include "mm/kmap.h"
 #include "mm/space.h"
+#include "proc/process.h"
 #include "proc/task.h"
 
 #include <aarch64/extable.h>
@@ -69,7 +70,6 @@ signal_for_fault(int err, uint64_t addr)
 		signal_fault(SIGBUS, BUS_ADRERR, addr);
 		break;
 	case -ENOMEM:
-		log_warn("out of memory: killing the process that asked for more");
 		signal_fault(SIGKILL, SI_KERNEL, addr);
 		break;
 	default: /* killed meanwhile: the way out sees it */
@@ -86,6 +86,8 @@ user_page_fault(uint64_t esr, uint64_t far)
 		current_task()->min_flt++;
 		return;
 	}
+	if (err == -ENOMEM && process_out_of_memory())
+		return;
 	t->arch.fault_address = far;
 	t->arch.fault_esr = esr;
 	signal_for_fault(err, far);
@@ -190,8 +192,9 @@ kernel_user_fault(struct trap_frame *frame, uint64_t esr, uint64_t far)
 		arch_irq_enable();
 		struct vm_space *space = arch_current()->space;
 		int err = space == NULL ? -EFAULT : vm_fault(space, far, fault_access(esr));
+		bool again = err == 0 || (err == -ENOMEM && process_out_of_memory());
 		arch_irq_disable();
-		if (err == 0)
+		if (again)
 			return true;
 	}
 	frame->pc = fixup;

@@ -370,6 +370,58 @@ eat_memory(void *unused)
 		m[i] = 1;
 }
 
+struct hog {
+	int ready[2], go[2];
+};
+
+/* Takes nearly all that is free, says so, and sleeps. */
+static void
+hog_memory(struct hog *h)
+{
+	size_t n = free_bytes() - 4 * MIB;
+	unsigned char *m = mmap(NULL, n, RW, ANON | MAP_NORESERVE, -1, 0);
+	CHECK(m != MAP_FAILED);
+	for (size_t i = 0; i < n; i += PAGE)
+		m[i] = 1;
+	CHECK_EQ(write(h->ready[1], "r", 1), 1);
+	char c;
+	(void)!read(h->go[0], &c, 1);
+}
+
+/* Who sits on most of the memory goes, not who asks for a little more: by a fault of its own, or by one in a call. */
+GUEST_TEST_FLAGS(out_of_memory_spares_who_asks_for_little, GUEST_LEAKS_CACHE)
+{
+	for (int by_call = 0; by_call < 2; by_call++) {
+		struct hog h;
+		char c;
+		int status = 0, zero = open("/dev/zero", O_RDONLY);
+		CHECK(zero >= 0);
+		CHECK_EQ(pipe(h.ready), 0);
+		CHECK_EQ(pipe(h.go), 0);
+		pid_t hog = fork();
+		if (hog == 0) {
+			hog_memory(&h);
+			_exit(0);
+		}
+		CHECK_EQ(read(h.ready[0], &c, 1), 1);
+		unsigned char *m = mmap(NULL, 16 * MIB, RW, ANON, -1, 0);
+		CHECK(m != MAP_FAILED);
+		for (size_t i = 0; i < 16 * MIB; i += MIB)
+			if (by_call)
+				CHECK_EQ(read(zero, m + i, MIB), MIB);
+			else
+				memset(m + i, 1, MIB);
+		CHECK_EQ(waitpid(hog, &status, 0), hog);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		CHECK_EQ(munmap(m, 16 * MIB), 0);
+		for (int i = 0; i < 2; i++) {
+			close(h.ready[i]);
+			close(h.go[i]);
+		}
+		close(zero);
+	}
+}
+
 /* Who takes everything dies of it, nobody else, and what it took is there again. */
 GUEST_TEST_FLAGS(out_of_memory_kills_the_offender, GUEST_LEAKS_CACHE)
 {
