@@ -214,6 +214,7 @@ build(struct task *self, const struct clone_request *r, int *err)
 	if (t->pid_entry == NULL)
 		goto put_space;
 	t->tid = t->pid_entry->nr;
+	t->timer_slack = t->default_timer_slack = self->timer_slack;
 	copy_user_state(t, self, r);
 	return t;
 

@@ -15,13 +15,14 @@ struct group_list {
 	gid_t gid[]; /* sorted */
 };
 
-/* What one real uid uses, against RLIMIT_NPROC and RLIMIT_SIGPENDING. */
+/* What one real uid uses, against RLIMIT_NPROC, RLIMIT_SIGPENDING and the limits on pipes. */
 struct user_account {
 	refcount_t refs;
 	uid_t uid; /* [I] */
 	_Atomic uint32_t nr_tasks;
-	_Atomic uint32_t nr_signals; /* queued siginfos */
-	struct user_account *next;   /* [accounts_lock] */
+	_Atomic uint32_t nr_signals;    /* queued siginfos */
+	_Atomic uint32_t nr_pipe_pages; /* what its pipes may hold (vfs/pipe.c) */
+	struct user_account *next;      /* [accounts_lock] */
 };
 
 struct cred {
@@ -42,6 +43,7 @@ void cred_put(const struct cred *c);
 struct cred *cred_copy(
 	const struct cred *from) MUST_CHECK; /* one reference, still private; NULL: out of memory */
 void cred_install(struct cred *c); /* replaces the running task's; takes over the reference */
+void user_account_put(struct user_account *a);
 bool cred_in_group(const struct cred *c, gid_t gid);
 
 #endif

@@ -123,7 +123,6 @@ bool posix_timers_check_cpu_locked(
 
 /* cred.c */
 struct user_account *user_account_get(uid_t uid) MUST_CHECK; /* NULL: out of memory */
-void user_account_put(struct user_account *a);
 /* Whether the running task may signal, or change, one with these credentials. */
 bool cred_may_signal(const struct cred *target);
 void cred_changed_ids(

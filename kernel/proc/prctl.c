@@ -52,6 +52,7 @@ int64_t
 sys_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
 	struct process *p = current_process();
+	struct task *t = current_task();
 	uaddr_t user = {a};
 	switch (option) {
 	case PR_SET_PDEATHSIG:
@@ -80,9 +81,13 @@ sys_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 	case PR_GET_KEEPCAPS:
 	case PR_GET_SECUREBITS:
 		return 0;
+	case PR_SET_SECUREBITS:
+	case PR_CAPBSET_DROP:
+		return -EPERM; /* nobody may: capabilities of Linux's kind follow the ids here */
 	case PR_GET_TIMERSLACK:
-		return 50000; /* Linux's default; timers here have no slack, which is within it */
-	case PR_SET_TIMERSLACK:
+		return (int64_t)min(t->timer_slack, (uint64_t)INT64_MAX);
+	case PR_SET_TIMERSLACK: /* kept to be told: timers here have no slack, which is within any */
+		t->timer_slack = a != 0 ? a : t->default_timer_slack;
 		return 0;
 	case PR_CAPBSET_READ:
 		return a > PR_CAP_LAST ? -EINVAL : 1;

@@ -95,6 +95,8 @@ sys_sched_setscheduler(int pid, int policy, uaddr_t param)
 {
 	struct sched_param_user sp;
 	struct task *t;
+	if (pid < 0 || uaddr_is_null(param))
+		return -EINVAL;
 	if (copy_from_user(&sp, param, sizeof(sp)) != 0)
 		return -EFAULT;
 	policy &= ~SCHED_RESET_ON_FORK;
@@ -128,6 +130,8 @@ sys_sched_getscheduler(int pid)
 int64_t
 sys_sched_setparam(int pid, uaddr_t param)
 {
+	if (uaddr_is_null(param))
+		return -EINVAL;
 	int64_t policy = sys_sched_getscheduler(pid);
 	return policy < 0 ? policy : sys_sched_setscheduler(pid, (int)policy, param);
 }
@@ -135,8 +139,10 @@ sys_sched_setparam(int pid, uaddr_t param)
 int64_t
 sys_sched_getparam(int pid, uaddr_t param)
 {
-	int64_t policy = sys_sched_getscheduler(pid);
 	struct sched_param_user sp = {0};
+	if (uaddr_is_null(param))
+		return -EINVAL;
+	int64_t policy = sys_sched_getscheduler(pid);
 	return policy < 0 ? policy : copy_to_user(param, &sp, sizeof(sp));
 }
 

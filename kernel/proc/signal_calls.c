@@ -90,6 +90,21 @@ send_to_group(pid_t group, int sig, const struct siginfo *info)
 	return send_many(group, sig, info);
 }
 
+/* The process of that number, or that has a thread of that number; referenced, or NULL. */
+static struct process *
+find_by_any_tid(pid_t id)
+{
+	struct process *p = process_find(id);
+	if (p != NULL)
+		return p;
+	struct task *t = task_find(id);
+	if (t == NULL)
+		return NULL;
+	p = process_get(t->process);
+	task_put(t);
+	return p;
+}
+
 int64_t
 sys_kill(int pid, int sig)
 {
@@ -100,7 +115,7 @@ sys_kill(int pid, int sig)
 		return -ESRCH;
 	if (pid <= 0)
 		return pid == -1 ? send_many(-1, sig, &info) : send_to_group(-pid, sig, &info);
-	struct process *p = process_find(pid);
+	struct process *p = find_by_any_tid(pid);
 	if (p == NULL)
 		return -ESRCH;
 	int err = send_checked(p, sig, &info);
@@ -176,7 +191,7 @@ sys_rt_sigqueueinfo(int pid, int sig, uaddr_t from)
 	int err = read_siginfo(&info, from, sig, pid == current_process()->pid);
 	if (err != 0)
 		return err;
-	struct process *p = process_find(pid);
+	struct process *p = find_by_any_tid(pid);
 	if (p == NULL)
 		return -ESRCH;
 	err = send_checked(p, sig, &info);

@@ -202,10 +202,8 @@ judge(struct process *p, int sig, struct sigaction_user *act)
 	struct sigaction_user *live = &a->action[sig - 1];
 	spin_lock(&a->lock);
 	*act = *live;
-	if (act->handler > SIG_IGN && (act->flags & SA_RESETHAND)) {
-		live->handler = SIG_DFL;
-		live->flags &= ~(uint64_t)SA_SIGINFO;
-	}
+	if (act->handler > SIG_IGN && (act->flags & SA_RESETHAND))
+		live->handler = SIG_DFL; /* the flags stay, as on Linux */
 	spin_unlock(&a->lock);
 	if (act->handler == SIG_IGN)
 		return VERDICT_IGNORE;

@@ -109,7 +109,8 @@ flush_everywhere(struct process *p, sigmask_t set)
 static struct signal_entry *
 entry_alloc(struct process *p, struct task *t, bool thread_directed, bool limited)
 {
-	if (thread_directed && !t->sig.spare_used) {
+	bool none = limited && p->limits[RLIMIT_SIGPENDING].cur == 0;
+	if (thread_directed && !t->sig.spare_used && !none) {
 		t->sig.spare_used = true;
 		t->sig.spare.account = NULL;
 		return &t->sig.spare;

@@ -24,6 +24,8 @@ struct fs_context {
 	uint32_t umask;        /* [lock] */
 };
 
+#define TIMER_SLACK_DEFAULT 50000u /* nanoseconds; Linux's */
+
 struct fs_context *fs_context_copy(struct fs_context *from) MUST_CHECK; /* NULL: out of memory */
 void fs_context_put(struct fs_context *fs);
 
@@ -53,7 +55,8 @@ struct task {
 		int64_t (*fn)(struct restart_block *);
 		uint64_t args[6];
 	} restart;
-	uint64_t min_flt, maj_flt; /* [own] */
+	uint64_t min_flt, maj_flt;                 /* [own] */
+	uint64_t timer_slack, default_timer_slack; /* [own] PR_SET_TIMERSLACK; nanoseconds */
 };
 
 static inline struct task *

@@ -416,8 +416,8 @@ sys_openat2(int dirfd, uaddr_t path, uaddr_t uhow, size_t size)
 	int err = get_open_how(&in, uhow, size);
 	if (err != 0)
 		return err;
-	if (in.resolve & RESOLVE_CACHED)
-		return -EAGAIN; /* whether a name is cached is not told: callers then go the other way */
+	bool cached = (in.resolve & RESOLVE_CACHED) != 0;
+	in.resolve &= ~(uint64_t)RESOLVE_CACHED;
 	uint32_t lookup = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(map); i++) {
 		if (in.resolve & map[i].resolve)
@@ -432,6 +432,8 @@ sys_openat2(int dirfd, uaddr_t path, uaddr_t uhow, size_t size)
 			(in.flags & ~(uint64_t)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) !=
 				0))
 		return -EINVAL;
+	if (cached)
+		return -EAGAIN; /* whether a name is cached is not told: callers then go the other way */
 	struct how how;
 	err = decode_how((uint32_t)in.flags, (uint32_t)in.mode, lookup, &how);
 	return err != 0 ? err : open_user(dirfd, path, &how);

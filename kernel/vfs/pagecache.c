@@ -73,8 +73,11 @@ generic_file_read(struct file *f, struct iter *to, uint64_t *pos)
 {
 	struct vm_object *o = f->inode->object;
 	uint64_t at = *pos, size = atomic_load_explicit(&o->size, memory_order_acquire);
-	if (at >= size || to->count == 0)
+	if (at >= size || to->count == 0) {
+		if (to->count != 0)
+			file_accessed(f); /* finding the end is access too */
 		return 0;
+	}
 	size_t want = min(to->count, size - at), done = 0;
 	ssize_t got = 0;
 	while (done < want) {

@@ -26,6 +26,7 @@
 
 #define PIPE_BUF      4096u /* bytes that a write moves in one piece */
 #define SLOTS_DEFAULT 16u
+#define SLOTS_SCARCE  2u /* of whom has had too many */
 #define SIZE_MAX_ROOT (1u << 28)
 #define FIONREAD      0x541bu
 #define PIPE_DEVICE   0xau /* st_dev of pipes without a name */
@@ -51,6 +52,7 @@ struct pipe {
 	struct wait_queue open_wait;         /* fifo_open() */
 	const struct inode *fifo;            /* [I] the FIFO's inode, or NULL */
 	struct list_node fifo_node;          /* [fifo_lock] */
+	struct user_account *account;        /* [I] referenced; counts nr_slots */
 	uint64_t ino;                        /* [I] */
 	uid_t uid;                           /* [I] */
 	gid_t gid;                           /* [I] */
@@ -60,7 +62,7 @@ struct pipe {
 
 static const struct file_ops pipe_ops;
 static struct slab_cache *pipe_cache;
-_Atomic uint32_t pipe_size_max = 1u << 20;
+_Atomic uint32_t pipe_size_max = 1u << 20, pipe_user_soft = 16384, pipe_user_hard;
 static _Atomic uint64_t next_ino = 1;
 
 /* FIFOs that are open, by inode. */
@@ -676,6 +678,22 @@ pipe_getattr(struct file *f, struct kstat *st)
 	return 0;
 }
 
+/* Counts pages of pipes for or against a user; how many there are then. */
+static uint32_t
+account_pages(struct user_account *a, int32_t n)
+{
+	return atomic_fetch_add_explicit(&a->nr_pipe_pages, (uint32_t)n, memory_order_relaxed) +
+		(uint32_t)n;
+}
+
+/* Whether so many pages of pipes are too many for the running task's user by this limit (0: none). */
+static bool
+exceeds(uint32_t pages, const _Atomic uint32_t *limit)
+{
+	uint32_t max = atomic_load_explicit((_Atomic uint32_t *)limit, memory_order_relaxed);
+	return max != 0 && pages > max && current_cred()->euid != 0;
+}
+
 static void
 pipe_destroy(struct pipe *p)
 {
@@ -688,6 +706,8 @@ pipe_destroy(struct pipe *p)
 		data_free(p->spare);
 	if (p->slots != p->inline_slots)
 		kvfree(p->slots);
+	account_pages(p->account, -(int32_t)n);
+	user_account_put(p->account);
 	slab_free(pipe_cache, p);
 }
 
@@ -754,13 +774,42 @@ file_is_pipe(const struct file *f)
 	return f->ops == &pipe_ops || f->ops == &fifo_ops;
 }
 
-static struct pipe *
-pipe_create(const struct inode *fifo)
+/* How many slots a new pipe of the running task's gets, counted; 0: its user has had all it may. */
+static uint32_t
+first_slots(struct user_account *a)
+{
+	uint32_t n = SLOTS_DEFAULT;
+	if (current_cred()->euid != 0)
+		n = min(n,
+			atomic_load_explicit(&pipe_size_max, memory_order_relaxed) /
+				(uint32_t)PAGE_SIZE);
+	uint32_t total = account_pages(a, (int32_t)n);
+	if (n > SLOTS_SCARCE && exceeds(total, &pipe_user_soft)) {
+		total = account_pages(a, (int32_t)SLOTS_SCARCE - (int32_t)n);
+		n = SLOTS_SCARCE;
+	}
+	if (!exceeds(total, &pipe_user_hard))
+		return n;
+	account_pages(a, -(int32_t)n);
+	return 0;
+}
+
+/* -ENOMEM, -ENFILE: the user's pipes hold too much already. */
+static int
+pipe_create(const struct inode *fifo, struct pipe **out)
 {
 	struct pipe *p = slab_alloc(pipe_cache, KM_ZERO);
 	if (p == NULL)
-		return NULL;
-	atomic_store_explicit(&p->nr_slots, SLOTS_DEFAULT, memory_order_relaxed);
+		return -ENOMEM;
+	struct user_account *a = current_cred()->account;
+	uint32_t n = first_slots(a);
+	if (n == 0) {
+		slab_free(pipe_cache, p);
+		return -ENFILE;
+	}
+	refcount_get(&a->refs);
+	p->account = a;
+	atomic_store_explicit(&p->nr_slots, n, memory_order_relaxed);
 	p->slots = p->inline_slots;
 	mutex_init(&p->read_lock, "pipe.read");
 	mutex_init(&p->write_lock, "pipe.write");
@@ -774,16 +823,18 @@ pipe_create(const struct inode *fifo)
 	p->uid = c->fsuid;
 	p->gid = c->fsgid;
 	ktime_now(&p->created);
-	return p;
+	*out = p;
+	return 0;
 }
 
 /* A pipe's two ends, one reference each. */
 static int
 pipe_open_pair(uint32_t flags, struct file *ends[2])
 {
-	struct pipe *p = pipe_create(NULL);
-	if (p == NULL)
-		return -ENOMEM;
+	struct pipe *p;
+	int err = pipe_create(NULL, &p);
+	if (err != 0)
+		return err;
 	uint32_t status = flags & (O_NONBLOCK | O_DIRECT);
 	ends[0] = file_create(&pipe_ops, p, O_RDONLY | status, FILE_STREAM | FILE_SIGIO);
 	ends[1] = file_create(&pipe_ops, p, O_WRONLY | status, FILE_STREAM | FILE_SIGIO);
@@ -837,22 +888,23 @@ put:
 	return err;
 }
 
-/* The pipe behind a FIFO's inode, with a reference for a file; fifo_lock is held. NULL: out of memory. */
-static struct pipe *
-fifo_get(const struct inode *inode)
+/* The pipe behind a FIFO's inode, with a reference for a file; fifo_lock is held. As pipe_create(). */
+static int
+fifo_get(const struct inode *inode, struct pipe **out)
 {
 	struct list_node *bucket = &fifos[((uintptr_t)inode / sizeof(*inode)) % FIFO_BUCKETS];
 	struct pipe *p;
 	list_for_each_entry (p, bucket, fifo_node) {
 		if (p->fifo == inode) {
 			refcount_get(&p->files);
-			return p;
+			*out = p;
+			return 0;
 		}
 	}
-	p = pipe_create(inode);
-	if (p != NULL)
-		list_add(bucket, &p->fifo_node);
-	return p;
+	int err = pipe_create(inode, out);
+	if (err == 0)
+		list_add(bucket, &(*out)->fifo_node);
+	return err;
 }
 
 /*
@@ -893,11 +945,13 @@ fifo_open(struct inode *inode, struct file *f)
 		return -EINVAL;
 	bool nonblock = file_nonblock(f);
 	mutex_lock(&fifo_lock);
-	struct pipe *p = fifo_get(inode);
-	int alone = p == NULL ? -ENOMEM : fifo_join(p, mode, nonblock, &other);
+	struct pipe *p;
+	int alone = 0, none = fifo_get(inode, &p);
+	if (none == 0)
+		alone = fifo_join(p, mode, nonblock, &other);
 	mutex_unlock(&fifo_lock);
-	if (p == NULL)
-		return -ENOMEM;
+	if (none != 0)
+		return none;
 	if (alone < 0) {
 		pipe_put(p);
 		return alone;
@@ -953,6 +1007,21 @@ move_slots(struct pipe *p, struct pipe_slot *slots, uint32_t n)
 	return old;
 }
 
+/* Counts what a pipe of n slots holds instead; both locks are held. -EPERM: too much; -EBUSY: it does not fit. */
+static int
+charge_resize(struct pipe *p, uint32_t n)
+{
+	uint64_t used = (p->head + PAGE_SIZE - 1) / PAGE_SIZE - p->tail / PAGE_SIZE;
+	int32_t more = (int32_t)(n - pipe_slots(p));
+	if (used > n)
+		return -EBUSY;
+	uint32_t total = account_pages(p->account, more);
+	if (more <= 0 || (!exceeds(total, &pipe_user_soft) && !exceeds(total, &pipe_user_hard)))
+		return 0;
+	account_pages(p->account, -more);
+	return -EPERM;
+}
+
 static int64_t
 pipe_resize(struct pipe *p, uint32_t size)
 {
@@ -968,16 +1037,15 @@ pipe_resize(struct pipe *p, uint32_t size)
 		return -ENOMEM;
 	mutex_lock(&p->write_lock);
 	mutex_lock(&p->read_lock);
-	uint64_t used = (p->head + PAGE_SIZE - 1) / PAGE_SIZE - p->tail / PAGE_SIZE;
-	struct pipe_slot *unused = used <= n ? move_slots(p, slots, n) : NULL;
+	int err = charge_resize(p, n);
+	if (err == 0)
+		slots = move_slots(p, slots, n);
 	mutex_unlock(&p->read_lock);
 	mutex_unlock(&p->write_lock);
-	if (unused == NULL) {
+	if (slots != p->inline_slots)
 		kvfree(slots);
-		return -EBUSY;
-	}
-	if (unused != p->inline_slots)
-		kvfree(unused);
+	if (err != 0)
+		return err;
 	wake_all(&p->wr_wait, POLLOUT | POLLWRNORM);
 	return (int64_t)bytes;
 }

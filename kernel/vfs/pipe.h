@@ -7,15 +7,17 @@
 
 /*
  * Opens a FIFO node: sets the file's operations, kind and priv. Its flags say how; without O_NONBLOCK it waits for
- * the other side. -ENXIO, -ENOMEM, -ERESTARTSYS: the file is as it was.
+ * the other side. -ENXIO, -ENOMEM, -ENFILE, -ERESTARTSYS: the file is as it was.
  */
 int fifo_open(struct inode *inode, struct file *f) MUST_CHECK;
 bool file_is_pipe(const struct file *f);
 /* F_GETPIPE_SZ, F_SETPIPE_SZ: bytes, or -EBADF (no pipe), -EINVAL, -EPERM (too large), -EBUSY (holds more), -ENOMEM. */
 int64_t pipe_fcntl(struct file *f, uint32_t cmd, uint64_t arg);
 extern _Atomic uint32_t pipe_size_max; /* bytes that F_SETPIPE_SZ gives to anybody */
-void pipe_init(void);                  /* boot */
-void splice_init(void);                /* by pipe_init() */
+/* Pages that the pipes of one user may hold before new ones get few, and at all; 0: any. Not for root. */
+extern _Atomic uint32_t pipe_user_soft, pipe_user_hard;
+void pipe_init(void);   /* boot */
+void splice_init(void); /* by pipe_init() */
 
 /*
  * Moving pages' content past user memory (splice.c). fn gets a piece of kernel memory and returns how many bytes of it

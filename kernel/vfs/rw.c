@@ -12,6 +12,7 @@
 #include "proc/process.h"
 #include "syscall_protos.h"
 #include "vfs/pipe.h"
+#include "vfs/poll.h"
 #include "vfs/vfs.h"
 
 #define TRANSFER_MAX  0x7ffff000ULL /* what one call moves at most */
@@ -321,8 +322,22 @@ file_write_here(struct file *f, struct iter *from)
 	return write_here(f, from, 0);
 }
 
+/* What fits now; waits only while that is nothing. */
+static int64_t
+vmsplice_in(struct file *f, uaddr_t iov, uint64_t count, uint32_t flags)
+{
+	for (;;) {
+		int64_t n = write_vector(f, iov, count, -1, ITER_NOWAIT, 0);
+		if (n != -EAGAIN || (flags & SPLICE_F_NONBLOCK) || file_nonblock(f))
+			return n;
+		int err = file_wait_events(f, POLLOUT);
+		if (err != 0)
+			return err;
+	}
+}
+
 /*
- * vmsplice(2): pages are copied, never shared, so that it is readv and writev of a pipe.
+ * vmsplice(2): pages are copied, never shared, so that it is readv of a pipe, and nearly writev.
  */
 int64_t
 sys_vmsplice(int fd, uaddr_t iov, uint64_t count, uint32_t flags)
@@ -333,12 +348,12 @@ sys_vmsplice(int fd, uaddr_t iov, uint64_t count, uint32_t flags)
 	int err = file_borrow(fd, 0, &ref);
 	if (err != 0)
 		return err;
-	uint8_t iter_flags = (flags & SPLICE_F_NONBLOCK) ? ITER_NOWAIT : 0;
 	int64_t result = -EBADF;
 	if (file_is_pipe(ref.file) && (ref.rights & RIGHT_WRITE))
-		result = write_vector(ref.file, iov, count, -1, iter_flags, 0);
+		result = vmsplice_in(ref.file, iov, count, flags);
 	else if (file_is_pipe(ref.file) && (ref.rights & RIGHT_READ))
-		result = read_vector(ref.file, iov, count, -1, iter_flags);
+		result = read_vector(
+			ref.file, iov, count, -1, (flags & SPLICE_F_NONBLOCK) ? ITER_NOWAIT : 0);
 	file_return(&ref);
 	return result;
 }

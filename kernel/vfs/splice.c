@@ -112,7 +112,7 @@ copy(struct place *in, struct place *out, size_t n)
 static int64_t
 finish(const struct place *in, const struct place *out, int64_t result)
 {
-	if (result <= 0)
+	if (result < 0)
 		return result;
 	int err = place_end(in);
 	if (err == 0)
@@ -177,7 +177,8 @@ copy_range(struct file *in, uaddr_t in_offset, struct file *out, uaddr_t out_off
 	uint64_t apart = from.pos > to.pos ? from.pos - to.pos : to.pos - from.pos;
 	if (in->inode == out->inode && apart < count)
 		return -EINVAL;
-	return finish(&from, &to, copy(&from, &to, count));
+	int64_t result = copy(&from, &to, count);
+	return result > 0 ? finish(&from, &to, result) : result;
 }
 
 int64_t

@@ -206,8 +206,12 @@ sys_readlinkat(int dirfd, uaddr_t path, uaddr_t buf, int size)
 		return err;
 	int64_t result = -EINVAL;
 	struct inode *i = w.inode;
-	if (i == NULL || (i->mode & S_IFMT) != S_IFLNK)
+	if (i == NULL || (i->mode & S_IFMT) != S_IFLNK) {
+		char first;
+		if (copy_from_user(&first, path, 1) == 0 && first == '\0')
+			result = -ENOENT; /* an empty path is for links opened by O_PATH */
 		goto end;
+	}
 	uint32_t known = 0;
 	const char *target = i->ops->get_link != NULL ? i->ops->get_link(i, &known) : NULL;
 	char *copy = NULL;

@@ -373,10 +373,18 @@ path_put(const struct path *p)
 {
 }
 
+static struct user_account account = {.refs.count = 1};
+
+void
+user_account_put(struct user_account *a)
+{
+	CHECK(!refcount_put(&a->refs));
+}
+
 /* The tests. */
 
 static struct handle_table *shared;
-static const struct cred root;
+static const struct cred root = {.account = &account};
 const struct cred vfs_kernel_cred;
 
 static void
@@ -452,6 +460,7 @@ end(void)
 	handle_table_put_user(shared);
 	CHECK_EQ(live_pages, 0);
 	CHECK_EQ(live_objects, objects_before);
+	CHECK_EQ(account.nr_pipe_pages, 0);
 }
 
 static int64_t

@@ -284,6 +284,38 @@ write_pipe_max_size(struct proc_node *n, char *text)
 	return 0;
 }
 
+static int
+write_pages(_Atomic uint32_t *to, char *text)
+{
+	int64_t value;
+	if (!parse_integer(text, 0, INT32_MAX, &value))
+		return -EINVAL;
+	atomic_store_explicit(to, (uint32_t)value, memory_order_relaxed);
+	return 0;
+}
+
+static int
+write_pipe_user_soft(struct proc_node *n, char *text)
+{
+	return write_pages(&pipe_user_soft, text);
+}
+
+static int
+write_pipe_user_hard(struct proc_node *n, char *text)
+{
+	return write_pages(&pipe_user_hard, text);
+}
+
+static int
+show_pipe_user_pages(struct proc_node *n, struct proc_text *t)
+{
+	bool soft = n->entry->write == write_pipe_user_soft;
+	proc_printf(t, "%u\n",
+		atomic_load_explicit(
+			soft ? &pipe_user_soft : &pipe_user_hard, memory_order_relaxed));
+	return 0;
+}
+
 /* --- Tables. --- */
 
 static const struct proc_entry random_entries[] = {
@@ -326,6 +358,10 @@ static const struct proc_entry fs_entries[] = {
 	{"nr_open", S_IFREG | 0444, .show = show_nr_open},
 	{"pipe-max-size", S_IFREG | 0644, .write_caps = CAP_CONSOLE, .show = show_pipe_max_size,
 		.write = write_pipe_max_size},
+	{"pipe-user-pages-hard", S_IFREG | 0644, .write_caps = CAP_CONSOLE,
+		.show = show_pipe_user_pages, .write = write_pipe_user_hard},
+	{"pipe-user-pages-soft", S_IFREG | 0644, .write_caps = CAP_CONSOLE,
+		.show = show_pipe_user_pages, .write = write_pipe_user_soft},
 };
 static const struct proc_dir fs_dir = {.id = PROC_DIR_SYS_FS, PROC_ENTRIES(fs_entries)};
 
