@@ -19,6 +19,8 @@
 #include "identity/identity.h"
 #include "swos.h"
 
+#define GROUP_PATH "/etc/group"
+
 enum { EXIT_UNKNOWN = 1, EXIT_USAGE = 2 };
 
 enum what { WHAT_ALL, WHAT_UID, WHAT_GID, WHAT_GROUPS };
@@ -107,6 +109,26 @@ ids_of_caller(void)
 	return ids;
 }
 
+static void
+add_group(struct ids *ids, gid_t gid)
+{
+	gid_t *grown = reallocarray(ids->groups, (size_t)ids->group_count + 1, sizeof(*grown));
+	if (grown == NULL)
+		err(EXIT_UNKNOWN, NULL);
+	ids->groups = grown;
+	ids->groups[ids->group_count++] = gid;
+}
+
+static bool
+is_member(char *const *members, const char *name)
+{
+	for (; *members != NULL; members++) {
+		if (strcmp(*members, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static struct ids
 ids_of_user(const char *name)
 {
@@ -114,16 +136,18 @@ ids_of_user(const char *name)
 	if (p == NULL)
 		errx(EXIT_UNKNOWN, "%s: no such user", name);
 	struct ids ids = {p->pw_uid, p->pw_uid, p->pw_gid, p->pw_gid, NULL, 0};
-	int count = 0;
+	struct group *g;
+	FILE *f = fopen(GROUP_PATH, "re");
 
-	/* The first call says how many there are. */
-	getgrouplist(name, p->pw_gid, NULL, &count);
-	ids.groups = calloc((size_t)count + 1, sizeof(*ids.groups));
-	if (ids.groups == NULL)
-		err(EXIT_UNKNOWN, NULL);
-	if (getgrouplist(name, p->pw_gid, ids.groups, &count) < 0)
-		errx(EXIT_UNKNOWN, "%s: the groups changed meanwhile", name);
-	ids.group_count = count;
+	/* Not getgrouplist(), which gives up where it can ask no name service. */
+	add_group(&ids, p->pw_gid);
+	if (f == NULL)
+		err(EXIT_UNKNOWN, GROUP_PATH);
+	while ((g = fgetgrent(f)) != NULL) {
+		if (g->gr_gid != p->pw_gid && is_member(g->gr_mem, name))
+			add_group(&ids, g->gr_gid);
+	}
+	fclose(f);
 	return ids;
 }
 
