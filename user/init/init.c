@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,15 @@
 #include "init/init.h"
 
 sigset_t init_signals;
+static int say_to = STDERR_FILENO;
+
+void
+say_keep_console(void)
+{
+	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (fd >= 0)
+		say_to = fd;
+}
 
 void
 say(const char *format, ...)
@@ -27,7 +37,7 @@ say(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	dprintf(STDERR_FILENO, "init: %s\n", line);
+	dprintf(say_to, "init: %s\n", line);
 }
 
 moment_t

@@ -29,6 +29,9 @@ extern sigset_t init_signals;
 /* Writes one line that begins with "init: " to the console. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* For a child whose standard error becomes something else: say() goes on writing to the console until exec. */
+void say_keep_console(void);
+
 /* ---- boot.c: what is done once */
 
 /* Opens the console as standard input, output and error, mounting /dev if nobody has. */

@@ -77,7 +77,9 @@ service_load(const char *name)
 		s->name = strdup(name);
 		err = s->name == NULL ? -ENOMEM : service_parse(text, &s->file, &line);
 	}
-	if (err == -EINVAL)
+	if (err == -EINVAL && line == 0)
+		say("%s: no exec line, or a zero byte; the service is left out", path);
+	else if (err == -EINVAL)
 		say("%s: line %zu is not understood; the service is left out", path, line);
 	else if (err != 0)
 		say("%s: %s; the service is left out", path, strerror(-err));
@@ -277,6 +279,7 @@ service_child(const struct service *s)
 			argv == NULL ? "out of memory" : "its principal is not known");
 		_exit(126);
 	}
+	say_keep_console();
 	set_limit(RLIMIT_NOFILE, s->file.max_files);
 	set_limit(RLIMIT_AS, s->file.max_memory);
 	if (child_become(&id, s->file.caps) != 0) {
