@@ -54,10 +54,11 @@ syscall_dispatch(struct trap_frame *frame)
 		frame->x[0] = (uint64_t)invoke(frame);
 		return;
 	}
+	uint64_t number = (uint64_t)frame->syscall; /* sigreturn and exec replace the frame */
 	trace_enter(frame);
 	int64_t result = invoke(frame);
 	frame->x[0] = (uint64_t)result;
-	trace_exit(frame, result);
+	trace_exit(number, result);
 }
 
 const char *

@@ -104,8 +104,8 @@ trace_enter(const struct trap_frame *frame)
 }
 
 void
-trace_exit(const struct trap_frame *frame, int64_t result)
+trace_exit(uint64_t number, int64_t result)
 {
-	const char *name = syscall_name((uint64_t)frame->syscall);
+	const char *name = syscall_name(number);
 	log_info("%d %s = %lld", current_task()->tid, name == NULL ? "?" : name, (long long)result);
 }

@@ -15,6 +15,6 @@ void trace_init(const char *cmdline);
 /* Whether a new task with this pid is to be traced: its creator then sets TF_TRACE. */
 bool trace_wants(pid_t pid);
 void trace_enter(const struct trap_frame *frame);
-void trace_exit(const struct trap_frame *frame, int64_t result);
+void trace_exit(uint64_t number, int64_t result);
 
 #endif
