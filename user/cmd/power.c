@@ -128,6 +128,15 @@ parse_plain(const char *name, int argc, char *argv[])
 	return r;
 }
 
+/* errno says why. */
+static _Noreturn void
+refused(const char *what)
+{
+	if (errno == EPERM)
+		errx(EXIT_REFUSED, "%s: %s; log in as root to do that", what, strerror(errno));
+	err(EXIT_REFUSED, "%s", what);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -143,9 +152,9 @@ main(int argc, char *argv[])
 	if (r.force) {
 		sync();
 		reboot((int)r.action->command);
-		err(EXIT_REFUSED, "%s", r.action->name);
+		refused(r.action->name);
 	}
 	if (kill(1, r.action->init_signal) != 0)
-		err(EXIT_REFUSED, "cannot ask init");
+		refused("cannot ask init");
 	return 0;
 }
