@@ -31,6 +31,7 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "mm/space.h"
+#include "net/net.h"
 #include "obj/handle.h"
 #include "proc/principals.h"
 #include "proc/process.h"
@@ -98,6 +99,7 @@ boot_late(void *arg)
 	const struct platform *platform = arg;
 	arch_start_cpus(platform);
 	softirq_start_threads();
+	net_init();
 	platform_each_virtio(platform, probe_virtio, NULL);
 	random_report();
 	rootfs_mount(platform);

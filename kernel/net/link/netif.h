@@ -41,7 +41,7 @@ struct netif;
 #define NETIF_USO     8u /* segments PKT_GSO_UDP */
 #define NETIF_TSO_ECN 16u
 #define NETIF_RX_CSUM 32u  /* vouches for checksums */
-#define NETIF_SG      64u  /* takes fragments */
+#define NETIF_SG      64u  /* takes fragments: every device must */
 #define NETIF_GRO     128u /* receive coalescing before IP */
 
 struct netif_ops {
@@ -57,6 +57,25 @@ struct netif_ops {
 	void (*set_receive_mode)(struct netif *nif);
 	int (*set_mtu)(struct netif *nif, uint32_t mtu); /* NULL: any up to max_mtu */
 	int (*set_mac)(struct netif *nif, const uint8_t mac[6]);
+};
+
+/* A multicast link address that the interface is to hear. */
+struct netif_group {
+	struct list_node node; /* [config_lock] netif.groups */
+	uint8_t mac[6];
+	uint32_t count; /* [config_lock] who joined */
+};
+
+/*
+ * Who sees all frames of an interface, or of all: AF_PACKET sockets. Called inside an epoch, in softirq or with bottom
+ * halves off, before IP and the driver; p begins with its link header, is borrowed and not changed: pkt_clone() it.
+ * PKT_OUTGOING in its flags: it is on its way out. An outgoing packet may be larger than the MTU (gso), with its
+ * checksum still to be completed (csum).
+ */
+struct netif_tap {
+	struct list_node node;
+	struct netif *netif; /* [I] referenced by its owner; NULL: all interfaces */
+	void (*see)(struct netif_tap *tap, struct netif *nif, const struct pkt *p);
 };
 
 struct netif_stats { /* per CPU, added up by netif_get_stats() */
@@ -75,8 +94,8 @@ struct netif {
 	char name[NETIF_NAME_MAX];   /* [config_lock, epoch] */
 	uint16_t type;               /* [I] ARPHRD_ETHER 1, ARPHRD_LOOPBACK 772 */
 	uint8_t mac[6];              /* [config_lock; racy reads are whole frames' business] */
-	_Atomic uint32_t
-		flags; /* IFF_*; changed under config_lock, IFF_RUNNING/LOWER_UP by the driver */
+	/* IFF_*; changed under config_lock, IFF_RUNNING and IFF_LOWER_UP by netif_set_carrier() too */
+	_Atomic uint32_t flags;
 	_Atomic uint32_t mtu;           /* payload of a frame, bytes */
 	uint32_t min_mtu, max_mtu;      /* [I] */
 	_Atomic uint32_t features;      /* NETIF_*, those in use */
@@ -86,9 +105,19 @@ struct netif {
 	struct in6_device *_Atomic in6;
 	struct netif_stats *stats; /* [I] one per CPU, each written by its CPU */
 	struct list_node taps;     /* [config_lock, epoch] AF_PACKET sockets bound to it */
+	struct list_node groups;   /* [config_lock] struct netif_group */
+	uint32_t promiscuous;      /* [config_lock] netif_add_promiscuous() less removals */
+	bool wants_promiscuous;    /* [config_lock] IFF_PROMISC was set by netif_set_flags() */
+	_Atomic bool carrier;      /* the link is there */
+	_Atomic bool carrier_told; /* the listeners' thread has it in its queue */
+	struct netif *events_next; /* [events lock] that queue */
 };
 
-/* Registers an interface that the driver has filled (ops, priv, type, mac, mtu limits, hw_features); name "eth%d". */
+/*
+ * Registers an interface that the driver has filled (ops, priv, type, mac, mtu and its limits, hw_features, queues),
+ * down; its reference is the list's from then on. A %d of name_format becomes the first free number. Takes config_lock,
+ * tells the listeners. 0, -EEXIST, -EINVAL (the name).
+ */
 int netif_register(struct net_stack *net, struct netif *nif, const char *name_format) MUST_CHECK;
 struct netif *netif_alloc(
 	void) MUST_CHECK; /* zeroed, with stats for every CPU; NULL: out of memory */
@@ -109,13 +138,20 @@ int netif_set_flags(struct netif *nif, uint32_t flags, uint32_t mask) MUST_CHECK
 int netif_set_mtu(struct netif *nif, uint32_t mtu) MUST_CHECK;
 int netif_set_mac(struct netif *nif, const uint8_t mac[6]) MUST_CHECK;
 int netif_set_name(struct netif *nif, const char *name) MUST_CHECK;
-/* Joins and leaves a multicast link address; counted. */
+/* Everything is heard while somebody wants it, whatever IFF_PROMISC says; counted. */
+void netif_add_promiscuous(struct netif *nif);
+void netif_remove_promiscuous(struct netif *nif);
+/* Joins and leaves a multicast link address; counted. 0, -ENOMEM. */
 int netif_add_group(struct netif *nif, const uint8_t mac[6]) MUST_CHECK;
 void netif_remove_group(struct netif *nif, const uint8_t mac[6]);
 /* The driver's: the link came or went. Any context; the announcement is made by a thread. */
 void netif_set_carrier(struct netif *nif, bool up);
 
-/* From the driver, in softirq: p begins with its Ethernet header. Takes over p. gro_receive() coalesces first. */
+/*
+ * From the driver, in softirq: p begins with its Ethernet header. Takes over p. gro_receive() coalesces first.
+ * Every frame is counted once, as NET_LINK_IN, when it comes in here or in gro_receive(), and once more when its way on
+ * this layer ends: NET_LINK_DELIVERED (to a protocol), NET_LINK_COALESCED (into another frame), or a NET_DROP_*.
+ */
 void netif_receive(struct netif *nif, struct pkt *p);
 void gro_receive(struct netif *nif, struct pkt *p);
 void gro_flush(
@@ -126,6 +162,13 @@ void gro_flush(
  * does not, counts, calls ops->transmit. Takes over p. Bottom halves off.
  */
 void netif_transmit(struct netif *nif, struct pkt *p);
+
+/*
+ * The list of taps changes under config_lock. After the removal the tap is not called any more once a grace period has
+ * passed: free it by epoch_call(), or wait in epoch_synchronize().
+ */
+void netif_add_tap(struct net_stack *net, struct netif_tap *tap);
+void netif_remove_tap(struct netif_tap *tap);
 
 void netif_get_stats(struct netif *nif, struct netif_stats *out);
 
@@ -145,7 +188,9 @@ struct netif_listener {
 };
 void netif_add_listener(struct net_stack *net, struct netif_listener *l);
 
-/* The loopback interface: netif 1. Boot. */
+/* The loopback interface: netif 1, up from the start. Takes config_lock. 0 or -ENOMEM. */
 int loopback_create(struct net_stack *net) MUST_CHECK;
+
+void netif_init(void); /* boot: the thread that tells listeners of carriers */
 
 #endif
