@@ -62,7 +62,12 @@ struct timex_user {
 	int32_t pad4[11];
 };
 _Static_assert(sizeof(struct timex_user) == 208, "struct timex");
-#define STA_UNSYNC 0x40
-#define TIME_ERROR 5
+#define ADJ_SETOFFSET      0x0100
+#define ADJ_MICRO          0x1000
+#define ADJ_NANO           0x2000
+#define ADJ_OFFSET_SS_READ 0xa001 /* adjtime(NULL, ...): what is left of a slow adjustment */
+#define STA_UNSYNC         0x40
+#define STA_NANO           0x2000
+#define TIME_ERROR         5
 
 #endif

@@ -45,10 +45,7 @@ bool timer_cancel_sync(struct timer *t);
 void timer_interrupt(void); /* from the timer's interrupt: runs what is due */
 void timer_init_cpu(struct cpu *cpu);
 
-nsec_t time_now(void);      /* monotonic, nanoseconds since boot */
-nsec_t time_realtime(void); /* nanoseconds since 1970 UTC */
-void time_set_realtime(nsec_t now);
-uint64_t time_realtime_offset(void); /* realtime minus monotonic */
+nsec_t time_now(void); /* monotonic, nanoseconds since boot */
 uint64_t time_ticks_to_ns(uint64_t ticks);
 /* nanoseconds = (ticks * mult) >> 32, the product in 128 bits; ticks of the virtual counter since boot. */
 struct time_scale {

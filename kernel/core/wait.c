@@ -4,6 +4,7 @@
 
 #include "core/sched.h"
 #include "core/timer.h"
+#include "core/wallclock.h"
 
 void
 wait_queue_init(struct wait_queue *q, const char *name)
@@ -110,4 +111,32 @@ wait_sleep(uint32_t mode, nsec_t deadline)
 	if (must_not_sleep(mode))
 		return -ERESTARTSYS;
 	return time_now() >= deadline ? -ETIMEDOUT : 0;
+}
+
+struct wall_sleep {
+	struct wall_timer timer;
+	struct thread *thread;
+};
+
+static void
+wall_sleep_over(struct wall_timer *t)
+{
+	sched_wake(container_of(t, struct wall_sleep, timer)->thread);
+}
+
+int
+wait_sleep_wall(uint32_t mode, nsec_t moment)
+{
+	if (must_not_sleep(mode))
+		return -ERESTARTSYS;
+	if (time_realtime() >= moment)
+		return -ETIMEDOUT;
+	struct wall_sleep s = {.thread = arch_current()};
+	wall_timer_init(&s.timer, wall_sleep_over);
+	wall_timer_start(&s.timer, TIME_WALL, moment);
+	schedule();
+	wall_timer_cancel_sync(&s.timer);
+	if (must_not_sleep(mode))
+		return -ERESTARTSYS;
+	return time_realtime() >= moment ? -ETIMEDOUT : 0;
 }

@@ -94,6 +94,8 @@ void wait_finish(void);
  * Returns 0 when woken (look again), -ERESTARTSYS when a signal of the mode's kind is pending, -ETIMEDOUT.
  */
 int wait_sleep(uint32_t mode, nsec_t deadline) MUST_CHECK;
+/* The same until a moment of the wall clock, in nanoseconds since 1970: however often that is set meanwhile. */
+int wait_sleep_wall(uint32_t mode, nsec_t moment) MUST_CHECK;
 
 /*
  * Sleeps on q until cond is true. Evaluates to 0, -ERESTARTSYS or -ETIMEDOUT; cond wins over both. Use

@@ -129,17 +129,6 @@ sys_clock_getres(int clock, uaddr_t res)
 	return timespec_to_user(res, 1); /* coarse clocks are the fine ones here */
 }
 
-/* Who sleeps until a moment of the wall clock, which comes sooner or later when that is set. */
-static struct wait_queue wall_clock_sleepers = {
-	.lock = SPINLOCK_INIT("wall_clock"), .waiters = LIST_INIT(wall_clock_sleepers.waiters)};
-
-static void
-set_wall_clock(nsec_t now)
-{
-	time_set_realtime(now);
-	wake_all(&wall_clock_sleepers, 0);
-}
-
 int64_t
 sys_clock_settime(int clock, uaddr_t time)
 {
@@ -149,13 +138,7 @@ sys_clock_settime(int clock, uaddr_t time)
 	int err = timespec_from_user(time, &ts);
 	if (err != 0)
 		return err;
-	nsec_t ns = timespec_to_ns(&ts);
-	if (ns < time_now() || ns == INT64_MAX)
-		return -EINVAL; /* the machine started before 1970, or beyond what nanoseconds can say */
-	if (!cred_is_privileged())
-		return -EPERM;
-	set_wall_clock(ns);
-	return 0;
+	return cred_is_privileged() ? wall_clock_set(timespec_to_ns(&ts)) : -EPERM;
 }
 
 int64_t
@@ -187,34 +170,53 @@ sys_settimeofday(uaddr_t tv, uaddr_t tz)
 	if (v.usec < 0 || v.usec >= 1000000 || v.sec < 0)
 		return -EINVAL;
 	struct timespec_user ts = {v.sec, v.usec * 1000};
-	nsec_t ns = timespec_to_ns(&ts);
-	if (ns < time_now() || ns == INT64_MAX)
+	return cred_is_privileged() ? wall_clock_set(timespec_to_ns(&ts)) : -EPERM;
+}
+
+/* How far ADJ_SETOFFSET moves the clock: its fraction is not negative, in microseconds or nanoseconds. */
+static int
+timex_step(const struct timex_user *t, int64_t *by)
+{
+	int64_t unit = (t->modes & ADJ_NANO) ? 1 : 1000;
+	if (t->time.usec < 0 || t->time.usec >= (int64_t)NSEC_PER_SEC / unit)
 		return -EINVAL;
-	if (!cred_is_privileged())
-		return -EPERM;
-	set_wall_clock(ns);
+	if (mul_overflow(t->time.sec, (int64_t)NSEC_PER_SEC, by) ||
+		add_overflow(*by, t->time.usec * unit, by))
+		return -EINVAL;
 	return 0;
 }
 
-/* Nothing disciplines the clock here: its state can be read (unsynchronised), not changed. */
+/* Nothing disciplines the clock here: it can be stepped, and its state read (unsynchronised); it has no rate to change. */
 static int64_t
-read_timex(uaddr_t buf)
+do_adjtimex(uaddr_t buf)
 {
 	struct timex_user t;
+	int64_t by = 0;
 	if (copy_from_user(&t, buf, sizeof(t)) != 0)
 		return -EFAULT;
-	if (t.modes != 0)
+	uint32_t nano = t.modes & ADJ_NANO;
+	if (t.modes == ADJ_OFFSET_SS_READ)
+		t.modes = 0;
+	if (t.modes != 0 && !cred_is_privileged())
 		return -EPERM;
+	if (t.modes & ~(ADJ_SETOFFSET | ADJ_NANO | ADJ_MICRO))
+		return -EOPNOTSUPP;
+	int err = (t.modes & ADJ_SETOFFSET) ? timex_step(&t, &by) : 0;
+	if (err == 0 && by != 0)
+		err = wall_clock_step(by);
+	if (err != 0)
+		return err;
 	nsec_t now = time_realtime();
 	t = (struct timex_user){
 		.maxerror = 16000000,
 		.esterror = 16000000,
-		.status = STA_UNSYNC,
+		.status = STA_UNSYNC | (nano ? STA_NANO : 0),
 		.constant = 2,
 		.precision = 1,
 		.tolerance = 32768000,
 		.tick = 10000,
-		.time = {(int64_t)(now / NSEC_PER_SEC), (int64_t)(now % NSEC_PER_SEC / 1000)},
+		.time = {(int64_t)(now / NSEC_PER_SEC),
+			(int64_t)(now % NSEC_PER_SEC / (nano ? 1 : 1000))},
 	};
 	return copy_to_user(buf, &t, sizeof(t)) != 0 ? -EFAULT : TIME_ERROR;
 }
@@ -222,7 +224,7 @@ read_timex(uaddr_t buf)
 int64_t
 sys_adjtimex(uaddr_t buf)
 {
-	return read_timex(buf);
+	return do_adjtimex(buf);
 }
 
 int64_t
@@ -230,7 +232,7 @@ sys_clock_adjtime(int clock, uaddr_t buf)
 {
 	nsec_t now;
 	if (clock == CLOCK_REALTIME)
-		return read_timex(buf);
+		return do_adjtimex(buf);
 	return clock_read(clock, &now) != 0 ? -EINVAL : -EOPNOTSUPP;
 }
 
@@ -247,14 +249,15 @@ sleep_until(nsec_t deadline)
 	return err == -ETIMEDOUT ? 0 : err;
 }
 
+/* Until a moment of the wall clock. */
 static int
-sleep_until_wall_clock(nsec_t moment)
+sleep_until_wall(nsec_t moment)
 {
 	int err;
 	do {
-		uint64_t offset = time_realtime_offset();
-		err = wait_event(&wall_clock_sleepers, WAIT_INTERRUPTIBLE,
-			moment > offset ? moment - offset : 0, time_realtime_offset() != offset);
+		wait_prepare(WAIT_INTERRUPTIBLE);
+		err = wait_sleep_wall(WAIT_INTERRUPTIBLE, moment);
+		wait_finish();
 	} while (err == 0);
 	return err == -ETIMEDOUT ? 0 : err;
 }
@@ -343,6 +346,6 @@ sys_clock_nanosleep(int clock, uint32_t flags, uaddr_t req, uaddr_t rem)
 	if (!(flags & TIMER_ABSTIME))
 		return sleep_relative(ns, rem);
 	bool wall = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_ALARM || clock == CLOCK_TAI;
-	err = wall ? sleep_until_wall_clock(ns) : sleep_until(ns);
+	err = wall ? sleep_until_wall(ns) : sleep_until(ns);
 	return err == 0 ? 0 : -ERESTARTNOHAND;
 }

@@ -133,12 +133,19 @@ dequeue(struct futex_waiter *w)
 	}
 }
 
+/* Until when a waiter waits. */
+struct futex_deadline {
+	nsec_t at; /* DEADLINE_NEVER */
+	enum time_base base;
+};
+
 static int
-wait_until_woken(struct futex_waiter *w, nsec_t deadline)
+wait_until_woken(struct futex_waiter *w, const struct futex_deadline *until)
 {
 	int err;
 	do {
-		err = wait_sleep(WAIT_INTERRUPTIBLE, deadline);
+		err = until->base == TIME_WALL ? wait_sleep_wall(WAIT_INTERRUPTIBLE, until->at)
+					       : wait_sleep(WAIT_INTERRUPTIBLE, until->at);
 		if (err != 0 || *(volatile bool *)&w->woken)
 			break;
 		wait_prepare(WAIT_INTERRUPTIBLE);
@@ -149,7 +156,8 @@ wait_until_woken(struct futex_waiter *w, nsec_t deadline)
 
 /* 0: woken; -EAGAIN: another value; -ETIMEDOUT; -ERESTARTSYS. */
 static int
-futex_wait(uaddr_t u, bool private, uint32_t expected, uint32_t bitset, nsec_t deadline)
+futex_wait(uaddr_t u, bool private, uint32_t expected, uint32_t bitset,
+	const struct futex_deadline *until)
 {
 	struct futex_waiter w = {.thread = arch_current(), .bitset = bitset};
 	int err = get_key(u, private, &w.key);
@@ -157,7 +165,7 @@ futex_wait(uaddr_t u, bool private, uint32_t expected, uint32_t bitset, nsec_t d
 		return err;
 	err = enqueue_if_equal(&w, u, expected);
 	if (err == 0)
-		err = wait_until_woken(&w, deadline);
+		err = wait_until_woken(&w, until);
 	put_key(&w.key);
 	return err;
 }
@@ -402,35 +410,35 @@ futex_wake_op(uaddr_t u, uaddr_t u2, bool private, uint32_t wake, uint32_t wake2
 	return more < 0 ? more : woken + more;
 }
 
+/* Flags of a wait that is to be restarted. */
+#define RESTART_PRIVATE 1u
+#define RESTART_WALL    2u
+
 /* restart_syscall(2): the deadline is absolute. */
 static int64_t
 futex_wait_restart(struct restart_block *r)
 {
-	int err = futex_wait((uaddr_t){r->args[0]}, (r->args[3] & 1) != 0, (uint32_t)r->args[1],
-		(uint32_t)r->args[2], r->args[4]);
+	struct futex_deadline until = {
+		.at = r->args[4], .base = (r->args[3] & RESTART_WALL) ? TIME_WALL : TIME_MONOTONIC};
+	int err = futex_wait((uaddr_t){r->args[0]}, (r->args[3] & RESTART_PRIVATE) != 0,
+		(uint32_t)r->args[1], (uint32_t)r->args[2], &until);
 	return err == -ERESTARTSYS ? -ERESTART_RESTARTBLOCK : err;
 }
 
 static int
-wait_deadline(uaddr_t timeout, int op, nsec_t *deadline)
+wait_deadline(uaddr_t timeout, int op, struct futex_deadline *until)
 {
-	int cmd = op & FUTEX_CMD_MASK;
 	struct timespec_user ts;
-	*deadline = DEADLINE_NEVER;
+	*until = (struct futex_deadline){.at = DEADLINE_NEVER, .base = TIME_MONOTONIC};
 	if (uaddr_is_null(timeout))
 		return 0;
 	int err = timespec_from_user(timeout, &ts);
 	if (err != 0)
 		return err;
 	nsec_t ns = timespec_to_ns(&ts);
-	if (cmd == FUTEX_WAIT) {
-		*deadline = deadline_after(ns);
-	} else if (op & FUTEX_CLOCK_REALTIME) {
-		uint64_t offset = time_realtime_offset();
-		*deadline = ns > offset ? ns - offset : 0;
-	} else {
-		*deadline = ns;
-	}
+	until->at = (op & FUTEX_CMD_MASK) == FUTEX_WAIT ? deadline_after(ns) : ns;
+	if ((op & FUTEX_CMD_MASK) != FUTEX_WAIT && (op & FUTEX_CLOCK_REALTIME))
+		until->base = TIME_WALL;
 	return 0;
 }
 
@@ -438,17 +446,19 @@ static int64_t
 do_wait(uaddr_t u, int op, uint32_t value, uaddr_t timeout, uint32_t bitset)
 {
 	bool private = (op & FUTEX_PRIVATE_FLAG) != 0;
-	nsec_t deadline;
+	struct futex_deadline until;
 	if (bitset == 0)
 		return -EINVAL;
-	int err = wait_deadline(timeout, op, &deadline);
+	int err = wait_deadline(timeout, op, &until);
 	if (err != 0)
 		return err;
-	err = futex_wait(u, private, value, bitset, deadline);
-	if (err != -ERESTARTSYS || deadline == DEADLINE_NEVER)
+	err = futex_wait(u, private, value, bitset, &until);
+	if (err != -ERESTARTSYS || until.at == DEADLINE_NEVER)
 		return err;
+	uint64_t flags =
+		(private ? RESTART_PRIVATE : 0) | (until.base == TIME_WALL ? RESTART_WALL : 0);
 	current_task()->restart = (struct restart_block){
-		.fn = futex_wait_restart, .args = {u.addr, value, bitset, private, deadline}};
+		.fn = futex_wait_restart, .args = {u.addr, value, bitset, flags, until.at}};
 	return -ERESTART_RESTARTBLOCK;
 }
 

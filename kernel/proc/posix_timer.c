@@ -22,13 +22,15 @@ struct posix_timer {
 	int clock;               /* [I] */
 	int notify, signo;       /* [I] SIGEV_* */
 	uint64_t value;          /* [I] sigev_value */
-	struct task *task;  /* [I] SIGEV_THREAD_ID, or whose CPU time it is; referenced; or NULL */
-	struct timer timer; /* for clocks that go by themselves */
-	nsec_t expires;     /* [lock] on its clock, realtime as monotonic; 0: off */
-	nsec_t interval;    /* [lock] */
-	int32_t overrun;    /* [lock] of the last signal taken */
-	bool queued;        /* [lock] a signal is on its way */
-	bool deleted;       /* [lock] */
+	struct task *task; /* [I] SIGEV_THREAD_ID, or whose CPU time it is; referenced; or NULL */
+	struct wall_timer timer; /* for clocks that go by themselves */
+	enum time_base
+		base; /* [lock] what its setting is counted on: the wall clock only if it is absolute */
+	nsec_t expires;  /* [lock] on its CPU clock or base; 0: off */
+	nsec_t interval; /* [lock] */
+	int32_t overrun; /* [lock] of the last signal taken */
+	bool queued;     /* [lock] a signal is on its way */
+	bool deleted;    /* [lock] */
 };
 
 static struct slab_cache *timer_cache;
@@ -71,7 +73,7 @@ timer_now(const struct posix_timer *t)
 {
 	uint64_t user;
 	if (!is_cpu_clock(t->clock))
-		return time_now();
+		return time_on(t->base);
 	if (is_thread_clock(t->clock))
 		return t->task != NULL ? sched_runtime(&t->task->thread) : 0;
 	return process_cpu_ns_locked(t->process, &user);
@@ -94,7 +96,7 @@ static void
 arm(struct posix_timer *t)
 {
 	if (!is_cpu_clock(t->clock) && t->expires != 0)
-		timer_start(&t->timer, t->expires);
+		wall_timer_start(&t->timer, t->base, t->expires);
 }
 
 /* It is due; p->lock held. */
@@ -124,12 +126,12 @@ expire(struct posix_timer *t, nsec_t now)
 }
 
 static void
-timer_fired(struct timer *timer)
+timer_fired(struct wall_timer *timer)
 {
 	struct posix_timer *t = container_of(timer, struct posix_timer, timer);
 	struct process *p = t->process;
 	uint64_t flags = spin_lock_irq_save(&p->lock);
-	nsec_t now = time_now();
+	nsec_t now = timer_now(t);
 	if (!t->deleted && t->expires != 0 && t->expires <= now)
 		expire(t, now);
 	spin_unlock_irq_restore(&p->lock, flags);
@@ -180,7 +182,7 @@ find_locked(struct process *p, int id)
 static void
 dispose(struct posix_timer *t)
 {
-	timer_cancel_sync(&t->timer);
+	wall_timer_cancel_sync(&t->timer);
 	if (t->task != NULL)
 		task_put(t->task);
 	t->task = NULL;
@@ -257,7 +259,7 @@ sys_timer_create(int clock, uaddr_t event, uaddr_t id)
 		return err;
 	}
 	refcount_init(&t->refs, 1);
-	timer_init(&t->timer, timer_fired);
+	wall_timer_init(&t->timer, timer_fired);
 	t->process = p;
 	t->clock = clock;
 	t->notify = ev.notify;
@@ -333,17 +335,16 @@ sys_timer_getoverrun(int id)
 	return r;
 }
 
-/* When a setting becomes due, on the timer's clock. */
+/* Decides on what a setting is counted, and returns when it becomes due there. */
 static nsec_t
-expiry(const struct posix_timer *t, nsec_t value, uint32_t flags)
+expiry(struct posix_timer *t, nsec_t value, uint32_t flags)
 {
 	nsec_t at;
-	if (!(flags & TIMER_ABSTIME))
-		return add_overflow(timer_now(t), value, &at) ? INT64_MAX : at;
-	if (!is_real_clock(t->clock))
+	bool absolute = (flags & TIMER_ABSTIME) != 0;
+	t->base = absolute && is_real_clock(t->clock) ? TIME_WALL : TIME_MONOTONIC;
+	if (absolute)
 		return value;
-	uint64_t offset = time_realtime_offset();
-	return value > offset ? value - offset : 1;
+	return add_overflow(timer_now(t), value, &at) ? INT64_MAX : at;
 }
 
 int64_t
@@ -361,7 +362,7 @@ sys_timer_settime(int id, uint32_t flags, uaddr_t new, uaddr_t old)
 	bool cpu = false;
 	if (t != NULL) {
 		describe(t, &out);
-		timer_cancel(&t->timer);
+		wall_timer_cancel(&t->timer);
 		t->interval = timespec_to_ns(&in.interval);
 		t->expires = value != 0 ? expiry(t, value, flags) : 0;
 		t->overrun = 0;

@@ -4,7 +4,7 @@
 #define PROC_TIME_H
 
 #include "abi/linux/time.h"
-#include "core/timer.h"
+#include "core/wallclock.h"
 #include "core/types.h"
 
 static inline bool

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Inodes: life and death, generic attributes, and who may write a file that others execute. */
-#include "core/timer.h"
+#include "core/wallclock.h"
 #include "mm/slab.h"
 #include "vfs/walk.h"
 

@@ -16,6 +16,7 @@
 
 #undef TIMER_ABSTIME /* the kernel has its own */
 #include "arch/uaccess.h"
+#include "arch/vdso.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "mm/page.h"
@@ -136,9 +137,22 @@ timer_start(struct timer *t, nsec_t deadline)
 }
 
 bool
+timer_cancel(struct timer *t)
+{
+	return false;
+}
+
+bool
 timer_cancel_sync(struct timer *t)
 {
 	return false;
+}
+
+struct time_scale time_scale;
+
+void
+vdso_update(const struct time_scale *scale, uint64_t realtime_offset)
+{
 }
 
 struct slab_cache {

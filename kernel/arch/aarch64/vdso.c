@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/panic.h"
-#include "core/timer.h"
+#include "core/wallclock.h"
 #include "mm/space.h"
 #include "vdso/data.h"
 #include "vdso_offsets.h"

@@ -4,7 +4,7 @@
 #include "dev/timer/pl031.h"
 
 #include "core/log.h"
-#include "core/timer.h"
+#include "core/wallclock.h"
 #include "fdt/platform.h"
 #include "mm/kmap.h"
 
@@ -29,5 +29,6 @@ pl031_init(const struct platform_rtc *rtc)
 		registers[RTC_CR / 4] = CR_START;
 	uint32_t seconds = registers[RTC_DR / 4];
 	kmap_unmap((void *)registers, PAGE_SIZE);
-	time_set_realtime(seconds * NSEC_PER_SEC);
+	if (wall_clock_set(seconds * NSEC_PER_SEC) != 0)
+		log_warn("the real-time clock is before the start of the machine: ignored");
 }

@@ -7,7 +7,7 @@
 #include "core/irq.h"
 #include "core/main.h"
 #include "core/sched.h"
-#include "core/timer.h"
+#include "core/wallclock.h"
 #include "fs/proc/internal.h"
 #include "proc/uts.h"
 

@@ -150,38 +150,6 @@ GUEST_TEST(clock_errors)
 	CHECK_EQ(clock_nanosleep(99, 0, &t, NULL), EINVAL);
 }
 
-/* The wall clock is set, and with it absolute waits on it end; the monotonic one does not notice. */
-static void *
-wait_for_wall_clock(void *arg)
-{
-	struct timespec at = *(struct timespec *)arg;
-	CHECK_EQ(clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &at, NULL), 0);
-	return NULL;
-}
-
-/* Not in the default run: it times out, see the limits. */
-GUEST_TEST_FLAGS(clock_settime_moves_the_wall_clock, GUEST_SLOW)
-{
-	struct timespec old, later, now, target;
-	pthread_t t;
-	int64_t mono = by_call(CLOCK_MONOTONIC);
-	CHECK_EQ(clock_gettime(CLOCK_REALTIME, &old), 0);
-	target = later = old;
-	target.tv_sec += 500;
-	later.tv_sec += 1000;
-	CHECK_EQ(pthread_create(&t, NULL, wait_for_wall_clock, &target), 0);
-	guest_sleep_ms(10);
-	CHECK_EQ(clock_settime(CLOCK_REALTIME, &later), 0);
-	CHECK_EQ(clock_gettime(CLOCK_REALTIME, &now), 0);
-	CHECK(now.tv_sec >= later.tv_sec && now.tv_sec < later.tv_sec + 20);
-	CHECK(time(NULL) >= later.tv_sec);
-	CHECK(by_call(CLOCK_MONOTONIC) - mono < 20000000000);
-	CHECK_EQ(pthread_join(t, NULL), 0);
-	int64_t passed = by_call(CLOCK_MONOTONIC) - mono;
-	old.tv_sec += passed / 1000000000;
-	CHECK_EQ(clock_settime(CLOCK_REALTIME, &old), 0);
-}
-
 GUEST_TEST(nanosleep_lasts)
 {
 	static const long lengths[] = {0, 1, 1000, 50000, 1000000, 15000000};
