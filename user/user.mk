@@ -1,6 +1,6 @@
 # Userland of our own: static-pie programs linked with musl. Everything else in the image is Debian's.
 
-USER_CFLAGS := $(MUSL_CFLAGS) $(WARN) -fdebug-compilation-dir=. $(INCLUDES) -Iuser -Iuser/lib/swos/include -D_GNU_SOURCE
+USER_CFLAGS := $(MUSL_CFLAGS) $(WARN) -fdebug-compilation-dir=. $(INCLUDES) -Iuser -Iuser/lib -Iuser/lib/swos/include -D_GNU_SOURCE
 
 build/user/%.o: %.c $(FLAGFILES) ports/ports.mk user/user.mk | $(GENERATED) $(SYSROOT_STAMP)
 	@mkdir -p $(@D)
@@ -27,6 +27,7 @@ $(eval $(call user_program,init,$(sort $(wildcard user/init/*.c)),))
 $(eval $(call user_program,login,$(sort $(wildcard user/login/*.c)),$(SODIUM_USER)))
 $(eval $(call user_program,id,user/cmd/id.c,))
 $(eval $(call user_program,power,user/cmd/power.c,))
+$(eval $(call user_program,netd,$(sort $(wildcard user/netd/*.c)) user/lib/rtnl/rtnl.c,))
 
 .PHONY: user
 user: $(USER_PROGRAMS)

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* DHCPv6 on a link: begun when a router's advertisement says so. SLAAC itself is the kernel's. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "netd/netd.h"
+#include "rtnl/rtnl.h"
+
+#define MESSAGE_MAX 1500
+#define FOR_EVER    UINT32_MAX
+#define PREFIX      128 /* a lease says nothing of the prefix: routers do (RFC 8415, 18.2.10.1) */
+
+static const uint8_t all_servers[16] = {0xff, 2, [13] = 1, [15] = 2}; /* ff02::1:2 */
+
+static int
+open_port(const struct link *l)
+{
+	struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_port = htons(DHCP6_CLIENT_PORT)};
+	int one = 1;
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0 &&
+		(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, l->name, (socklen_t)strlen(l->name)) <
+				0 ||
+			setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0 ||
+			bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)) {
+		int err = errno;
+		close(fd);
+		errno = err;
+		fd = -1;
+	}
+	if (fd < 0)
+		warn("%s: DHCPv6: port 546: %s", l->name, strerror(errno));
+	return fd;
+}
+
+static void
+send_message(const struct link *l, const struct dhcp6_message *m)
+{
+	uint8_t bytes[MESSAGE_MAX];
+	struct sockaddr_in6 to = {.sin6_family = AF_INET6,
+		.sin6_port = htons(DHCP6_SERVER_PORT),
+		.sin6_scope_id = (uint32_t)l->index};
+	size_t n = dhcp6_encode(m, bytes, sizeof(bytes));
+	memcpy(&to.sin6_addr, all_servers, sizeof(all_servers));
+	if (l->dhcp6_port >= 0 && n > 0 &&
+		sendto(l->dhcp6_port, bytes, n, 0, (struct sockaddr *)&to, sizeof(to)) < 0)
+		warn("%s: DHCPv6: %s", l->name, strerror(errno)); /* it is repeated */
+}
+
+static uint32_t
+seconds_until(uint64_t moment_ms)
+{
+	uint64_t now = now_ms();
+	if (moment_ms == DHCP_NEVER)
+		return FOR_EVER;
+	return moment_ms > now ? (uint32_t)((moment_ms - now + 999) / 1000) : 0;
+}
+
+static struct text_address
+address_of(const struct dhcp6_lease *lease)
+{
+	struct text_address a = {.family = 6};
+	memcpy(a.bytes, lease->address, sizeof(a.bytes));
+	return a;
+}
+
+static void
+unapply(struct netd *n, struct link *l)
+{
+	if (l->applied6.has_address) {
+		struct text_address a = address_of(&l->applied6);
+		apply_no_address(n, l, &a, PREFIX);
+	}
+	l->applied6 = (struct dhcp6_lease){0};
+	n->changed = true;
+}
+
+static void
+act(struct netd *n, struct link *l, const struct dhcp6_action *a)
+{
+	if (a->send)
+		send_message(l, &a->message);
+	if (a->deconfigure)
+		unapply(n, l);
+	if (a->configure) {
+		const struct dhcp6_lease *lease = &l->dhcp6.lease;
+		if (lease->has_address) {
+			struct text_address address = address_of(lease);
+			apply_address(n, l, &address, PREFIX, seconds_until(lease->preferred_ms),
+				seconds_until(lease->valid_ms));
+		}
+		l->applied6 = *lease;
+		n->changed = true;
+	}
+}
+
+void
+lease6_router_says(struct netd *n, struct link *l)
+{
+	bool stateful = (l->ra_flags & IF_RA_MANAGED) != 0;
+	bool wanted = l->config.ipv6 == NETCONF_AUTOMATIC && l->carrier &&
+		(l->ra_flags & (IF_RA_MANAGED | IF_RA_OTHERCONF)) != 0;
+	if (!wanted || (l->dhcp6_running && l->dhcp6_stateful == stateful))
+		return; /* a router that no longer says so does not end a lease */
+	if (l->dhcp6_port < 0)
+		l->dhcp6_port = open_port(l);
+	l->dhcp6_running = true;
+	l->dhcp6_stateful = stateful;
+	struct dhcp6_action a = dhcp6_start(&l->dhcp6, stateful, now_ms(), random_u32());
+	act(n, l, &a);
+}
+
+void
+lease6_stop(struct netd *n, struct link *l)
+{
+	(void)n;
+	dhcp6_stop(&l->dhcp6);
+	l->dhcp6_running = l->dhcp6.deadline_ms != DHCP_NEVER; /* a lease's end is watched */
+	l->dhcp6_stateful = false;
+	l->ra_flags = 0; /* the next router is to say again */
+	if (l->dhcp6_port >= 0)
+		close(l->dhcp6_port);
+	l->dhcp6_port = -1;
+}
+
+void
+lease6_timer(struct netd *n, struct link *l)
+{
+	struct dhcp6_action a = dhcp6_timer(&l->dhcp6, now_ms(), random_u32());
+	act(n, l, &a);
+}
+
+void
+lease6_readable(struct netd *n, struct link *l)
+{
+	uint8_t bytes[MESSAGE_MAX];
+	struct dhcp6_message m;
+	while (l->dhcp6_port >= 0) {
+		ssize_t got = recv(l->dhcp6_port, bytes, sizeof(bytes), 0);
+		if (got < 0)
+			return;
+		if (dhcp6_decode(bytes, (size_t)got, &m) < 0)
+			continue;
+		struct dhcp6_action a = dhcp6_input(&l->dhcp6, &m, now_ms(), random_u32());
+		act(n, l, &a);
+	}
+}
+
+void
+leases_release(struct netd *n, struct link *l)
+{
+	/* A lease is kept over a restart: only what is asked of a server ends. */
+	lease4_stop(n, l);
+	lease6_stop(n, l);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * netd: the network's policy. It reads /etc/swos/network, follows the links by netlink, runs DHCPv4 and DHCPv6 where they
+ * are configured, sets addresses and routes by netlink, and writes /run/etc/resolv.conf and /run/net/state.
+ *
+ * One thread, one loop over descriptors and deadlines. It keeps no state that the kernel has: addresses and routes are
+ * replaced or deleted by what a lease says, and a netd that is started again finds its way from a dump.
+ */
+#ifndef NETD_NETD_H
+#define NETD_NETD_H
+
+#include <net/if.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dhcp/client4.h"
+#include "dhcp/client6.h"
+#include "netconf/netconf.h"
+
+#define RDNSS_MAX \
+	4 /* servers from router advertisements that a link remembers; further ones are left out */
+
+struct rdnss {
+	uint8_t address[16];
+	uint64_t expire_ms; /* DHCP_NEVER */
+};
+
+/* What the configuration says of an interface. */
+struct link_config {
+	enum netconf_mode ipv4, ipv6;
+	uint32_t mtu; /* 0: the device's */
+};
+
+struct link {
+	struct link *next;
+	int index;
+	char name[IF_NAMESIZE];
+	uint8_t mac[6];
+	bool up, carrier;
+	struct link_config config;
+	bool configured; /* static addresses are set, the link was brought up */
+
+	struct dhcp4_client dhcp4;
+	struct dhcp4_lease applied4;   /* what the kernel has of it */
+	int dhcp4_packets, dhcp4_port; /* descriptors, -1: closed */
+
+	uint32_t ra_flags; /* IF_RA_* */
+	struct dhcp6_client dhcp6;
+	bool dhcp6_running, dhcp6_stateful;
+	struct dhcp6_lease applied6;
+	int dhcp6_port;
+	struct rdnss rdnss[RDNSS_MAX];
+	size_t nr_rdnss;
+	char ra_domain[WIRE_NAME_TEXT + 1];
+};
+
+struct netd {
+	int requests, news; /* netlink sockets */
+	struct link *links;
+	struct span config;   /* the file's text; empty: no file, or it has a mistake */
+	bool link_local_only; /* the file has a mistake */
+	bool changed;         /* what state.c writes is out of date */
+	int ready_fd;         /* told once when the network is up; -1: nobody asked, or was told */
+};
+
+/* main.c */
+uint64_t now_ms(void); /* monotonic, sleeping time included */
+uint32_t random_u32(void);
+void warn(const char *format, ...) __attribute__((format(printf, 1, 2))); /* to the log */
+
+/* config.c: reads the file; a mistake is logged with line and column, and the machine has link-local addresses only. */
+void config_read(struct netd *n, const char *path);
+void config_of_link(const struct netd *n, const char *name, struct link_config *out);
+/* Sets what is static on a link: addresses, gateways. */
+void config_apply(struct netd *n, struct link *l);
+
+/* links.c: follows the kernel's links. */
+void links_dump(struct netd *n);
+void links_read(struct netd *n); /* notifications */
+
+/* apply.c: what netlink is asked for. Failures are logged, nothing else comes of them. */
+void apply_link_up(struct netd *n, const struct link *l);
+void apply_mtu(struct netd *n, const struct link *l, uint32_t mtu);
+void apply_address(struct netd *n, const struct link *l, const struct text_address *a,
+	uint8_t prefix, uint32_t preferred, uint32_t valid);
+void apply_no_address(
+	struct netd *n, const struct link *l, const struct text_address *a, uint8_t prefix);
+/* A route; gateway family 0: on the link. protocol: RTPROT_*. Deletes it if `add` is false. */
+void apply_route(struct netd *n, const struct link *l, const struct text_address *destination,
+	uint8_t prefix, const struct text_address *gateway, uint8_t protocol, bool add);
+/* Writes /proc/sys/net/ipv6/conf/NAME/KEY. */
+void apply_ipv6_setting(const struct link *l, const char *key, const char *value);
+
+/* lease4.c, lease6.c: the clients' sockets and what their actions mean. */
+void lease4_start(struct netd *n, struct link *l);
+void lease4_stop(struct netd *n, struct link *l);
+void lease4_timer(struct netd *n, struct link *l);
+void lease4_readable(struct netd *n, struct link *l);
+void lease6_router_says(struct netd *n, struct link *l);
+void lease6_stop(struct netd *n, struct link *l);
+void lease6_timer(struct netd *n, struct link *l);
+void lease6_readable(struct netd *n, struct link *l);
+void leases_release(struct netd *n, struct link *l); /* on the way down */
+
+/* state.c: writes resolv.conf and the state if n->changed; tells who waits once the network is up. */
+void state_write(struct netd *n);
+bool state_is_ready(const struct netd *n);
+
+#endif
