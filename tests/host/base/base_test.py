@@ -163,6 +163,82 @@ def identity_lines_that_are_refused():
     refused("usage", PASSWD, status=2)
 
 
+# ---- staging and packing
+
+
+IMAGE = os.path.abspath(os.path.join(BUILD, "host/swos-image"))
+
+
+def stage(name, umask):
+    """The standard tree, staged with a umask; its folder."""
+    old = os.umask(umask)
+    try:
+        ok("base/stage", path(name), "base/development/passwd")
+    finally:
+        os.umask(old)
+    return path(name)
+
+
+def key():
+    if not os.path.exists(path("base.key")):
+        ok(os.path.join(BUILD, "host/swos-key"), "generate", "--kind", "base", "--out", path("base.key"))
+    return path("base.key")
+
+
+def image_command(tree, out, extra=""):
+    return ["base/image", IMAGE, key(), tree, out, extra, "--generation", "1", "--epoch", "1700000000"]
+
+
+@test
+def staging_twice_gives_the_same_image():
+    """Whatever the umask, the folder and the time: the same bytes, and no trace of the folder that it was built in."""
+    images = []
+    for name, umask in (("stage1", 0o022), ("deeper/stage2", 0o077)):
+        os.makedirs(os.path.dirname(path(name)), exist_ok=True)
+        ok(*image_command(stage(name, umask), path("staged.img")))
+        with open(path("staged.img"), "rb") as f:
+            images.append(f.read())
+    equal(images[0] == images[1], True, "whether the images are the same")
+    equal(images[0].count(os.getcwd().encode()), 0, "mentions of the folder that it was built in")
+
+
+@test
+def extra_trees_of_every_kind():
+    tree = stage("plain", 0o022)
+    motd = read("plain/etc/motd")
+    extra, out = path("extra"), path("extra.img")
+    write("extra/etc/motd", "new")  # in place of the standard tree's
+    write("extra/usr/local/setuid", "x", 0o4755)
+    write(f"extra/{'n' * 255}", "long")
+    write(f"extra/{'/'.join(['d' * 200] * 6)}/f", "deep")
+    os.symlink("nowhere", os.path.join(extra, "dangling"))
+    os.symlink("/etc/passwd", os.path.join(extra, "absolute"))
+    ok(*image_command(tree, out, extra))
+    ok(IMAGE, "extract", out, "--to", path("unpacked"))
+    equal(read("unpacked/etc/motd"), "new")
+    equal(read(f"unpacked/{'n' * 255}"), "long")
+    equal(read(f"unpacked/{'/'.join(['d' * 200] * 6)}/f"), "deep")
+    equal(os.readlink(path("unpacked/dangling")), "nowhere")
+    equal(os.readlink(path("unpacked/absolute")), "/etc/passwd")
+    line = next(n for n in ok(IMAGE, "list", out).splitlines() if n.endswith(" /usr/local/setuid"))
+    contains(line, "-rwsr-xr-x")
+    equal(read("plain/etc/motd"), motd, "the standard tree's file")
+
+
+@test
+def extra_trees_that_are_refused():
+    tree, out = make_tree("strict"), path("refused.img")
+    refused("is no directory", *image_command(tree, out, path("absent")))
+    refused("is no directory", *image_command(tree, out, write("a_file")))
+    os.makedirs(path("special"))
+    os.mkfifo(path("special/fifo"))
+    refused("fifo is neither", *image_command(tree, out, path("special")))
+    write("over/etc", "a file")
+    refused("is a directory", *image_command(tree, out, path("over")))
+    equal(os.path.exists(out), False, "an image")
+    equal([n for n in os.listdir(WORK) if n.startswith("strict.")], [], "left-over trees")
+
+
 # ---- fetching, from a cache alone
 
 
@@ -192,6 +268,38 @@ def fetch_takes_what_the_cache_has():
     write("f1/out/usr/share/stale")
     ok(fetch, "--cache", cache, "unpack", "thing", path("f1/out"))
     equal(os.path.exists(path("f1/out/usr/share/stale")), False, "left-over")
+
+
+@test
+def fetch_replaces_what_a_broken_download_left():
+    """A cached file that is not what the lock names is not used; nor is what an interrupted unpacking left."""
+    fetch, cache, record = make_ports("f3")
+    with open(record, "r+b") as f:
+        f.truncate(100)
+    os.makedirs(path("f3/out"))
+    write("f3/out/half", "x")
+    sources = {**os.environ, "PATH": write_tools("f3/bin", "echo 'E: Version 1.0 was not found' >&2; exit 100")}
+    done = run(fetch, "--cache", cache, "unpack", "thing", path("f3/out"), env=sources)
+    equal(done.returncode, 1, "status")
+    for part in ("thing 1.0, which ports/lock names, cannot be fetched", "was not found", "run `make lock`"):
+        contains(done.stderr, part)
+    equal(os.path.exists(path("f3/out/half")), True, "what was there before")
+    equal([n for n in os.listdir(path("f3")) if n.startswith("tmp")], [], "left-over folders")
+
+
+def write_tools(name, script):
+    """A PATH whose apt-get updates, and does as the script says for all else."""
+    text = "#!/bin/sh\nfor word; do [ \"$word\" != update ] || exit 0; done\n" + script + "\n"
+    write(f"{name}/apt-get", text, 0o755)
+    return path(name) + ":" + os.environ["PATH"]
+
+
+@test
+def fetch_may_run_many_times_at_once():
+    fetch, cache, _ = make_ports("f4")
+    running = [subprocess.Popen([fetch, "--cache", cache, "unpack", "thing", path(f"f4/out{n}")]) for n in range(8)]
+    equal([p.wait() for p in running], [0] * 8, "statuses")
+    equal([read(f"f4/out{n}/usr/share/thing") for n in range(8)], ["content"] * 8, "contents")
 
 
 @test

@@ -137,6 +137,12 @@ def same_input_gives_same_bytes():
     equal(read(pack(path("order1"), path("2.img"), "--development")) == first, True, "the second image")
     tree("elsewhere/order2", reverse=True)
     equal(read(pack(path("elsewhere/order2"), path("3.img"), "--development")) == first, True, "the moved tree's image")
+    umask = os.umask(0o077)
+    try:
+        image = pack(path("order1"), path("umask.img"), "--development")
+        equal(read(image) == first, True, "the image packed with another umask")
+    finally:
+        os.umask(umask)
     shutil.copytree(path("order1"), path("order3"), symlinks=True)
     equal(read(pack(path("order3"), path("4.img"))) == first, False, "an image without the development flag")
 
@@ -190,7 +196,8 @@ def same_contents_are_stored_once():
 @test
 def digests_are_those_of_fsverity():
     root = path("sizes")
-    sizes = [0, 1, 4095, 4096, 4097, 8192, 127 * 4096, 128 * 4096, 128 * 4096 + 1, 129 * 4096, 1_500_000]
+    sizes = [0, 1, 4095, 4096, 4097, 8192, 127 * 4096, 128 * 4096 - 1, 128 * 4096, 128 * 4096 + 1, 129 * 4096,
+             1_500_000, 3 << 20]
     for size in sizes:
         write(os.path.join(root, str(size)), pattern(size, salt=1))
     image = pack(root, path("sizes.img"))
