@@ -101,7 +101,7 @@ $(LINT_FLAGS): | $(GENERATED)
 	$(file >>$@,tests/tsan $(HOST_CFLAGS) -DSWOS_TEST $(FILES_TEST_CFLAGS))
 	$(file >>$@,tests/guest $(USER_CFLAGS))
 
-.PHONY: test test-unit test-tsan test-fuzz campaign-fuzz test-bins lint
+.PHONY: test test-unit test-tsan test-fuzz campaign-fuzz campaign-ltp test-bins lint
 test-bins: $(UNIT_BIN) $(TSAN_BIN) $(FUZZ_BIN) $(DTBS) $(LINT_FLAGS)
 
 RUN_TESTS = BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run
@@ -123,3 +123,7 @@ lint: $(LINT_FLAGS) ## Layout and static checks of our sources
 
 campaign-fuzz: $(FUZZ_BIN) $(DTBS) ## Each fuzz target for an hour (FUZZ_SECONDS), keeping what it finds in build/fuzz
 	@$(MAKE) test-fuzz FUZZ_SECONDS=$(if $(filter command line,$(origin FUZZ_SECONDS)),$(FUZZ_SECONDS),3600)
+
+campaign-ltp: all ## Cases of a built Linux Test Project in the guest: LTP=dir, LTP_EXPECT=list, LTP_ONLY=regex (docs/oracle.md)
+	$(if $(LTP),,$(error campaign-ltp wants LTP=dir; see docs/oracle.md))
+	@BUILD=$(BUILD) tools/oracle/ltp $(LTP) $(if $(LTP_EXPECT),--expect $(LTP_EXPECT)) $(if $(LTP_ONLY),--only '$(LTP_ONLY)') --mem 2G

@@ -130,9 +130,12 @@ cred_install(struct cred *c)
 	uint64_t flags = spin_lock_irq_save(&t->process->lock);
 	t->cred = c;
 	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
-		c->fsgid != old->fsgid)
+		c->fsgid != old->fsgid) {
+		/* As somebody else it is not the parent's to look into, nor to be signalled by its death. */
 		atomic_fetch_or_explicit(
 			&t->process->flags, PROCESS_NOT_DUMPABLE, memory_order_relaxed);
+		t->process->pdeath_signal = 0;
+	}
 	spin_unlock_irq_restore(&t->process->lock, flags);
 	cred_put(old);
 }

@@ -56,10 +56,11 @@ struct epoll {
 	uint32_t depth;             /* [epoll_lock] what it found: levels of sets from here down */
 };
 
+/* Beyond the one that an entry has room for: few files announce changes on more than one queue. */
 struct epoll_hook {
 	struct poll_hook hook;
 	struct epoll_entry *entry;
-	struct epoll_hook *more; /* beyond the entry's first two */
+	struct epoll_hook *more;
 };
 
 struct epoll_entry {
@@ -67,16 +68,16 @@ struct epoll_entry {
 	struct epoll *ep;    /* [I] */
 	struct file *file;   /* [I] no reference: see epoll_file_gone() */
 	int fd;              /* [I] */
-	uint32_t nr_hooks;   /* [ep->lock] */
 	/* what is waited for, EPOLL_PRIVATE bits too; none but these: off until epoll_ctl() */
 	_Atomic uint32_t events;
 	uint64_t data; /* [ep->lock] */
 	/* [ready_lock] on the ready list, on one of a call's own, or empty */
 	struct list_node ready_node;
 	struct epoll_entry *next_watcher, *prev_watcher; /* [epoll_lock] of the same file */
-	struct epoll_hook hooks[2];                      /* [ep->lock] */
+	struct poll_hook first;                          /* [ep->lock] queue NULL: not in use */
 	struct epoll_hook *more;                         /* [ep->lock] */
 };
+_Static_assert(sizeof(struct epoll_entry) <= 144, "servers watch many files");
 
 static struct mutex epoll_lock;
 static struct slab_cache *epoll_cache, *entry_cache;
@@ -117,13 +118,24 @@ entry_ready(struct epoll_entry *e)
 }
 
 static bool
-entry_wake(struct waiter *w, uint32_t events)
+entry_wake(struct epoll_entry *e, uint32_t events)
 {
-	struct epoll_entry *e = container_of(w, struct epoll_hook, hook.waiter)->entry;
 	uint32_t wanted = entry_events(e) & ~EPOLL_PRIVATE;
 	if (wanted == 0 || (events != 0 && (events & wanted) == 0))
 		return false;
 	return entry_ready(e);
+}
+
+static bool
+wake_by_first(struct waiter *w, uint32_t events)
+{
+	return entry_wake(container_of(w, struct epoll_entry, first.waiter), events);
+}
+
+static bool
+wake_by_more(struct waiter *w, uint32_t events)
+{
+	return entry_wake(container_of(w, struct epoll_hook, hook.waiter)->entry, events);
 }
 
 /* The poll table of an entry that is being added. */
@@ -133,48 +145,52 @@ struct entry_table {
 	int err;
 };
 
-static struct epoll_hook *
-hook_alloc(struct epoll_entry *e)
+/* An unused hook of e's, and the function that it wakes by; NULL: out of memory. */
+static struct poll_hook *
+hook_alloc(struct epoll_entry *e, wait_wake_fn **wake)
 {
-	if (e->nr_hooks < ARRAY_SIZE(e->hooks))
-		return &e->hooks[e->nr_hooks++];
+	*wake = wake_by_first;
+	if (e->first.queue == NULL)
+		return &e->first;
 	struct epoll_hook *h = kmalloc(sizeof(*h), 0);
 	if (h == NULL)
 		return NULL;
+	h->entry = e;
 	h->more = e->more;
 	e->more = h;
-	return h;
+	*wake = wake_by_more;
+	return &h->hook;
 }
 
 static void
 entry_add_hook(struct poll_table *pt, struct file *f, struct wait_queue *q)
 {
 	struct entry_table *t = container_of(pt, struct entry_table, table);
-	struct epoll_hook *h = hook_alloc(t->entry);
+	wait_wake_fn *wake;
+	struct poll_hook *h = hook_alloc(t->entry, &wake);
 	if (h == NULL) {
 		t->err = -ENOMEM;
 		return;
 	}
 	uint32_t flags = (entry_events(t->entry) & EPOLLEXCLUSIVE) ? WAITER_EXCLUSIVE : 0;
-	waiter_init(&h->hook.waiter, NULL, flags);
-	h->hook.waiter.wake = entry_wake;
-	h->hook.queue = q;
-	h->entry = t->entry;
-	wait_queue_add(q, &h->hook.waiter);
+	waiter_init(&h->waiter, NULL, flags);
+	h->waiter.wake = wake;
+	h->queue = q;
+	wait_queue_add(q, &h->waiter);
 }
 
 static void
 entry_remove_hooks(struct epoll_entry *e)
 {
-	for (uint32_t i = 0; i < e->nr_hooks; i++)
-		poll_hook_remove(&e->hooks[i].hook);
+	if (e->first.queue != NULL)
+		poll_hook_remove(&e->first);
+	e->first.queue = NULL;
 	for (struct epoll_hook *h = e->more, *next; h != NULL; h = next) {
 		next = h->more;
 		poll_hook_remove(&h->hook);
 		kfree(h);
 	}
 	e->more = NULL;
-	e->nr_hooks = 0;
 }
 
 static int

@@ -79,6 +79,24 @@ GUEST_TEST(corner_kill_by_thread_number)
 }
 
 static void
+change_ids(void *arg)
+{
+	int sig = 0;
+	CHECK_EQ(prctl(PR_SET_PDEATHSIG, SIGUSR1), 0);
+	CHECK_EQ(prctl(PR_GET_PDEATHSIG, &sig), 0);
+	CHECK_EQ(sig, SIGUSR1);
+	CHECK_EQ(setresuid(1000, 1000, 1000), 0);
+	CHECK_EQ(prctl(PR_GET_PDEATHSIG, &sig), 0);
+	CHECK_EQ(sig, 0);
+}
+
+/* Who becomes somebody else is not signalled for a parent's death that was arranged before. */
+GUEST_TEST(corner_death_signal_ends_with_the_ids)
+{
+	guest_fork_ok(change_ids, NULL);
+}
+
+static void
 see_slack(void *arg)
 {
 	CHECK_EQ(prctl(PR_GET_TIMERSLACK), 70000);
