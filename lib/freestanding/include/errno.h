@@ -47,6 +47,7 @@
 #define ENOSTR          60  /* Not a stream */
 #define ENODATA         61  /* No data */
 #define ETIME           62  /* Timer expired */
+#define ENONET          64  /* Machine is not on the network */
 #define ENOLINK         67  /* Link severed */
 #define EPROTO          71  /* Protocol error */
 #define EBADMSG         74  /* Bad message */
