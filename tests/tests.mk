@@ -13,7 +13,8 @@ FUZZ_KERNEL_SRC += kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c
 # The network's cores, over a mock of pages and slabs: for both.
 NET_KERNEL_SRC += tests/unit/net_mock/net_mock.c
 NET_KERNEL_SRC += kernel/net/pkt.c kernel/net/link/gso.c kernel/net/link/gro.c kernel/net/link/steer_hash.c
-NET_KERNEL_SRC += kernel/net/ip/fib.c kernel/net/link/neigh_core.c
+NET_KERNEL_SRC += $(patsubst %,kernel/net/%.c,link/neigh_core udp/udp_match) \
+	$(patsubst %,kernel/net/ip/%.c,fib frag_core icmp_limit mcast_core srcaddr_core dad_core slaac_core)
 UNIT_KERNEL_SRC += $(NET_KERNEL_SRC)
 FUZZ_KERNEL_SRC += $(NET_KERNEL_SRC)
 

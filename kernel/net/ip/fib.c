@@ -211,7 +211,8 @@ check_change(struct fib_node *n, const struct fib_spec *spec, uint32_t how,
 			continue;
 		if ((how & FIB_EXCL) != 0)
 			return -EEXIST;
-		if ((how & FIB_REPLACE) != 0) {
+		if ((how & FIB_REPLACE) != 0 &&
+			((how & FIB_RENEW) == 0 || is_same_route(&r->spec, spec))) {
 			*replace = link;
 			return 0;
 		}

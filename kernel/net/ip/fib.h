@@ -110,10 +110,11 @@ void fib_init(struct fib *f, const struct fib_env *env, uint32_t max);
 void fib_destroy(struct fib *f); /* releases everything */
 
 /* fib_change(): as NLM_F_* of netlink. */
-#define FIB_CREATE  1u /* otherwise -ESRCH (ENOENT in Linux) when there is none to replace */
-#define FIB_EXCL    2u /* -EEXIST if the prefix has one with this metric */
-#define FIB_REPLACE 4u /* the first of this prefix and metric */
-#define FIB_APPEND  8u /* behind others of this metric */
+#define FIB_CREATE  1u  /* otherwise -ESRCH (ENOENT in Linux) when there is none to replace */
+#define FIB_EXCL    2u  /* -EEXIST if the prefix has one with this metric */
+#define FIB_REPLACE 4u  /* the first of this prefix and metric */
+#define FIB_APPEND  8u  /* behind others of this metric */
+#define FIB_RENEW   16u /* with REPLACE: only the one with this gateway, interface and type */
 
 /* 0, -EEXIST, -ENOENT, -EINVAL (bits beyond the prefix), -ENOMEM, -ENOSPC. */
 int fib_change(struct fib *f, const struct fib_spec *spec, uint32_t how);
