@@ -8,6 +8,7 @@
 #include "dev/rng/random.h"
 #include "mm/page.h"
 #include "mm/slab.h"
+#include "net/ip/ip.h"
 #include "net/link/netif.h"
 #include "net/link/rx.h"
 #include "net/pkt.h"
@@ -51,7 +52,7 @@ net_stack_create(void)
 	struct net_stack *net = allocate_stack();
 	if (net == NULL)
 		return NULL;
-	if (loopback_create(net) != 0) {
+	if (ip_stack_init(net) != 0 || loopback_create(net) != 0) {
 		kfree(net->counters);
 		kfree(net);
 		return NULL;
@@ -65,6 +66,7 @@ net_init(void)
 	pkt_init();
 	rx_init();
 	netif_init();
+	ip_init();
 	struct net_stack *net = net_stack_create();
 	if (net == NULL)
 		panic("no memory for the network");

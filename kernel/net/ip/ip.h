@@ -148,6 +148,8 @@ struct ip_addr { /* one of an interface's, in the interface's order */
 	struct ip_addr_config
 		conf; /* [config_lock; readers see changes of flags and lifetimes when they come] */
 	_Atomic uint32_t flags; /* conf.flags as of now */
+	uint32_t told_flags;    /* [config_lock] what listeners were told last */
+	bool dad_told;          /* [config_lock] */
 	struct in6_dad *dad;    /* [its lock] IPv6: duplicate address detection in progress */
 };
 

@@ -27,8 +27,10 @@ struct netif;
 #define ROUTE_ONLINK    4u  /* SO_DONTROUTE: only to hosts on a link of ours */
 #define ROUTE_NO_LOOP   8u  /* multicast: nothing back to this host (IP_MULTICAST_LOOP 0) */
 #define ROUTE_BROADCAST 16u /* SO_BROADCAST: -EACCES without it for a broadcast address */
-#define ROUTE_IFMTU     32u /* PMTUDISC_INTERFACE: the interface's MTU, DF clear */
+#define ROUTE_IFMTU     32u /* PMTUDISC_INTERFACE: the interface's MTU */
 #define ROUTE_ANY_SRC   64u /* IP_FREEBIND, IP_HDRINCL: the source need not be ours */
+#define ROUTE_NO_DF \
+	128u /* PMTUDISC_DONT, INTERFACE: DF is never set; without this, on what fits the path MTU */
 
 /*
  * A cached way to one destination. Its owner serialises (a socket's lock, or it lies on the stack). Zero it with

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The way in: from a frame to its protocol. Every frame ends here in exactly one way, and is counted so. */
+#include "net/ip/ip.h"
 #include "net/link/internal.h"
+#include "net/link/neigh.h"
 #include "net/pkt.h"
 #include "wire/ether.h"
 
@@ -18,6 +20,18 @@ static void
 deliver_to_protocol(struct netif *nif, struct pkt *p)
 {
 	switch (p->ethertype) {
+	case ETHER_TYPE_IP4:
+		net_count(nif->net, NET_LINK_DELIVERED);
+		ip4_input(nif, p);
+		break;
+	case ETHER_TYPE_IP6:
+		net_count(nif->net, NET_LINK_DELIVERED);
+		ip6_input(nif, p);
+		break;
+	case ETHER_TYPE_ARP:
+		net_count(nif->net, NET_LINK_DELIVERED);
+		arp_input(nif, p);
+		break;
 	default:
 		pkt_drop(nif->net, p, NET_DROP_ETHERTYPE);
 	}

@@ -32,7 +32,6 @@ struct neigh {
 	refcount_t refs; /* the table, routes, the timer while it runs */
 	_Atomic uint64_t head0;     /* bytes 0..7 of the link header */
 	uint64_t head1;             /* [I] bytes 6..13: our address, EtherType */
-	_Atomic uint64_t used;      /* when it was last sent to, in seconds; for collection */
 	_Atomic uint64_t confirmed; /* when it was last known to be reachable (route_confirm()) */
 	struct netif *netif;        /* [I] referenced */
 	struct net_addr addr;       /* [I] */
@@ -42,6 +41,7 @@ struct neigh {
 	struct wheel_timer timer;
 	struct epoch_head epoch;
 	struct list_node gc; /* [table lock] */
+	bool dead;           /* [lock] it has left the table for good */
 	bool in_table;       /* [table lock] */
 	bool v4;             /* [I] */
 };
@@ -93,7 +93,7 @@ struct neigh_info {
 	bool has_mac;
 	uint16_t state; /* NUD_* */
 	uint32_t ifindex, probes, refs, queued;
-	nsec_t confirmed, used, updated; /* monotonic */
+	nsec_t confirmed, updated; /* monotonic */
 };
 void neigh_for_each(
 	struct net_stack *net, void (*fn)(const struct neigh_info *info, void *ctx), void *ctx);
