@@ -94,6 +94,8 @@ struct file {
 	64u /* the VFS's own: open for execution, its inode is not to be written */
 /* O_ASYNC works: the file's queues are not woken with a process's lock held. */
 #define FILE_SIGIO 128u
+/* Opening it again by /proc/PID/fd is -ENXIO: sockets. */
+#define FILE_NO_REOPEN 256u
 
 extern const struct object_type file_object_type;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* I/O iterators. User ranges go through uaccess, which checks and bounds each of them again. */
 #include "arch/uaccess.h"
+#include "mm/slab.h"
 #include "vfs/iter.h"
 
 #include <string.h>
@@ -116,5 +117,62 @@ iter_prefault(struct iter *it, size_t n, bool write)
 		step(&look, part);
 		n -= part;
 	}
+	return 0;
+}
+
+void
+iter_vector_put(struct iter_vector *v)
+{
+	if (v->segments != v->fast)
+		kfree(v->segments);
+}
+
+/* Checks n segments and cuts them to what one call moves; the bytes in all of them, or -EINVAL, -EFAULT. */
+static int64_t
+check_segments(struct iovec_user *segments, uint64_t n)
+{
+	uint64_t total = 0;
+	for (uint64_t i = 0; i < n; i++) {
+		struct iovec_user *s = &segments[i];
+		if ((int64_t)s->len < 0)
+			return -EINVAL;
+		if (!user_range_ok((uaddr_t){s->base}, s->len))
+			return -EFAULT;
+		s->len = min(s->len, ITER_TRANSFER_MAX - total);
+		total += s->len;
+	}
+	return (int64_t)total;
+}
+
+int
+iter_vector_get(struct iter_vector *v, uaddr_t iov, uint64_t n, struct iter *it)
+{
+	*it = (struct iter){0};
+	v->segments = v->fast;
+	if (n > ITER_SEGMENTS_MAX)
+		return -EINVAL;
+	if (n > ITER_SEGMENTS_FAST) {
+		v->segments = kmalloc(n * sizeof(*v->segments), 0);
+		if (v->segments == NULL)
+			return -ENOMEM;
+	}
+	int64_t result = copy_from_user(v->segments, iov, n * sizeof(*v->segments));
+	if (result == 0)
+		result = check_segments(v->segments, n);
+	if (result < 0) {
+		iter_vector_put(v);
+		return (int)result;
+	}
+	uint64_t i = 0;
+	while (i < n && v->segments[i].len == 0)
+		i++;
+	if (i < n)
+		*it = (struct iter){
+			.base = v->segments[i].base,
+			.len = v->segments[i].len,
+			.count = (size_t)result,
+			.next = &v->segments[i + 1],
+			.nr_next = (uint32_t)(n - i - 1),
+		};
 	return 0;
 }

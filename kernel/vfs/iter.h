@@ -90,4 +90,20 @@ void iter_advance(struct iter *it, size_t n); /* n <= count */
 /* Touches the next n bytes so that a following copy under a spin lock rarely faults. -EFAULT. */
 int iter_prefault(struct iter *it, size_t n, bool write) MUST_CHECK;
 
+#define ITER_TRANSFER_MAX  0x7ffff000ULL /* what one call moves at most */
+#define ITER_SEGMENTS_MAX  1024u
+#define ITER_SEGMENTS_FAST 8u /* on the stack */
+
+/* A user's vector of segments (struct iovec), copied and checked. */
+struct iter_vector {
+	struct iovec_user *segments; /* fast, or allocated */
+	struct iovec_user fast[ITER_SEGMENTS_FAST];
+};
+/* Uninitialised on purpose: iter_vector_get() fills what is used. */
+#define ITER_VECTOR_ON_STACK(v) struct iter_vector v __attribute__((uninitialized))
+
+/* Fills *it from the user's vector; the iterator uses v. 0 (then iter_vector_put()), -EINVAL, -EFAULT, -ENOMEM. */
+int iter_vector_get(struct iter_vector *v, uaddr_t iov, uint64_t n, struct iter *it) MUST_CHECK;
+void iter_vector_put(struct iter_vector *v);
+
 #endif

@@ -7,7 +7,10 @@
 #include "core/sched.h"
 #include "proc/task.h"
 #include "syscall_protos.h"
+#include "vfs/names.h"
 #include "vfs/walk.h"
+
+#include <string.h>
 
 /* A name that is about to be made: its directory is locked, d is negative. make_end() after 0. */
 struct make {
@@ -42,13 +45,11 @@ make_lock(struct make *m, bool dir) NO_LOCK_ANALYSIS
 	return err;
 }
 
+/* The same from a name that is there; on failure it is put. */
 static int
-make_begin(struct make *m, int dirfd, uaddr_t path, bool dir)
+make_begin_named(struct make *m, int dirfd, bool dir)
 {
-	int err = name_get(&m->name, path, 0);
-	if (err != 0)
-		return err;
-	err = walk_begin(&m->w, dirfd, m->name.s, 0);
+	int err = walk_begin(&m->w, dirfd, m->name.s, 0);
 	if (err == 0) {
 		err = walk_to_parent(&m->w, m->name.s);
 		if (err == 0)
@@ -59,6 +60,13 @@ make_begin(struct make *m, int dirfd, uaddr_t path, bool dir)
 	}
 	name_put(&m->name);
 	return err;
+}
+
+static int
+make_begin(struct make *m, int dirfd, uaddr_t path, bool dir)
+{
+	int err = name_get(&m->name, path, 0);
+	return err != 0 ? err : make_begin_named(m, dirfd, dir);
 }
 
 static int
@@ -121,6 +129,32 @@ sys_mknodat(int dirfd, uaddr_t path, uint32_t mode, uint32_t dev)
 	bool device = (mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK;
 	err = dir->ops->create != NULL ? dir->ops->create(dir, m.d, mode, device ? dev : 0)
 				       : -EPERM;
+	return make_end(&m, err);
+}
+
+_Static_assert(VFS_SOCKET_NAME_MAX <= NAME_SHORT, "a socket's name is a short one");
+
+int
+vfs_make_socket(const char *name, struct path *out)
+{
+	MAKE_ON_STACK(m);
+	size_t n = strnlen(name, VFS_SOCKET_NAME_MAX);
+	if (n == 0)
+		return -ENOENT;
+	memcpy(m.name.inline_s, name, n);
+	m.name.inline_s[n] = '\0';
+	m.name.s = m.name.inline_s;
+	m.name.len = n;
+	int err = make_begin_named(&m, AT_FDCWD, false);
+	if (err != 0)
+		return err;
+	struct inode *dir = m.w.inode;
+	uint32_t mode = S_IFSOCK | (0777 & ~current_umask());
+	err = dir->ops->create != NULL ? dir->ops->create(dir, m.d, mode, 0) : -EPERM;
+	if (err == 0) {
+		*out = (struct path){m.w.path.mount, m.d};
+		path_get(out);
+	}
 	return make_end(&m, err);
 }
 

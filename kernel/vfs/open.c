@@ -161,6 +161,8 @@ open_same(struct walk *w, const struct how *how, struct file **out)
 {
 	if (how->flags & O_DIRECTORY)
 		return -ENOTDIR;
+	if (w->file->kind & FILE_NO_REOPEN)
+		return -ENXIO;
 	if (((how->may & MAY_READ) && !(w->rights & RIGHT_READ)) ||
 		((how->may & MAY_WRITE) && !(w->rights & RIGHT_WRITE)))
 		return -EACCES;

@@ -15,9 +15,7 @@
 #include "vfs/poll.h"
 #include "vfs/vfs.h"
 
-#define TRANSFER_MAX  0x7ffff000ULL /* what one call moves at most */
-#define SEGMENTS_MAX  1024u
-#define SEGMENTS_FAST 8u /* on the stack */
+#define TRANSFER_MAX ITER_TRANSFER_MAX
 
 static inline bool
 pos_is_shared(const struct file *f)
@@ -190,79 +188,13 @@ sys_pwrite64(struct file *f, uaddr_t buf, size_t count, int64_t offset)
 	return write_at(f, &from, &pos, 0);
 }
 
-/* A vector of segments, copied and checked. */
-struct vector {
-	struct iovec_user *segments; /* fast, or allocated */
-	struct iovec_user fast[SEGMENTS_FAST];
-};
-/* Uninitialised on purpose: vector_get() fills what is used. */
-#define VECTOR_ON_STACK(v) struct vector v __attribute__((uninitialized))
-
-static void
-vector_put(struct vector *v)
-{
-	if (v->segments != v->fast)
-		kfree(v->segments);
-}
-
-/* Checks n segments and cuts them to what one call moves; the bytes in all of them, or -EINVAL, -EFAULT. */
-static int64_t
-check_segments(struct iovec_user *segments, uint64_t n)
-{
-	uint64_t total = 0;
-	for (uint64_t i = 0; i < n; i++) {
-		struct iovec_user *s = &segments[i];
-		if ((int64_t)s->len < 0)
-			return -EINVAL;
-		if (!user_range_ok((uaddr_t){s->base}, s->len))
-			return -EFAULT;
-		s->len = min(s->len, TRANSFER_MAX - total);
-		total += s->len;
-	}
-	return (int64_t)total;
-}
-
-/* Fills *it from the user's vector. 0 (then vector_put()) or -errno. */
-static int
-vector_get(struct vector *v, uaddr_t iov, uint64_t n, struct iter *it)
-{
-	*it = (struct iter){0};
-	v->segments = v->fast;
-	if (n > SEGMENTS_MAX)
-		return -EINVAL;
-	if (n > SEGMENTS_FAST) {
-		v->segments = kmalloc(n * sizeof(*v->segments), 0);
-		if (v->segments == NULL)
-			return -ENOMEM;
-	}
-	int64_t result = copy_from_user(v->segments, iov, n * sizeof(*v->segments));
-	if (result == 0)
-		result = check_segments(v->segments, n);
-	if (result < 0) {
-		vector_put(v);
-		return (int)result;
-	}
-	uint64_t i = 0;
-	while (i < n && v->segments[i].len == 0)
-		i++;
-	if (i < n)
-		*it = (struct iter){
-			.base = v->segments[i].base,
-			.len = v->segments[i].len,
-			.count = (size_t)result,
-			.next = &v->segments[i + 1],
-			.nr_next = (uint32_t)(n - i - 1),
-		};
-	return 0;
-}
-
 /* offset -1: the file's own. */
 static int64_t
 read_vector(struct file *f, uaddr_t iov, uint64_t n, int64_t offset, uint8_t iter_flags)
 {
-	VECTOR_ON_STACK(v);
+	ITER_VECTOR_ON_STACK(v);
 	struct iter to;
-	int err = vector_get(&v, iov, n, &to);
+	int err = iter_vector_get(&v, iov, n, &to);
 	if (err != 0)
 		return err;
 	to.flags = iter_flags;
@@ -273,7 +205,7 @@ read_vector(struct file *f, uaddr_t iov, uint64_t n, int64_t offset, uint8_t ite
 		uint64_t pos = (uint64_t)offset;
 		result = read_at(f, &to, &pos);
 	}
-	vector_put(&v);
+	iter_vector_put(&v);
 	return result;
 }
 
@@ -281,9 +213,9 @@ static int64_t
 write_vector(
 	struct file *f, uaddr_t iov, uint64_t n, int64_t offset, uint8_t iter_flags, uint32_t rwf)
 {
-	VECTOR_ON_STACK(v);
+	ITER_VECTOR_ON_STACK(v);
 	struct iter from;
-	int err = vector_get(&v, iov, n, &from);
+	int err = iter_vector_get(&v, iov, n, &from);
 	if (err != 0)
 		return err;
 	from.flags = iter_flags;
@@ -294,7 +226,7 @@ write_vector(
 		uint64_t pos = (uint64_t)offset;
 		result = write_at(f, &from, &pos, rwf);
 	}
-	vector_put(&v);
+	iter_vector_put(&v);
 	return result;
 }
 
