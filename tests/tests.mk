@@ -7,6 +7,7 @@
 #
 # Pure sources of the kernel that such a binary links as well are named here, by their path.
 UNIT_KERNEL_SRC += kernel/mm/area.c kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c kernel/fs/proc/format.c
+UNIT_KERNEL_SRC += kernel/net/sock/cmsg.c
 TSAN_KERNEL_SRC += $(patsubst %,kernel/core/%.c,wait mutex wallclock) kernel/obj/handle.c \
 	$(patsubst %,kernel/vfs/%.c,file iter rw pipe splice poll epoll eventfd)
 FUZZ_KERNEL_SRC += kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c
@@ -17,6 +18,7 @@ NET_KERNEL_SRC += $(patsubst %,kernel/net/%.c,link/neigh_core udp/udp_match) \
 	$(patsubst %,kernel/net/ip/%.c,fib frag_core icmp_limit mcast_core srcaddr_core dad_core slaac_core)
 UNIT_KERNEL_SRC += $(NET_KERNEL_SRC)
 FUZZ_KERNEL_SRC += $(NET_KERNEL_SRC)
+FUZZ_KERNEL_SRC += kernel/net/sock/cmsg.c
 
 FUZZ_SECONDS ?= 10
 FUZZ_JOBS    ?= 2

@@ -32,6 +32,7 @@
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "net/net.h"
+#include "net/sock/sock.h"
 #include "obj/handle.h"
 #include "proc/principals.h"
 #include "proc/process.h"
@@ -127,6 +128,7 @@ kernel_main(const struct platform *platform)
 	pipe_init();
 	devfs_init();
 	proc_init();
+	sock_boot();
 	proc_log_init();
 	procfs_init();
 	vdso_init();

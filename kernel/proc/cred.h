@@ -15,13 +15,14 @@ struct group_list {
 	gid_t gid[]; /* sorted */
 };
 
-/* What one real uid uses, against RLIMIT_NPROC, RLIMIT_SIGPENDING and the limits on pipes. */
+/* What one real uid uses, against RLIMIT_NPROC, RLIMIT_SIGPENDING, RLIMIT_NOFILE and the limits on pipes. */
 struct user_account {
 	refcount_t refs;
 	uid_t uid; /* [I] */
 	_Atomic uint32_t nr_tasks;
 	_Atomic uint32_t nr_signals;    /* queued siginfos */
 	_Atomic uint32_t nr_pipe_pages; /* what its pipes may hold (vfs/pipe.c) */
+	_Atomic uint32_t nr_in_flight;  /* handles that it has sent and nobody has received */
 	struct user_account *next;      /* [accounts_lock] */
 };
 

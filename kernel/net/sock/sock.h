@@ -6,19 +6,22 @@
  * options. The generic code (sock/calls.c, options.c, cmsg.c) copies everything from and to user memory; operations
  * see kernel memory only, but for the iterator of the payload.
  *
- * Locks: sock.lock, a spin lock with bottom halves off, is the connection's lock of docs/network.md; each family's
- * struct says what else it guards. read_lock is the sleeping lock of readers of a stream. Payload is copied from and to
+ * Locks: sock.lock, a spin lock with bottom halves off (AF_UNIX, which no softirq enters, leaves them on), is the
+ * connection's lock of docs/network.md; each family's struct says what else it guards. read_lock is the sleeping lock of readers of a stream. Payload is copied from and to
  * user memory under read_lock or no lock, never under sock.lock.
  */
 #ifndef NET_SOCK_SOCK_H
 #define NET_SOCK_SOCK_H
 
+#include "abi/linux/socket.h"
 #include "core/mutex.h"
 #include "core/refcount.h"
+#include "core/sched.h"
 #include "core/spinlock.h"
 #include "core/wait.h"
 #include "vfs/file.h"
 #include "vfs/iter.h"
+#include "vfs/poll.h"
 
 struct net_stack;
 struct poll_table;
@@ -69,6 +72,9 @@ struct sock_ops {
 	/* SOL_SOCKET's own are generic; the family sees what is its own. value: kernel memory. -ENOPROTOOPT: unknown. */
 	int (*setsockopt)(struct sock *s, int level, int name, const void *value, uint32_t len);
 	int (*getsockopt)(struct sock *s, int level, int name, void *value, uint32_t *len);
+	void (*option_changed)(
+		struct sock *s, int name);    /* an SO_* that the family acts on; NULL: none */
+	bool (*is_listening)(struct sock *s); /* SO_ACCEPTCONN; NULL: never */
 	/* The last handle was closed. The socket may live on (TIME_WAIT, lingering data). May sleep (SO_LINGER). */
 	void (*close)(struct sock *s);
 	void (*destroy)(struct sock *s); /* the last reference: frees it */
@@ -88,6 +94,8 @@ struct sock_ops {
 #define SOCK_OPT_NO_CHECK      (1u << 10)
 #define SOCK_OPT_RCVBUF_LOCKED (1u << 11) /* the user chose: no automatic growth */
 #define SOCK_OPT_SNDBUF_LOCKED (1u << 12)
+#define SOCK_OPT_RXQ_OVFL      (1u << 13)
+#define SOCK_OPT_DEBUG         (1u << 14)
 
 #define SOCK_SHUT_RD 1u
 #define SOCK_SHUT_WR 2u
@@ -130,6 +138,8 @@ sock_get(struct sock *s)
 /* Creates a file for s (taking over a reference) and installs it; the descriptor or -errno (then s was put). */
 int sock_install(struct sock *s, uint32_t flags /* SOCK_NONBLOCK, SOCK_CLOEXEC */,
 	rights_t rights) MUST_CHECK;
+/* The first half: a file for s (taking over a reference, put on failure). -ENOMEM. */
+int sock_make_file(struct sock *s, uint32_t flags, struct file **out) MUST_CHECK;
 /* The socket behind a borrowed file; -ENOTSOCK. */
 int sock_of_file(struct file *f, struct sock **out) MUST_CHECK;
 
@@ -142,13 +152,91 @@ void sock_wake(struct sock *s, uint32_t events);
 /* The deadline of a wait that begins now: from rcvtimeo or sndtimeo, MSG_DONTWAIT included (0: do not wait). */
 nsec_t sock_deadline(nsec_t timeo, uint32_t msg_flags);
 
+/*
+ * Waiting: sleeps on s->wait until cond is true, woken only by events of `wanted` (POLL*). deadline as of
+ * sock_deadline(); wflags: WAITER_EXCLUSIVE or 0. Evaluates to 0, or what the call returns: -EAGAIN when the deadline
+ * has passed, -ERESTARTSYS or, with a deadline, -EINTR on a signal. cond wins over both. No lock is held.
+ */
+struct sock_waiter {
+	struct waiter waiter;
+	uint32_t wanted;
+};
+bool sock_waiter_wake(struct waiter *w, uint32_t events);
+
+static inline int
+sock_wait_result(int err, nsec_t deadline)
+{
+	if (err == -ETIMEDOUT)
+		return -EAGAIN;
+	return err == -ERESTARTSYS && deadline != DEADLINE_NEVER ? -EINTR : err;
+}
+
+#define sock_wait_on(q, events, deadline, wflags, cond)                                         \
+	({                                                                                      \
+		int sock_err_ = 0;                                                              \
+		const nsec_t sock_deadline_ = (deadline);                                       \
+		if (!(cond)) {                                                                  \
+			if (sock_deadline_ == 0) {                                              \
+				sock_err_ = -EAGAIN;                                            \
+			} else {                                                                \
+				struct sock_waiter sock_w_ = {.wanted = (events)};              \
+				waiter_init(&sock_w_.waiter, arch_current(), (wflags));         \
+				sock_w_.waiter.wake = sock_waiter_wake;                         \
+				wait_queue_add((q), &sock_w_.waiter);                           \
+				for (;;) {                                                      \
+					wait_prepare(WAIT_INTERRUPTIBLE);                       \
+					if (cond) {                                             \
+						sock_err_ = 0;                                  \
+						break;                                          \
+					}                                                       \
+					if (sock_err_ != 0)                                     \
+						break;                                          \
+					sock_err_ =                                             \
+						wait_sleep(WAIT_INTERRUPTIBLE, sock_deadline_); \
+				}                                                               \
+				wait_finish();                                                  \
+				wait_queue_remove((q), &sock_w_.waiter);                        \
+				sock_err_ = sock_wait_result(sock_err_, sock_deadline_);        \
+			}                                                                       \
+		}                                                                               \
+		sock_err_;                                                                      \
+	})
+#define sock_wait(s, events, deadline, wflags, cond) \
+	sock_wait_on(&(s)->wait, events, deadline, wflags, cond)
+
+/* Events that end the waits of readers and of writers. */
+#define SOCK_READ_EVENTS  (POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP | POLLERR)
+#define SOCK_WRITE_EVENTS (POLLOUT | POLLWRNORM | POLLHUP | POLLERR)
+#define SOCK_ALL_EVENTS   (SOCK_READ_EVENTS | SOCK_WRITE_EVENTS)
+
+#define SOCK_BUF_DEFAULT 212992u /* net.core.rmem_default, wmem_default */
+#define SOCK_BUF_MAX \
+	212992u /* net.core.rmem_max, wmem_max: what setsockopt gives at most, doubled */
+#define SOCK_RCVBUF_MIN 2304u
+#define SOCK_SNDBUF_MIN 4608u
+
 /* How families register: socket(2) finds create by family. */
 struct sock_family {
 	uint16_t family;
-	caps_t need; /* capabilities for creating one */
+	/* The capabilities that creating one takes (the type is one of SOCK_*); checked before create. */
+	caps_t (*need)(int type, int protocol);
+	/* *out: one reference. -ESOCKTNOSUPPORT, -EPROTONOSUPPORT, -EINVAL, -ENOMEM. */
 	int (*create)(struct net_stack *net, int type, int protocol, struct sock **out);
-	const struct sock_family *next;
+	struct sock_family *next; /* [boot] */
 };
 void sock_register_family(struct sock_family *f); /* boot */
+const struct sock_family *sock_find_family(int family);
+/* The running process's network stack; NULL while there is none: AF_UNIX works without. */
+struct net_stack *sock_current_net(void);
+void sock_boot(void); /* boot: the families that this folder has */
+
+/* options.c: SOL_SOCKET. value is kernel memory of len bytes; get writes at most *len and sets it. */
+int sock_set_option(struct sock *s, int name, const void *value, uint32_t len) MUST_CHECK;
+int sock_get_option(struct sock *s, int name, void *value, uint32_t *len) MUST_CHECK;
+
+/* ioctl.c */
+int64_t sock_file_ioctl(struct file *f, uint32_t cmd, uint64_t arg);
+
+extern const struct file_ops sock_file_ops;
 
 #endif

@@ -77,6 +77,7 @@
 #define EISCONN         106 /* Already connected */
 #define ENOTCONN        107 /* Not connected */
 #define ESHUTDOWN       108 /* Socket was shut down */
+#define ETOOMANYREFS    109 /* Too many handles in flight */
 #define ETIMEDOUT       110 /* Timed out */
 #define ECONNREFUSED    111 /* Connection refused */
 #define EHOSTDOWN       112 /* Host is down */
