@@ -10,8 +10,10 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
+#include <sys/un.h>
 
 #define PAGE 4096ul
 
@@ -36,6 +38,27 @@ hostile_world_create(struct hostile_world *w, const char *dir)
 	CHECK(mkdir(dir, 0777) == 0 || errno == EEXIST);
 	(void)chmod(dir, 0777);
 	CHECK_EQ(chdir(dir), 0);
+}
+
+/* Both ends of three pairs, the second ends from HOSTILE_FD_FIRST + 23 on; a listener; datagrams that anybody may send. */
+static int
+open_socket(int kind)
+{
+	static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int p[2];
+	if (kind < 3) {
+		if (socketpair(AF_UNIX, types[kind] | SOCK_NONBLOCK, 0, p) != 0)
+			return -1;
+		dup2(p[1], HOSTILE_FD_FIRST + 23 + kind);
+		close(p[1]);
+		return p[0];
+	}
+	int fd = socket(AF_UNIX, kind == 6 ? SOCK_STREAM : SOCK_DGRAM, 0);
+	(void)bind(fd, (void *)&a, sizeof(sa_family_t));
+	if (kind == 6)
+		(void)listen(fd, 3);
+	return fd;
 }
 
 /* A file that is open for what it is open for. */
@@ -85,8 +108,10 @@ open_kind(int kind)
 		return open("/etc/motd", O_RDONLY);
 	case 18:
 		return open("/proc/self", O_RDONLY | O_DIRECTORY);
-	default:
+	case 19:
 		return open("/dev/urandom", O_RDONLY);
+	default:
+		return open_socket(kind - 20);
 	}
 }
 
