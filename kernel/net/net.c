@@ -12,6 +12,7 @@
 #include "net/link/netif.h"
 #include "net/link/rx.h"
 #include "net/pkt.h"
+#include "net/sock/unix/unix.h"
 #include "proc/view.h"
 
 #define MEMORY_SHARE \
@@ -52,7 +53,9 @@ net_stack_create(void)
 	struct net_stack *net = allocate_stack();
 	if (net == NULL)
 		return NULL;
-	if (ip_stack_init(net) != 0 || loopback_create(net) != 0) {
+	net->unix_names = unix_stack_create();
+	if (net->unix_names == NULL || ip_stack_init(net) != 0 || loopback_create(net) != 0) {
+		kfree(net->unix_names);
 		kfree(net->counters);
 		kfree(net);
 		return NULL;
