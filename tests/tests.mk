@@ -25,6 +25,15 @@ FUZZ_JOBS    ?= 2
 
 SODIUM_HOST ?= $(wildcard build/host/libsodium.a)
 
+# TCP's core stands alone: unit tests, simulator, fuzzers and explorer link it as it is.
+TCP_CORE_SRC := $(wildcard kernel/net/tcp/core_*.c)
+UNIT_KERNEL_SRC += $(TCP_CORE_SRC)
+FUZZ_KERNEL_SRC += $(TCP_CORE_SRC)
+EXPLORE_BIN := $(BUILD)/explore/tcp
+$(EXPLORE_BIN): $(patsubst %.c,$(BUILD)/host/%.o,tests/explore/tcp.c $(TCP_CORE_SRC) lib/wire/tcp.c)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -o $@ $^
+
 UNIT_SRC   := $(sort $(wildcard tests/unit/*.c))
 TSAN_NAMES := $(sort $(patsubst tests/tsan/%.c,%,$(wildcard tests/tsan/*.c)))
 FUZZ_NAMES := $(sort $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c)))
@@ -105,8 +114,8 @@ $(LINT_FLAGS): | $(GENERATED)
 	$(file >>$@,tests/tsan $(HOST_CFLAGS) -DSWOS_TEST $(FILES_TEST_CFLAGS))
 	$(file >>$@,tests/guest $(USER_CFLAGS))
 
-.PHONY: test test-unit test-tsan test-fuzz campaign-fuzz campaign-ltp test-bins lint
-test-bins: $(UNIT_BIN) $(TSAN_BIN) $(FUZZ_BIN) $(DTBS) $(LINT_FLAGS)
+.PHONY: campaign-explore test test-unit test-tsan test-fuzz campaign-fuzz campaign-ltp test-bins lint
+test-bins: $(EXPLORE_BIN) $(UNIT_BIN) $(TSAN_BIN) $(FUZZ_BIN) $(DTBS) $(LINT_FLAGS)
 
 RUN_TESTS = BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run
 
@@ -131,3 +140,8 @@ campaign-fuzz: $(FUZZ_BIN) $(DTBS) ## Each fuzz target for an hour (FUZZ_SECONDS
 campaign-ltp: all ## Cases of a built Linux Test Project in the guest: LTP=dir, LTP_EXPECT=list, LTP_ONLY=regex (docs/oracle.md)
 	$(if $(LTP),,$(error campaign-ltp wants LTP=dir; see docs/oracle.md))
 	@BUILD=$(BUILD) tools/oracle/ltp $(LTP) $(if $(LTP_EXPECT),--expect $(LTP_EXPECT)) $(if $(LTP_ONLY),--only '$(LTP_ONLY)') --mem 2G
+
+campaign-explore: $(EXPLORE_BIN) ## TCP's core explored deeper than CI does: EXPLORE_DEPTH (13)
+	$(EXPLORE_BIN) -d $(or $(EXPLORE_DEPTH),13)
+	$(EXPLORE_BIN) -d $(or $(EXPLORE_DEPTH),13) -n
+	$(EXPLORE_BIN) -d $(or $(EXPLORE_DEPTH),13) -s

@@ -84,20 +84,23 @@ enum tcp_cc { TCP_CC_CUBIC, TCP_CC_RENO };
 #define TCPF_CWND_FULL  (1u << 18) /* the congestion window was what limited output */
 #define TCPF_RTX_SEEN   (1u << 19) /* a retransmission was made since all was acknowledged last */
 #define TCPF_DSACK_SEEN (1u << 20) /* a DSACK came in this round */
-/* what is to be sent: */
-#define TCPF_ACK_NOW   (1u << 21)
-#define TCPF_ACK_LATER (1u << 22) /* delack_at is armed */
-#define TCPF_RST_NOW   (1u << 23)
-#define TCPF_PROBE     (1u << 24) /* a window or keep-alive probe */
-#define TCPF_RTX_FORCE (1u << 25) /* one retransmission whatever the window says */
-#define TCPF_NEW_FORCE \
-	(1u << 26) /* one new segment whatever the congestion window, or silly windows, say */
+#define TCPF_FIN_SEEN   (1u << 21) /* rcv_fin counts: the peer's FIN was seen, maybe out of order */
+#define TCPF_DSACK      (1u << 22) /* dsack is to be reported */
 /* urgent data: */
-#define TCPF_URG_OUT (1u << 27) /* snd_up counts */
+#define TCPF_URG_OUT (1u << 23) /* snd_up counts */
 #define TCPF_URG_IN \
-	(1u << 28) /* rcv_up counts: the peer announced urgent data that was not read yet */
-#define TCPF_URG_HERE (1u << 29) /* its byte was received, and was not taken yet */
-#define TCPF_DSACK    (1u << 30) /* dsack is to be reported */
+	(1u << 24) /* rcv_up counts: the peer announced urgent data that was not read past yet */
+#define TCPF_URG_HERE (1u << 25) /* its byte was received */
+
+/* tcp_conn.todo: what tcp_output() is to see to. */
+#define TCPT_ACK_NOW   1u
+#define TCPT_ACK_LATER 2u /* delack_at is armed */
+#define TCPT_RST       4u
+#define TCPT_PROBE     8u   /* a window or keep-alive probe */
+#define TCPT_RTX_FORCE 16u  /* one retransmission whatever the congestion window says */
+#define TCPT_NEW_FORCE 32u  /* new data whatever congestion window and Nagle say */
+#define TCPT_TLP       64u  /* the end of what is in flight again, as a probe */
+#define TCPT_PACED     128u /* output stopped for pacing: until pace_at */
 
 /* tcp_conn.timer: what timer_at is armed for; only one at a time. */
 enum tcp_timer_kind {
@@ -114,6 +117,9 @@ enum tcp_timer_kind {
 #define TCP_SENT_LOST    8u
 #define TCP_SENT_RETRANS 16u /* retransmitted and, as far as we know, in flight */
 #define TCP_SENT_EVER    32u /* was ever retransmitted */
+#define TCP_SENT_FLAGS   0xffffu
+/* The upper half of tcp_sent.flags: payload of the segments that the piece was cut into. */
+#define TCP_SENT_SIZE(flags) ((flags) >> 16 != 0 ? (flags) >> 16 : 1u)
 
 /* A sent piece of the sequence space: one segment as it was emitted, or a part of one that fared otherwise. */
 struct tcp_sent {
@@ -165,7 +171,9 @@ struct tcp_conn {
 	uint8_t ca_state; /* enum tcp_ca_state */
 	uint8_t cc;       /* enum tcp_cc */
 	uint8_t timer;    /* enum tcp_timer_kind */
-	uint32_t flags;   /* TCPF_* */
+	uint8_t todo;     /* TCPT_* */
+	uint8_t dupacks, reo_steps, reo_persist;
+	uint32_t flags; /* TCPF_* */
 	/* sending */
 	uint32_t snd_una, snd_nxt, write_seq;
 	uint32_t snd_wnd, snd_wl1, max_wnd;
@@ -188,6 +196,7 @@ struct tcp_conn {
 	uint32_t last_rcv_ms, last_snd_ms;
 	uint32_t challenge_ms; /* when an ACK of an unacceptable segment was sent last */
 	struct tcp_range dsack;
+	uint32_t rcv_fin; /* the sequence number of the peer's FIN */
 	/* congestion and loss */
 	uint32_t cwnd, ssthresh;
 	uint32_t sacked, lost,
@@ -201,10 +210,8 @@ struct tcp_conn {
 	uint32_t rtx_start_ms; /* when the first timeout of a row struck */
 	uint32_t srtt_us, rttvar_us, rto_us, min_rtt_us, min_rtt_ms;
 	uint32_t rack_time_us, rack_end, rack_rtt_us;
+	uint32_t fack; /* end of the highest SACKed piece (while sacked > 0) */
 	uint32_t tlp_high, dsack_round;
-	uint8_t reo_steps, reo_persist;
-	uint8_t dupacks;
-	uint8_t recent_ooo; /* index of the range that grew last */
 	struct tcp_cubic cubic;
 	struct tcp_hystart hystart;
 	/* timers: ns, 0 is none */
@@ -214,7 +221,8 @@ struct tcp_conn {
 	uint32_t user_timeout_ms;
 	uint16_t keep_idle_s, keep_interval_s;
 	uint8_t keep_count, syn_count;
-	uint8_t sent_cap_log, ooo_cap; /* of the arrays */
+	uint8_t sent_log, ooo_cap; /* log2 of sent's capacity; ooo's */
+	uint8_t recent_ooo;        /* the range that grew last */
 	/* sent pieces, in order, covering [snd_una, snd_nxt): one is in `one`, more in sent[sent_first ...] */
 	struct tcp_sent *sent;
 	uint16_t sent_first, sent_count, rtx_hint, ooo_count;
@@ -222,7 +230,6 @@ struct tcp_conn {
 	struct tcp_range *ooo; /* received beyond rcv_nxt, in order, never touching */
 	/* the receive buffer's growth: what was read in a round trip */
 	uint32_t read_seq, drs_seq, drs_us, drs_bytes;
-	uint32_t rcv_rtt_us, rcv_rtt_seq, rcv_rtt_at_us;
 	struct tcp_stats stats;
 };
 
@@ -318,8 +325,9 @@ bool tcp_conn_clone(struct tcp_conn *to, const struct tcp_conn *c, const struct 
 /* The receive buffer: room now, and when empty, in bytes of payload. Before opening, and whenever either changed. */
 void tcp_set_rcv_space(struct tcp_conn *c, uint32_t space, uint32_t buffer);
 
-/* Active open: TCP_CLOSE -> TCP_SYN_SENT; tcp_output() gives the SYN. */
-void tcp_connect(struct tcp_conn *c, const struct tcp_env *env, uint32_t iss, uint32_t ts_offset);
+/* Active open: TCP_CLOSE -> TCP_SYN_SENT; tcp_output() gives the SYN. rcv_max: what the receive buffer may grow to. */
+void tcp_connect(struct tcp_conn *c, const struct tcp_env *env, uint32_t iss, uint32_t ts_offset,
+	uint32_t rcv_max);
 
 void tcp_input(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_segment *seg,
 	struct tcp_actions *act);
@@ -348,9 +356,8 @@ void tcp_keepalive_changed(struct tcp_conn *c, const struct tcp_env *env);
 
 /* The path's MTU fell (env->mss is the new one) because of an error that quoted seq; false: seq is not in flight. */
 bool tcp_path_mss(struct tcp_conn *c, const struct tcp_env *env, uint32_t seq);
-/* An ICMP error that quoted seq; error: positive errno. Hard ones end a connection that is being opened only. */
-void tcp_icmp_error(struct tcp_conn *c, const struct tcp_env *env, uint32_t seq, uint16_t error,
-	bool hard, struct tcp_actions *act);
+/* An ICMP error that quoted seq: ends a connection that is being opened, no other (RFC 5927). error: positive errno. */
+void tcp_icmp_error(struct tcp_conn *c, uint32_t seq, uint16_t error, struct tcp_actions *act);
 /* What lies out of order from seq on was thrown away (memory pressure); it was not acknowledged for good. */
 void tcp_prune_ooo(struct tcp_conn *c, const struct tcp_env *env, uint32_t seq);
 
@@ -394,14 +401,16 @@ struct tcp_request {
 
 struct tcp_request_config {
 	uint32_t iss, ts_offset;
-	uint32_t rcv_buffer; /* of the sockets to be: scale and window follow */
-	uint16_t adv_mss;    /* MTU less IP and TCP headers, or less (TCP_MAXSEG) */
+	uint32_t rcv_buffer,
+		rcv_max;  /* of the sockets to be, and what it may grow to: window and scale */
+	uint16_t adv_mss; /* MTU less IP and TCP headers, or less (TCP_MAXSEG) */
 };
 
 enum tcp_verdict {
 	TCP_VERDICT_DROP,
 	TCP_VERDICT_REPLY,   /* out is to be sent; it stays */
 	TCP_VERDICT_RESET,   /* tcp_reset_reply(); it stays */
+	TCP_VERDICT_ABORT,   /* tcp_reset_reply(), and it is over */
 	TCP_VERDICT_KILL,    /* the peer took it back, or it is over */
 	TCP_VERDICT_ACCEPT,  /* request: make a connection of it, and hand it the segment */
 	TCP_VERDICT_NEW_SYN, /* TIME_WAIT: a new connection; its ISN must be above *min_iss */

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+"""Protocol cores explored breadth first on the host, to a depth that takes seconds: see tests/explore/tcp.c."""
+
+from runner import Job
+
+ORDER = 15
+
+# SACK and simultaneous opens each make another protocol.
+TCP = {"sack": ["-d", "9"], "dupacks": ["-d", "9", "-n"], "both-connect": ["-d", "9", "-s"]}
+
+
+def jobs(context):
+    program = context.path("explore", "tcp")
+    return [Job(f"explore/tcp/{name}", [program, "-q"] + args, timeout=600) for name, args in TCP.items()]
