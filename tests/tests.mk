@@ -16,8 +16,12 @@ NET_KERNEL_SRC += tests/unit/net_mock/net_mock.c
 NET_KERNEL_SRC += kernel/net/pkt.c kernel/net/link/gso.c kernel/net/link/gro.c kernel/net/link/steer_hash.c
 NET_KERNEL_SRC += $(patsubst %,kernel/net/%.c,link/neigh_core udp/udp_match) \
 	$(patsubst %,kernel/net/ip/%.c,fib frag_core icmp_limit mcast_core srcaddr_core dad_core slaac_core)
-UNIT_KERNEL_SRC += $(NET_KERNEL_SRC)
-FUZZ_KERNEL_SRC += $(NET_KERNEL_SRC)
+# IP as a whole, all but its calls and its thread, over a mock of time, locks and interfaces.
+IP_KERNEL_SRC := $(filter-out $(NET_KERNEL_SRC) kernel/net/ip/ioctl% kernel/net/ip/worker.c, \
+	kernel/net/hash.c $(wildcard kernel/net/ip/*.c kernel/net/udp/*.c) kernel/net/link/arp.c kernel/net/link/neigh.c)
+IP_KERNEL_SRC += tests/unit/ip_mock/ip_mock.c
+UNIT_KERNEL_SRC += $(NET_KERNEL_SRC) $(IP_KERNEL_SRC)
+FUZZ_KERNEL_SRC += $(NET_KERNEL_SRC) $(IP_KERNEL_SRC)
 FUZZ_KERNEL_SRC += kernel/net/sock/cmsg.c
 
 FUZZ_SECONDS ?= 10
@@ -54,6 +58,13 @@ NET_TEST_SRC = $(NET_KERNEL_SRC) $(wildcard tests/unit/net_*.c)
 NET_FUZZ_SRC = $(NET_KERNEL_SRC) $(wildcard tests/fuzz/net_*.c)
 $(foreach s,$(NET_TEST_SRC),$(eval $(BUILD)/asan/$(s:.c=.o): SAN_CFLAGS += $(NET_TEST_CFLAGS)))
 $(foreach s,$(NET_FUZZ_SRC),$(eval $(BUILD)/fuzz/$(s:.c=.o): FUZZ_CFLAGS += $(NET_TEST_CFLAGS)))
+
+# IP's own find its mock before the others.
+IP_TEST_CFLAGS := -Itests/unit/ip_mock $(NET_TEST_CFLAGS)
+$(foreach s,$(IP_KERNEL_SRC) tests/unit/net_stack_test.c,$(eval $(BUILD)/asan/$(s:.c=.o): \
+	override SAN_CFLAGS := -Itests/unit/ip_mock $(SAN_CFLAGS) $(NET_TEST_CFLAGS)))
+$(foreach s,$(IP_KERNEL_SRC) tests/fuzz/net_stack_fuzz.c,$(eval $(BUILD)/fuzz/$(s:.c=.o): \
+	override FUZZ_CFLAGS := -Itests/unit/ip_mock $(FUZZ_CFLAGS) $(NET_TEST_CFLAGS)))
 
 # The kernel's sources under TSan find the mock of the machine before the machine.
 FILES_TEST_CFLAGS := -Itests/tsan/mock -Ikernel -Ikernel/arch/include -Ikernel/arch/aarch64/include

@@ -25,8 +25,13 @@ has_bad_addresses(const struct netif *nif, const struct net_addr *src, const str
 	const struct fib_spec *s = fib_lookup(&nif->net->routes6->fib, src, 0);
 	if (s == NULL || s->table != ROUTE_TABLE_LOCAL)
 		return false;
-	/* From ourselves, on a wire: only a link-local address may be another interface's, of another link. */
-	return !net_addr_is_link_local(src) || ip_addr_find(nif, src) != NULL;
+	/* From ourselves, on a wire: a link-local address may be another link's; one that is still being checked is
+	 * that of the host which has it already. */
+	const struct ip_addr *own = ip_addr_find(nif, src);
+	if (own == NULL)
+		return !net_addr_is_link_local(src);
+	return (atomic_load_explicit((_Atomic uint32_t *)&own->flags, memory_order_relaxed) &
+		       IP_ADDR_TENTATIVE) == 0;
 }
 
 static bool

@@ -37,6 +37,32 @@ net_mock_end(void)
 	return net_mock_pages == 0 && net_mock_page_refs == 0 && net_mock_objects == 0;
 }
 
+/* In front of every object, so that net_mock_forget() finds what is alive. */
+struct object {
+	struct object *next, *prev;
+};
+
+static struct object objects = {&objects, &objects};
+
+static void
+object_free(const void *p)
+{
+	if (p == NULL)
+		return;
+	struct object *o = (struct object *)p - 1;
+	o->next->prev = o->prev;
+	o->prev->next = o->next;
+	net_mock_objects--;
+	free(o);
+}
+
+void
+net_mock_forget(void)
+{
+	while (objects.next != &objects)
+		object_free(objects.next + 1);
+}
+
 static bool
 may_allocate(void)
 {
@@ -49,12 +75,15 @@ allocate(size_t n, uint32_t zero)
 {
 	if (!may_allocate())
 		return NULL;
-	void *p = malloc(n);
-	if (p == NULL)
+	struct object *o = malloc(sizeof(*o) + n);
+	if (o == NULL)
 		abort();
-	memset(p, zero ? 0 : 0xa5, n);
+	*o = (struct object){.next = &objects, .prev = objects.prev};
+	o->prev->next = o;
+	objects.prev = o;
+	memset(o + 1, zero ? 0 : 0xa5, n);
 	net_mock_objects++;
-	return p;
+	return o + 1;
 }
 
 struct page *
@@ -116,8 +145,7 @@ slab_alloc(struct slab_cache *c, uint32_t flags)
 void
 slab_free(struct slab_cache *c, void *p)
 {
-	net_mock_objects -= p != NULL;
-	free(p);
+	object_free(p);
 }
 
 void *
@@ -141,8 +169,7 @@ kcalloc(size_t n, size_t size)
 void
 kfree(const void *p)
 {
-	net_mock_objects -= p != NULL;
-	free((void *)p);
+	object_free(p);
 }
 
 void

@@ -23,6 +23,8 @@ extern uint32_t net_mock_last_drop; /* enum net_counter: why the last one was */
 void net_mock_begin(void);
 /* Whether everything was given back. */
 bool net_mock_end(void);
+/* Frees every object that is alive, not pages: whoever held them is not used any more. */
+void net_mock_forget(void);
 
 /*
  * Runs body once for each allocation in it, which fails and with it all after it, until one run fails none:
