@@ -187,7 +187,7 @@ sys_timerfd_create(int clock, uint32_t flags)
 	wall_timer_init(&t->timer, timer_fired);
 	t->sets = wall_clock_sets();
 	t->clock = (uint32_t)clock;
-	wait_queue_init(&t->queue, "timerfd");
+	wait_queue_init(&t->queue, "timerfd_queue");
 	struct file *f = file_create(&timer_ops, t, O_RDWR | (flags & O_NONBLOCK), FILE_STREAM);
 	if (f == NULL) {
 		kfree(t);
