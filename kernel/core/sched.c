@@ -342,10 +342,14 @@ sched_start(struct thread *t) NO_LOCK_ANALYSIS
 	arch_irq_restore(flags);
 }
 
-/* Moves one waiting thread between CPUs if that evens them out. Takes both locks; interrupts masked. */
-static void
+/*
+ * Moves one waiting thread between CPUs if that evens them out. Takes both locks; interrupts masked. Whether there is
+ * nothing more to be done about these two; false: no thread that waits may be moved.
+ */
+static bool
 even_out(struct cpu *from, struct cpu *to) NO_LOCK_ANALYSIS
 {
+	bool done = true;
 	lock_two(&from->rq, &to->rq);
 	if (from->rq.nr_running > to->rq.nr_running + 1) {
 		struct rb_node *n = rb_last(&from->rq.tree);
@@ -358,34 +362,46 @@ even_out(struct cpu *from, struct cpu *to) NO_LOCK_ANALYSIS
 			t->vruntime += to->rq.min_vruntime - from->rq.min_vruntime;
 			enqueue(to, t, false);
 		}
+		done = n != NULL;
 	}
 	spin_unlock(&to->rq.lock);
 	spin_unlock(&from->rq.lock);
+	return done;
 }
 
-/* An idle CPU takes a waiting thread from the busiest other one. */
+/* An idle CPU takes a waiting thread from the busiest other one that has any which it may run. */
 static void
 steal(struct cpu *self)
 {
-	struct cpu *busiest = self;
-	for_each_cpu (i)
-		if (cpus[i]->rq.nr_running > busiest->rq.nr_running)
-			busiest = cpus[i];
-	if (busiest->rq.nr_running > self->rq.nr_running + 1)
-		even_out(busiest, self);
+	struct cpumask tried = {0};
+	for (;;) {
+		struct cpu *busiest = self;
+		for_each_cpu (i)
+			if (!cpumask_test(&tried, i) &&
+				cpus[i]->rq.nr_running > busiest->rq.nr_running)
+				busiest = cpus[i];
+		if (busiest->rq.nr_running <= self->rq.nr_running + 1 || even_out(busiest, self))
+			return;
+		cpumask_set(&tried, busiest->id);
+	}
 }
 
-/* A busy CPU gives a waiting thread to the least busy other one. */
+/* A busy CPU gives a waiting thread to the least busy other one that may run any of them. */
 static void
 push(struct cpu *self)
 {
-	struct cpu *least = self;
-	for_each_cpu (i)
-		if (atomic_load_explicit(&cpus[i]->online, memory_order_relaxed) &&
-			cpus[i]->rq.nr_running < least->rq.nr_running)
-			least = cpus[i];
-	if (self->rq.nr_running > least->rq.nr_running + 1)
-		even_out(self, least);
+	struct cpumask tried = {0};
+	for (;;) {
+		struct cpu *least = self;
+		for_each_cpu (i)
+			if (!cpumask_test(&tried, i) &&
+				atomic_load_explicit(&cpus[i]->online, memory_order_relaxed) &&
+				cpus[i]->rq.nr_running < least->rq.nr_running)
+				least = cpus[i];
+		if (self->rq.nr_running <= least->rq.nr_running + 1 || even_out(self, least))
+			return;
+		cpumask_set(&tried, least->id);
+	}
 }
 
 /* Whether prev, marked asleep, must stay runnable because what it sleeps for (a signal) is already here. */

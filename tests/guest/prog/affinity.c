@@ -107,3 +107,37 @@ GUEST_TEST(affinity_moves_waiting_threads)
 		CHECK_EQ(waitpid(pid[i], NULL, 0), pid[i]);
 	}
 }
+
+/*
+ * A thread that waits behind another is taken by the one idle CPU where it may run, though others are idle as well. The
+ * parent sleeps meanwhile: nothing but the scheduler's own looks may do it.
+ */
+GUEST_TEST(affinity_does_not_keep_an_idle_cpu_from_its_work)
+{
+	volatile int *where =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile int *target = &where[2];
+	cpu_set_t set;
+	pid_t bound = start_spinner(&where[0]);
+	set_affinity(bound, 0);
+	for (int cpu = 1; cpu < online(); cpu++) {
+		*target = -1;
+		pid_t other = fork();
+		CHECK(other >= 0);
+		if (other == 0) {
+			while ((where[1] = sched_getcpu()) != *target)
+				;
+			_exit(0);
+		}
+		set_affinity(other, 0);
+		wait_until_on(&where[1], 0);
+		CPU_ZERO(&set);
+		CPU_SET(0, &set);
+		CPU_SET(cpu, &set);
+		*target = cpu;
+		CHECK_EQ(sched_setaffinity(other, sizeof(set), &set), 0);
+		CHECK_EQ(guest_reap(other), 0);
+	}
+	CHECK_EQ(kill(bound, SIGKILL), 0);
+	CHECK_EQ(waitpid(bound, NULL, 0), bound);
+}
