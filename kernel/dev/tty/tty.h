@@ -43,8 +43,10 @@ struct tty_ops {
 	void (*throttle)(void *device, bool throttle);
 	/* Under tty->lock: new line settings (speed, size); changes in *t what it cannot do. */
 	void (*set_line)(void *device, struct linux_termios2 *t);
-	/* Any context: bytes that were written and have not left the device. */
+	/* Any context: bytes that wait to be given to the hardware. tty_output_ready() says when there are fewer. */
 	size_t (*pending)(void *device);
+	/* Any context, nothing is pending: how long at most the hardware, which does not tell, still sends; 0: it is done. */
+	nsec_t (*settling)(void *device);
 	/* Begins or ends a break condition. */
 	void (*send_break)(void *device, bool on);
 

@@ -48,12 +48,37 @@ is_drained(const struct tty_file *tf)
 		ops->pending(tf->tty->device) == 0;
 }
 
-/* Waits until the device has sent everything. -ERESTARTSYS, -EIO. */
+/* Sleeps, unless a signal comes or the terminal is hung up. */
+static int
+pause_for(const struct tty_file *tf, nsec_t length)
+{
+	int err = wait_event(&tf->tty->writers, WAIT_INTERRUPTIBLE, time_now() + length,
+		tty_file_is_hung_up(tf));
+	return err == -ETIMEDOUT ? 0 : err;
+}
+
+/*
+ * Waits until the device has sent everything: interrupts tell of its ring, time of what the hardware still has.
+ * -ERESTARTSYS, -EIO.
+ */
 static int
 drain(const struct tty_file *tf)
 {
-	int err = wait_event(&tf->tty->writers, WAIT_INTERRUPTIBLE, DEADLINE_NEVER, is_drained(tf));
-	return err == 0 && tty_file_is_hung_up(tf) ? -EIO : err;
+	struct tty *tty = tf->tty;
+	for (;;) {
+		int err = wait_event(
+			&tty->writers, WAIT_INTERRUPTIBLE, DEADLINE_NEVER, is_drained(tf));
+		if (err == 0 && tty_file_is_hung_up(tf))
+			err = -EIO;
+		nsec_t left = err == 0 && tty->ops->settling != NULL
+			? tty->ops->settling(tty->device)
+			: 0;
+		if (left == 0)
+			return err;
+		err = pause_for(tf, left);
+		if (err != 0)
+			return err;
+	}
 }
 
 #define SET_DRAIN 1u
@@ -201,14 +226,6 @@ ioctl_settings(const struct tty_file *tf, uint32_t cmd, uaddr_t arg)
 	}
 }
 
-/* Sleeps, unless a signal comes. */
-static int
-pause_for(struct tty *tty, nsec_t length)
-{
-	int err = wait_event(&tty->writers, WAIT_INTERRUPTIBLE, time_now() + length, false);
-	return err == -ETIMEDOUT ? 0 : err;
-}
-
 static int
 set_break(struct tty *tty, bool on)
 {
@@ -227,7 +244,7 @@ send_break(const struct tty_file *tf, nsec_t length)
 	if (err != 0 || length == 0 || tf->tty->ops->send_break == NULL)
 		return err;
 	tf->tty->ops->send_break(tf->tty->device, true);
-	err = pause_for(tf->tty, length);
+	err = pause_for(tf, length);
 	tf->tty->ops->send_break(tf->tty->device, false);
 	return err == 0 ? 0 : -EINTR;
 }

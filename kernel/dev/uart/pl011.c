@@ -40,14 +40,17 @@ set_interrupts(struct uart_port *port, uint32_t mask)
 	uart_write(port, UART_IMSC, mask);
 }
 
-/* Fills the FIFO; asks for an interrupt if something is left. */
+/*
+ * Fills the FIFO; asks for an interrupt if something is left. Only the interrupt takes that back: it comes, since the
+ * FIFO was full, and those who drain learn from it that nothing is left even if somebody else's write sent the last.
+ */
 static void
 pump(struct uart_port *port)
 {
 	while (uart_waiting(port) != 0 && !port->held && (uart_read(port, UART_FR) & FR_TXFF) == 0)
 		uart_write(port, UART_DR, uart_take_waiting(port));
-	bool more = uart_waiting(port) != 0 && !port->held;
-	set_interrupts(port, more ? port->interrupts | INT_TX : port->interrupts & ~INT_TX);
+	if (uart_waiting(port) != 0 && !port->held)
+		set_interrupts(port, port->interrupts | INT_TX);
 }
 
 static size_t
@@ -105,7 +108,13 @@ static size_t
 line_pending(void *device)
 {
 	const struct uart_port *port = device;
-	return uart_waiting(port) + ((uart_read(port, UART_FR) & FR_BUSY) ? 1 : 0);
+	return uart_waiting(port);
+}
+
+static nsec_t
+line_settling(void *device)
+{
+	return uart_settle_ns(uart_read(device, UART_FR), uart_tty->ospeed);
 }
 
 /* Hands on what was received, and keeps what is not taken (now). Whether all was. */
@@ -248,6 +257,7 @@ static const struct tty_ops pl011_ops = {
 	.throttle = line_throttle,
 	.set_line = line_set,
 	.pending = line_pending,
+	.settling = line_settling,
 	.send_break = line_break,
 };
 
@@ -260,6 +270,8 @@ interrupt(void *arg)
 	if (sending) {
 		uart_write(port, UART_ICR, INT_TX);
 		pump(port);
+		if (uart_waiting(port) == 0 || port->held)
+			set_interrupts(port, port->interrupts & ~INT_TX);
 	}
 	bool room = uart_waiting(port) <= UART_TX_SIZE / 2;
 	spin_unlock(&port->lock);

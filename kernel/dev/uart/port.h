@@ -11,6 +11,7 @@
 
 #include "core/spinlock.h"
 #include "core/types.h"
+#include "dev/uart/settle.h"
 
 #define UART_DR   0x00
 #define UART_FR   0x18
@@ -26,7 +27,6 @@
 #define DR_PARITY  (1u << 9)
 #define DR_BREAK   (1u << 10)
 
-#define FR_BUSY (1u << 3)
 #define FR_RXFE (1u << 4)
 #define FR_TXFF (1u << 5)
 
