@@ -51,14 +51,26 @@ print_address(uint64_t pc, uint64_t back)
 		print("  %s+%#llx\n", name, (unsigned long long)offset + back);
 }
 
-/* exact: the first address is that of an instruction, not one that a call returns to. */
+/* Where the trap was. What is no code has made no frame record: the link register holds the way back to its caller. */
 static void
-print_backtrace(struct backtrace *bt, bool exact)
+print_trap_address(const struct trap_frame *frame)
+{
+	uint64_t offset, link = frame->x[30];
+	print_address(frame->pc, 0);
+	if (symbol_find(frame->pc, &offset) == NULL && symbol_find(link - 4, &offset) != NULL)
+		print_address(link, 4);
+}
+
+/* frame: of the trap; NULL: there was none. */
+static void
+print_backtrace(struct backtrace *bt, const struct trap_frame *frame)
 {
 	uint64_t pc;
 	print("backtrace:\n");
+	if (frame != NULL)
+		print_trap_address(frame);
 	for (int i = 0; i < BACKTRACE_MAX && backtrace_next(bt, &pc); i++)
-		print_address(pc, exact && i == 0 ? 0 : 4);
+		print_address(pc, 4);
 }
 
 static void
@@ -118,7 +130,7 @@ panic_common(const struct trap_frame *frame, struct backtrace *bt, const char *r
 	print("\nPANIC: %s\n", reason);
 	if (frame != NULL)
 		print_registers(frame);
-	print_backtrace(bt, frame != NULL);
+	print_backtrace(bt, frame);
 	print_log_tail(end);
 	if (count >= PANIC_COUNT_MAX) {
 		print("%u panics without a healthy boot: halted\n", count);

@@ -28,14 +28,6 @@ backtrace_from_here(struct backtrace *bt)
 	bounds(bt);
 }
 
-void
-backtrace_from_frame(struct backtrace *bt, const struct trap_frame *frame)
-{
-	bt->pc = frame->pc;
-	bt->fp = frame->x[29];
-	bounds(bt);
-}
-
 /* From the CPU's softirq stack, records go on on the thread's. */
 static bool
 on_other_stack(const struct backtrace *bt, uint64_t fp)
@@ -68,4 +60,15 @@ backtrace_next(struct backtrace *bt, uint64_t *pc)
 	else
 		bt->fp = record[0];
 	return true;
+}
+
+void
+backtrace_from_frame(struct backtrace *bt, const struct trap_frame *frame)
+{
+	uint64_t skipped;
+	bt->pc = 1; /* anything: the trap's may be 0, which is the end elsewhere */
+	bt->fp = frame->x[29];
+	bounds(bt);
+	if (!backtrace_next(bt, &skipped))
+		bt->pc = 0;
 }

@@ -239,6 +239,8 @@ trap_from_kernel(struct trap_frame *frame, uint64_t esr, uint64_t far)
 			(unsigned long long)esr);
 	case ESR_EC_BRK64:
 		kernel_brk(frame, esr);
+	case ESR_EC_UNKNOWN:
+		panic_trap(frame, "undefined instruction in the kernel");
 	case ESR_EC_BTI:
 		panic_trap(frame, "an indirect branch missed its landing pad");
 	case ESR_EC_FPAC:

@@ -12,6 +12,7 @@ struct backtrace {
 };
 
 void backtrace_from_here(struct backtrace *bt);
+/* From what frame->pc's function returns to: that address itself, which may be none of code's, the caller has. */
 void backtrace_from_frame(struct backtrace *bt, const struct trap_frame *frame);
 /* The next return address into *pc; false at the end. */
 bool backtrace_next(struct backtrace *bt, uint64_t *pc);
