@@ -23,6 +23,7 @@ include mk/rules.mk
 SMP    ?= 4
 MEM    ?= 512M
 APPEND ?=
+GDB_PORT ?= 1234
 VM_RUN = $(PYTHON) tools/run/vm.py --smp $(SMP) --mem $(MEM) $(if $(APPEND),--append '$(APPEND)')
 
 .PHONY: all run debug help clean
@@ -31,8 +32,10 @@ all: build/kernel.img build/base.img ## Build the kernel and the development bas
 run: all ## Boot to a login on this terminal; SMP=4 MEM=512M APPEND='...' vary it
 	$(Q)$(VM_RUN)
 
-debug: all ## The same, stopped, with a gdb stub; prints the gdb command that loads symbols
-	$(Q)$(PYTHON) tools/run/vm.py --smp $(SMP) --mem $(MEM) --append 'nokaslr $(APPEND)' --gdb
+# Without pointer authentication: QEMU does not tell gdb which bits of a return address are its signature.
+debug: all ## The same, stopped, with a gdb stub (GDB_PORT=1234); prints the gdb command that loads symbols
+	$(Q)$(PYTHON) tools/run/vm.py --smp $(SMP) --mem $(MEM) --append 'nokaslr $(APPEND)' \
+		--cpu max,pauth=off --gdb $(GDB_PORT)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort -u

@@ -312,7 +312,7 @@ def parse_arguments(arguments):
     parser.add_argument("--disk", dest="disks", action="append", default=[], help="a raw image, writable")
     parser.add_argument("--no-rng", dest="rng", action="store_false")
     parser.add_argument("--icount", action="store_true", help="count instructions as nanoseconds")
-    parser.add_argument("--gdb", action="store_true", help="stop at the first instruction, wait for gdb on port 1234")
+    parser.add_argument("--gdb", type=int, metavar="PORT", help="stop at the first instruction, wait for gdb there")
     parser.add_argument("--print", action="store_true", help="print the command instead")
     parser.add_argument("extra", nargs="*", help="further arguments of QEMU, after --")
     return parser.parse_args(arguments)
@@ -324,12 +324,12 @@ def main(arguments):
     argv = Machine(**options).command()
     argv += ["-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "chardev=console"]
     if gdb:
-        argv += ["-gdb", "tcp:127.0.0.1:1234", "-S"]
+        argv += ["-gdb", f"tcp:127.0.0.1:{gdb}", "-S"]
     if only_print:
         print(shlex.join(argv))
         return
     if gdb:
-        print(f"gdb-multiarch -ex 'target remote :1234' {build_path('kernel.elf')}", flush=True)
+        print(f"gdb-multiarch -ex 'target remote 127.0.0.1:{gdb}' {build_path('kernel.elf')}", flush=True)
     print("The machine ends by C-a x.", flush=True)
     os.execvp(argv[0], argv)
 
