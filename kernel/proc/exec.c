@@ -15,6 +15,7 @@
 #include "arch/thread.h"
 #include "base/fmt.h"
 #include "core/sched.h"
+#include "elf/script.h"
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "obj/handle.h"
@@ -22,7 +23,7 @@
 #include "syscall_protos.h"
 #include "vfs/walk.h"
 
-#define SCRIPT_LINE_MAX 256 /* of a script's first line, as on Linux */
+_Static_assert(EXEC_HEAD_SIZE >= SCRIPT_LINE_MAX, "a script's first line is read with the head");
 
 struct exec {
 	struct exec_args args;
@@ -54,40 +55,6 @@ exec_open(int dirfd, const char *name, uint32_t lookup, struct file **out)
 	return err;
 }
 
-/*
- * Splits "#!interpreter option" in place. -ENOEXEC: no interpreter, or its name does not end within the line's limit.
- */
-static int
-parse_script(char *line, size_t n, char **interpreter, char **option)
-{
-	n = min(n, (size_t)SCRIPT_LINE_MAX);
-	char *end = memchr(line, '\n', n);
-	bool complete = end != NULL || n < SCRIPT_LINE_MAX;
-	size_t len = end != NULL      ? (size_t)(end - line)
-		: n < SCRIPT_LINE_MAX ? n
-				      : SCRIPT_LINE_MAX - 1;
-	line[len] = '\0';
-	len = strlen(line);
-	while (len > 2 && (line[len - 1] == ' ' || line[len - 1] == '\t')) {
-		line[--len] = '\0';
-		complete = true; /* only blanks may have been cut off */
-	}
-	char *p = line + 2 + strspn(line + 2, " \t");
-	if (*p == '\0')
-		return -ENOEXEC;
-	*interpreter = p;
-	p += strcspn(p, " \t");
-	if (*p == '\0' && !complete)
-		return -ENOEXEC;
-	*option = NULL;
-	if (*p != '\0') {
-		*p++ = '\0';
-		p += strspn(p, " \t");
-		*option = *p != '\0' ? p : NULL;
-	}
-	return 0;
-}
-
 /* The file is a script: its interpreter takes its place, the script's name becomes an argument. */
 static int
 follow_script(struct exec *x, char *line, size_t n)
@@ -96,7 +63,7 @@ follow_script(struct exec *x, char *line, size_t n)
 	const char *script =
 		x->args.nr_prefix != 0 ? x->args.prefix[x->args.nr_prefix - 1] : x->filename;
 	struct file *f;
-	int err = parse_script(line, n, &interpreter, &option);
+	int err = script_parse(line, n, &interpreter, &option);
 	if (err == 0 && x->name_ends)
 		err = -ENOENT; /* the interpreter could not open it */
 	if (err != 0)
