@@ -152,7 +152,7 @@ campaign-ltp: all ## Cases of a built Linux Test Project in the guest: LTP=dir, 
 	$(if $(LTP),,$(error campaign-ltp wants LTP=dir; see docs/oracle.md))
 	@BUILD=$(BUILD) tools/oracle/ltp $(LTP) $(if $(LTP_EXPECT),--expect $(LTP_EXPECT)) $(if $(LTP_ONLY),--only '$(LTP_ONLY)') --mem 2G
 
-campaign-explore: $(EXPLORE_BIN) ## TCP's core explored deeper than CI does: EXPLORE_DEPTH (13)
-	$(EXPLORE_BIN) -d $(or $(EXPLORE_DEPTH),13)
-	$(EXPLORE_BIN) -d $(or $(EXPLORE_DEPTH),13) -n
-	$(EXPLORE_BIN) -d $(or $(EXPLORE_DEPTH),13) -s
+campaign-explore: $(EXPLORE_BIN) ## TCP's core explored deeper than CI does: EXPLORE_DEPTH (8)
+	$(EXPLORE_BIN) -d $(or $(EXPLORE_DEPTH),8)
+	$(EXPLORE_BIN) -d $(or $(EXPLORE_DEPTH),8) -n
+	$(EXPLORE_BIN) -d $(or $(EXPLORE_DEPTH),8) -s

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Explores TCP's core: two ends with a few bytes to say, windows of a few bytes, and a channel that delivers in any
- * order, loses and duplicates. Breadth first over the real code: each state is two cloned connections, what lies in the
- * channel, and what the users have done; states that differ in nothing but time are one.
+ * order, loses and duplicates. Breadth first over the real code, from every state of an orderly connection on: each
+ * state is two cloned connections, what lies in the channel, and what the users have done; states that differ in
+ * nothing but time are one.
  *
  * In every state: no byte is lost, invented or out of order; the core's books are right; something is pending (a
  * segment, a timer, a user) unless all is over; and when the channel behaves from then on, both ends receive everything
@@ -28,12 +29,12 @@ enum { CHANNEL = 6, PATH = 64, FAIR_STEPS = 400 };
 static struct {
 	uint32_t depth, losses, duplicates, timeouts, bytes, window;
 	bool sack, simultaneous, quiet;
-} config = {.depth = 12,
+} config = {.depth = 8,
 	.losses = 1,
 	.duplicates = 1,
 	.timeouts = 2,
 	.bytes = 3,
-	.window = 4,
+	.window = 2,
 	.sack = true};
 
 enum mode { LISTENING, REQUEST, CONNECTION, TIMEWAIT, OVER };
@@ -450,7 +451,30 @@ finished(const struct world *w)
 	return true;
 }
 
-/* From here on nothing is lost, and users do what they can: everything must come to its end. */
+/* The next step of users who do what they can, over a channel that behaves: timers only when nothing else is left. */
+static void
+fair_step(struct world *w)
+{
+	uint32_t step, k = 0;
+	for (step = STEP_WRITE; step <= STEP_SHUT; step++) {
+		for (k = 0; k < 2 && !may(w, step, k); k++)
+			;
+		if (k < 2)
+			break;
+	}
+	if (step > STEP_SHUT) {
+		uint64_t a = deadline(&w->end[0]), b = deadline(&w->end[1]);
+		step = w->count > 0 ? STEP_DELIVER : STEP_TIMER;
+		k = step == STEP_TIMER && b < a ? 1 : 0;
+		if (step == STEP_TIMER && a == UINT64_MAX && b == UINT64_MAX)
+			violated("something is pending unless all is over");
+	}
+	if (w->length < PATH)
+		w->path[w->length++] = (uint16_t)(step << 8 | k);
+	apply(w, step, k);
+}
+
+/* From here on nothing is lost: everything must come to its end. */
 static void
 check_fair(const struct world *from)
 {
@@ -460,25 +484,7 @@ check_fair(const struct world *from)
 	for (int i = 0; !finished(&w); i++) {
 		if (i >= FAIR_STEPS)
 			violated("everything comes to its end once the channel behaves");
-		uint32_t step, k = 0;
-		for (step = STEP_WRITE; step <= STEP_SHUT; step++) {
-			for (k = 0; k < 2 && !may(&w, step, k); k++)
-				;
-			if (k < 2)
-				break;
-		}
-		if (step > STEP_SHUT) {
-			step = w.count > 0 ? STEP_DELIVER : STEP_TIMER;
-			k = 0;
-			uint64_t a = deadline(&w.end[0]), b = deadline(&w.end[1]);
-			if (step == STEP_TIMER)
-				k = b < a ? 1 : 0;
-			if (step == STEP_TIMER && a == UINT64_MAX && b == UINT64_MAX)
-				violated("something is pending unless all is over");
-		}
-		if (w.length < PATH)
-			w.path[w.length++] = (uint16_t)(step << 8 | k);
-		apply(&w, step, k);
+		fair_step(&w);
 	}
 	drop(&w);
 	failing = NULL;
@@ -655,10 +661,21 @@ static void
 explore(void)
 {
 	struct level level = {0};
-	struct world first;
-	begin(&first);
-	(void)insert(digest(&first));
-	add(&level, &first);
+	struct world w, at;
+	begin(&w);
+	/* From the beginning alone the end would be too deep: every state of an orderly life is a start. */
+	for (;;) {
+		copy(&at, &w);
+		if (insert(digest(&at)))
+			add(&level, &at);
+		else
+			drop(&at);
+		if (finished(&w))
+			break;
+		failing = &w;
+		fair_step(&w);
+	}
+	drop(&w);
 	for (uint32_t depth = 0; depth < config.depth && level.count > 0; depth++) {
 		struct level next = {0};
 		for (uint64_t i = 0; i < level.count; i++) {

@@ -33,6 +33,7 @@ struct tcp_net_end {
 	uint32_t delivered, read, expect; /* expect: bytes that the peer will send */
 	uint32_t buffer;
 	bool rdhup;
+	bool fixed;            /* the buffer does not grow */
 	uint8_t *kept, *known; /* out of order: bytes, and whether they are there */
 	uint64_t reads_at, writes_at;
 	uint32_t urgent_seen;

@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_TCP_SCRIPT_H
 #define TESTS_UNIT_TCP_SCRIPT_H
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/tcp_net.h"
@@ -64,6 +65,20 @@ script_init(struct tcp_net *n)
 	n->manual = true;
 	n->seen = script_seen;
 	script_forget();
+}
+
+/* For who debugs a test. */
+static void __attribute__((unused))
+script_print(const struct tcp_net *n)
+{
+	for (uint32_t i = 0; i < script_log.count; i++) {
+		int from = script_log.s[i].from;
+		const struct tcp_segment *s = &script_log.s[i].seg;
+		printf("%llu us, %d: flags %x seq %u len %u ack %u wnd %u sack %u\n",
+			(unsigned long long)script_log.s[i].at / 1000, from, s->flags,
+			s->seq - n->end[from].config.iss, s->len, s->ack - n->end[!from].config.iss,
+			s->wnd, s->nr_sack);
+	}
 }
 
 /* Lets ns pass. */

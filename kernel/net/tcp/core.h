@@ -199,6 +199,8 @@ struct tcp_conn {
 	uint32_t rcv_fin; /* the sequence number of the peer's FIN */
 	/* congestion and loss */
 	uint32_t cwnd, ssthresh;
+	uint32_t max_flight,
+		usage_seq; /* the most that was in flight in the round that ends at usage_seq */
 	uint32_t sacked, lost,
 		retrans;   /* bytes in flight that are so; without SACK, sacked is guessed */
 	uint32_t high_seq; /* snd_nxt when ca_state was entered */
@@ -232,6 +234,8 @@ struct tcp_conn {
 	uint32_t read_seq, drs_seq, drs_us, drs_bytes;
 	struct tcp_stats stats;
 };
+
+_Static_assert(sizeof(struct tcp_conn) <= 448, "an idle connection is small");
 
 /* tcp_actions.what */
 #define TCP_DO_OUTPUT   (1u << 0) /* call tcp_output() */

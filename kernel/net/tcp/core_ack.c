@@ -76,7 +76,8 @@ static bool
 dubious(const struct tcp_conn *c, const struct tcp_ack *a)
 {
 	return c->ca_state != TCP_CA_OPEN || c->sacked != 0 || c->lost != 0 ||
-		(a->flags & (TCP_ACK_DUP | TCP_ACK_ECE | TCP_ACK_SACKED | TCP_ACK_RTX));
+		(a->flags &
+			(TCP_ACK_DUP | TCP_ACK_ECE | TCP_ACK_SACKED | TCP_ACK_RTX | TCP_ACK_DSACK));
 }
 
 /* Payload bytes below snd_una that were not before: SYN and FIN were not in the send queue. */
@@ -114,8 +115,7 @@ tcp_ack_input(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_se
 		.now_us = tcp_us(env), .tsecr = seg->opts & TCP_HAS_TS ? seg->tsecr : 0};
 	bool moved = update_window(c, seg);
 	c->probes = 0;
-	if ((c->flags & TCPF_CWND_FULL) ||
-		(c->cwnd < c->ssthresh && tcp_in_flight(c) > c->cwnd / 2))
+	if ((c->flags & TCPF_CWND_FULL) || (c->cwnd < c->ssthresh && c->max_flight > c->cwnd / 2))
 		a.flags |= TCP_ACK_WAS_LIMITED;
 	if (seg->ack != c->snd_una)
 		advance(c, env, seg, &a, act);
@@ -134,7 +134,8 @@ tcp_ack_input(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_se
 	uint8_t timer = c->timer;
 	if (dubious(c, &a))
 		tcp_recovery_ack(c, env, &a);
-	if (a.delivered > 0 && c->ca_state != TCP_CA_RECOVERY && c->ca_state != TCP_CA_CWR)
+	if ((a.flags & TCP_ACK_ADVANCED) && c->ca_state != TCP_CA_RECOVERY &&
+		c->ca_state != TCP_CA_CWR)
 		tcp_cc_acked(c, env, &a);
 	bool waits = c->timer == TCP_TIMER_REO && timer != TCP_TIMER_REO;
 	if ((a.flags & (TCP_ACK_ADVANCED | TCP_ACK_SACKED | TCP_ACK_LOST)) && !waits)

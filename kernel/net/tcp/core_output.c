@@ -150,8 +150,11 @@ resend(struct tcp_conn *c, const struct tcp_env *env, uint32_t i, struct tcp_seg
 	s->time_us = tcp_us(env);
 	c->undo_retrans += n;
 	c->prr_out += n;
-	if (c->retrans_ts == 0)
-		c->retrans_ts = tcp_tsval(env, c->ts_offset) | 1;
+	if (c->retrans_ts == 0) {
+		/* 0 is none: one less does not make what answers it older than it is. */
+		uint32_t ts = tcp_tsval(env, c->ts_offset);
+		c->retrans_ts = ts == 0 ? UINT32_MAX : ts;
+	}
 	c->stats.retrans += (n + TCP_SENT_SIZE(s->flags) - 1) / TCP_SENT_SIZE(s->flags);
 	c->stats.bytes_retrans += out->len;
 	if (c->timer == TCP_TIMER_NONE || c->timer == TCP_TIMER_PROBE)
@@ -274,6 +277,19 @@ sendable(struct tcp_conn *c, uint32_t unit)
 	return defer(c, n, wanted) && !force ? 0 : n;
 }
 
+/* How much of the congestion window is used decides whether it may grow (RFC 7661): the most in flight in a round. */
+static void
+note_usage(struct tcp_conn *c)
+{
+	uint32_t flight = tcp_in_flight(c);
+	if (!tcp_seq_before(c->snd_una, c->usage_seq) || flight > c->max_flight) {
+		c->max_flight = flight;
+		c->usage_seq = c->snd_nxt;
+	}
+	if (flight + c->mss > c->cwnd)
+		c->flags |= TCPF_CWND_FULL;
+}
+
 static void
 sent_new(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_segment *out, uint32_t end,
 	uint32_t unit)
@@ -281,6 +297,7 @@ sent_new(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_segment
 	uint32_t piece = unit << 16 | (out->flags & TCP_FIN ? TCP_SENT_FIN : 0);
 	tcp_sent_add(c, env, c->snd_nxt, end, piece);
 	c->snd_nxt = end;
+	note_usage(c);
 	if (out->len % unit != 0)
 		c->snd_sml = end;
 	if (c->ca_state == TCP_CA_RECOVERY || c->ca_state == TCP_CA_CWR)

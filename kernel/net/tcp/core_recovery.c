@@ -89,7 +89,8 @@ may_undo(const struct tcp_conn *c, const struct tcp_ack *a)
 		return false;
 	if ((a->flags & TCP_ACK_DSACK) && c->undo_retrans == 0)
 		return true;
-	return (c->flags & TCPF_TS) && a->tsecr != 0 && tcp_seq_before(a->tsecr, c->retrans_ts);
+	return (c->flags & TCPF_TS) && (a->flags & TCP_ACK_ADVANCED) && a->tsecr != 0 &&
+		tcp_seq_before(a->tsecr, c->retrans_ts);
 }
 
 static void
@@ -206,13 +207,18 @@ detect(struct tcp_conn *c, const struct tcp_env *env, struct tcp_ack *a)
 	}
 }
 
-/* All that was in flight when the state was entered is acknowledged; without SACK, more than that (RFC 6582, 4.1). */
+/*
+ * All that was in flight when the state was entered is acknowledged; without SACK more than that (RFC 6582, 4.1), and
+ * after a mark too: until the CWR has reached the peer it goes on with its ECE (RFC 3168, 6.1.2).
+ */
 static bool
 recovered(const struct tcp_conn *c)
 {
 	if (tcp_seq_before(c->snd_una, c->high_seq))
 		return false;
-	return (c->flags & TCPF_SACK) || c->snd_una != c->high_seq || c->sent_count == 0;
+	if (c->snd_una != c->high_seq)
+		return true;
+	return c->ca_state != TCP_CA_CWR && ((c->flags & TCPF_SACK) || c->sent_count == 0);
 }
 
 /* In LOSS; true: the state was left. */
@@ -246,8 +252,7 @@ loss_ack(struct tcp_conn *c, struct tcp_ack *a)
 	}
 	if (!all)
 		return false;
-	c->undo_marker = 0;
-	open_state(c);
+	open_state(c); /* DSACKs may yet show that nothing had been lost */
 	return true;
 }
 
@@ -276,6 +281,8 @@ tcp_recovery_ack(struct tcp_conn *c, const struct tcp_env *env, struct tcp_ack *
 		unmark_lost(c);
 		undo(c);
 		open_state(c);
+	} else if (c->ca_state < TCP_CA_CWR && (a->flags & TCP_ACK_DSACK) && may_undo(c, a)) {
+		undo(c);
 	}
 	detect(c, env, a);
 	if (c->lost > 0 && c->ca_state < TCP_CA_RECOVERY)

@@ -6,7 +6,7 @@ from runner import Job
 ORDER = 15
 
 # SACK and simultaneous opens each make another protocol.
-TCP = {"sack": ["-d", "9"], "dupacks": ["-d", "9", "-n"], "both-connect": ["-d", "9", "-s"]}
+TCP = {"sack": ["-d", "5"], "dupacks": ["-d", "5", "-n"], "both-connect": ["-d", "5", "-s"]}
 
 
 def jobs(context):
