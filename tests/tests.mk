@@ -61,7 +61,7 @@ $(foreach s,$(NET_FUZZ_SRC),$(eval $(BUILD)/fuzz/$(s:.c=.o): FUZZ_CFLAGS += $(NE
 
 # IP's own find its mock before the others.
 IP_TEST_CFLAGS := -Itests/unit/ip_mock $(NET_TEST_CFLAGS)
-$(foreach s,$(IP_KERNEL_SRC) tests/unit/net_stack_test.c,$(eval $(BUILD)/asan/$(s:.c=.o): \
+$(foreach s,$(IP_KERNEL_SRC) tests/unit/net_stack_test.c tests/host/net/tap.c,$(eval $(BUILD)/asan/$(s:.c=.o): \
 	override SAN_CFLAGS := -Itests/unit/ip_mock $(SAN_CFLAGS) $(NET_TEST_CFLAGS)))
 $(foreach s,$(IP_KERNEL_SRC) tests/fuzz/net_stack_fuzz.c,$(eval $(BUILD)/fuzz/$(s:.c=.o): \
 	override FUZZ_CFLAGS := -Itests/unit/ip_mock $(FUZZ_CFLAGS) $(NET_TEST_CFLAGS)))
@@ -89,6 +89,11 @@ $(TSAN_BIN): $(BUILD)/tsan/%: $(BUILD)/tsan/tests/tsan/%.o $(BUILD)/tsan/tests/u
 
 $(FUZZ_BIN): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%_fuzz.o $(BUILD)/fuzz/lib.a $(SODIUM_HOST)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^
+
+# The same IP stack on a tap interface, for tests/host/net.
+NET_TAP := $(BUILD)/asan/net_tap
+$(NET_TAP): $(BUILD)/asan/tests/host/net/tap.o $(BUILD)/asan/lib.a $(SODIUM_HOST)
+	$(Q)$(CC) -fsanitize=address,undefined -o $@ $^ -lpthread
 
 # Device trees as QEMU makes them, for the tests of the reader and as seeds of its fuzzer.
 QEMU       := qemu-system-aarch64 -nographic -nodefaults -nic none
@@ -122,11 +127,13 @@ $(LINT_FLAGS): | $(GENERATED)
 	$(foreach s,$(filter tests/%,$(sort $(NET_TEST_SRC) $(NET_FUZZ_SRC))),$(file >>$@,$(s) $(HOST_CFLAGS) \
 		-DSWOS_TEST $(NET_TEST_CFLAGS)))
 	$(file >>$@,tests/unit/timerwheel_test.c $(HOST_CFLAGS) -DSWOS_TEST -Ikernel)
+	$(foreach s,tests/unit/ip_mock tests/unit/net_stack_test.c tests/fuzz/net_stack_fuzz.c tests/host/net,\
+		$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST $(IP_TEST_CFLAGS)))
 	$(file >>$@,tests/tsan $(HOST_CFLAGS) -DSWOS_TEST $(FILES_TEST_CFLAGS))
 	$(file >>$@,tests/guest $(USER_CFLAGS))
 
 .PHONY: campaign-explore test test-unit test-tsan test-fuzz campaign-fuzz campaign-ltp test-bins lint
-test-bins: $(EXPLORE_BIN) $(UNIT_BIN) $(TSAN_BIN) $(FUZZ_BIN) $(DTBS) $(LINT_FLAGS)
+test-bins: $(EXPLORE_BIN) $(UNIT_BIN) $(NET_TAP) $(TSAN_BIN) $(FUZZ_BIN) $(DTBS) $(LINT_FLAGS)
 
 RUN_TESTS = BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run
 

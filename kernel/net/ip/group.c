@@ -8,6 +8,7 @@
 
 #include "core/timer.h"
 #include "mm/slab.h"
+#include "core/epochlist.h"
 #include "net/ip/internal.h"
 #include "net/ip/mcast.h"
 #include "net/ip/nd.h"

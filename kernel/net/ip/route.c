@@ -3,6 +3,7 @@
 #include "net/ip/route.h"
 
 #include "core/epoch.h"
+#include "core/epochlist.h"
 #include "core/timer.h"
 #include "mm/slab.h"
 #include "net/ip/internal.h"
@@ -169,6 +170,19 @@ way_by_table(struct net_stack *net, const struct route_ref *ref, const struct ne
 	return 0;
 }
 
+/* IPv6's groups need no route: the first link that is up serves who did not say which. */
+static int
+way_on_first_link(struct net_stack *net, const struct net_addr *dst, uint8_t type, struct way *w)
+{
+	struct netif *nif;
+	epoch_list_for_each_entry(nif, &net->netifs, node)
+	{
+		if (nif != net->loopback && fib_netif_is_up(nif))
+			return way_on_link(net, nif->index, dst, type, w);
+	}
+	return -ENETUNREACH;
+}
+
 static int
 find_way(struct net_stack *net, const struct route_ref *ref, const struct net_flow *flow,
 	struct way *w)
@@ -190,6 +204,8 @@ find_way(struct net_stack *net, const struct route_ref *ref, const struct net_fl
 			return way_on_link(net, s->netif->index, dst, type, w);
 	}
 	int err = way_by_table(net, ref, flow, 0, w);
+	if (err == -ENETUNREACH && !net_addr_is_v4(dst))
+		return way_on_first_link(net, dst, type, w);
 	if (err != 0)
 		return err;
 	w->next_hop = *dst;

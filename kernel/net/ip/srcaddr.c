@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The source address of a way whose route names none. */
+#include "core/epochlist.h"
 #include "net/ip/internal.h"
 #include "net/ip/srcaddr_core.h"
 

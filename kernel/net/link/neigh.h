@@ -20,10 +20,9 @@
 #include "net/addr.h"
 #include "net/hash.h"
 #include "net/link/neigh_core.h"
+#include "net/link/netif.h"
 #include "net/net.h"
 #include "net/pkt.h"
-
-struct netif;
 
 struct neigh {
 	struct net_hash_node hash; /* [table lock, epoch] */
@@ -66,8 +65,6 @@ void neigh_output_slow(struct neigh *n, struct pkt *p);
 static inline void
 neigh_output(struct neigh *n, struct netif *nif, struct pkt *p)
 {
-	void netif_transmit(struct netif * nif, struct pkt * p);
-
 	if (unlikely(!atomic_load_explicit(&n->ready, memory_order_acquire))) {
 		neigh_output_slow(n, p);
 		return;
