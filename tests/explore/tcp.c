@@ -92,7 +92,7 @@ violated(const char *what)
 	if (failing != NULL) {
 		for (uint32_t i = 0; i < failing->length; i++)
 			printf("  %2u %s %u\n", i, step_names[failing->path[i] >> 8],
-				failing->path[i] & 0xff);
+				failing->path[i] & 0xffu);
 		for (uint32_t i = 0; i < failing->count; i++) {
 			const struct flight *f = &failing->channel[i];
 			printf("    to %u: flags %x seq +%u ack +%u len %u wnd %u\n", f->to,
@@ -239,9 +239,12 @@ place(struct end *x, int e, const struct tcp_segment *seg, const struct tcp_acti
 	for (uint32_t i = 0; i < act->keep_len; i++)
 		x->kept |= 1u << (at + i);
 	uint32_t end = x->c.rcv_nxt - base - (x->c.flags & TCPF_FIN_RCVD ? 1 : 0);
-	for (; x->delivered < end; x->delivered++)
-		MUST(x->kept & 1u << x->delivered);
-	MUST(x->delivered == end && x->delivered <= config.bytes);
+	MUST(end <= config.bytes);
+	uint32_t next = x->delivered;
+	for (; next < end; next++)
+		MUST(x->kept & 1u << next);
+	MUST(next == end);
+	x->delivered = (uint8_t)next;
 }
 
 static void
@@ -610,9 +613,10 @@ add(struct level *l, const struct world *w)
 {
 	if (l->count == l->cap) {
 		l->cap = l->cap ? 2 * l->cap : 64;
-		l->world = realloc(l->world, l->cap * sizeof(*w));
-		if (l->world == NULL)
+		struct world *bigger = realloc(l->world, l->cap * sizeof(*w));
+		if (bigger == NULL)
 			abort();
+		l->world = bigger;
 	}
 	l->world[l->count++] = *w;
 }

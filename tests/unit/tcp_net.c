@@ -136,7 +136,9 @@ enqueue(struct tcp_net *n, struct tcp_net_packet p)
 {
 	if (n->count == n->cap) {
 		n->cap = n->cap ? 2 * n->cap : 64;
-		n->queue = realloc(n->queue, n->cap * sizeof(*n->queue));
+		struct tcp_net_packet *bigger = realloc(n->queue, n->cap * sizeof(*bigger));
+		CHECK(bigger != NULL);
+		n->queue = bigger;
 	}
 	p.order = n->order++;
 	uint32_t i = n->count++;

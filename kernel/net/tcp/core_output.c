@@ -168,6 +168,14 @@ window_end(const struct tcp_conn *c)
 	return c->snd_una + c->snd_wnd;
 }
 
+/* What piece s is sent in, should it go again: the path may have become narrower since. */
+static uint32_t
+resend_unit(const struct tcp_conn *c, const struct tcp_sent *s)
+{
+	uint32_t size = TCP_SENT_SIZE(s->flags);
+	return c->mss != 0 && c->mss < size ? c->mss : size;
+}
+
 static bool
 output_lost(struct tcp_conn *c, const struct tcp_env *env, struct tcp_segment *out)
 {
@@ -183,7 +191,7 @@ output_lost(struct tcp_conn *c, const struct tcp_env *env, struct tcp_segment *o
 		return false;
 	}
 	struct tcp_sent *s = tcp_sent_at(c, i);
-	uint32_t unit = min((uint32_t)TCP_SENT_SIZE(s->flags), (uint32_t)c->mss);
+	uint32_t unit = resend_unit(c, s);
 	uint32_t n = s->end - s->start;
 	if (quota < min(n, unit)) {
 		if (!(c->todo & TCPT_RTX_FORCE))
