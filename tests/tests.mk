@@ -7,7 +7,7 @@
 #
 # Pure sources of the kernel that such a binary links as well are named here, by their path.
 UNIT_KERNEL_SRC += kernel/mm/area.c kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c kernel/fs/proc/format.c
-UNIT_KERNEL_SRC += kernel/net/sock/cmsg.c
+UNIT_KERNEL_SRC += kernel/net/sock/cmsg.c kernel/net/sock/bpf.c
 TSAN_KERNEL_SRC += $(patsubst %,kernel/core/%.c,wait mutex wallclock) kernel/obj/handle.c \
 	$(patsubst %,kernel/vfs/%.c,file iter rw pipe splice poll epoll eventfd)
 FUZZ_KERNEL_SRC += kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c
@@ -16,13 +16,14 @@ NET_KERNEL_SRC += tests/unit/net_mock/net_mock.c
 NET_KERNEL_SRC += kernel/net/pkt.c kernel/net/link/gso.c kernel/net/link/gro.c kernel/net/link/steer_hash.c
 NET_KERNEL_SRC += $(patsubst %,kernel/net/%.c,link/neigh_core udp/udp_match) \
 	$(patsubst %,kernel/net/ip/%.c,fib frag_core icmp_limit mcast_core srcaddr_core dad_core slaac_core)
-# IP as a whole, all but its calls and its thread, over a mock of time, locks and interfaces.
-IP_KERNEL_SRC := $(filter-out $(NET_KERNEL_SRC) kernel/net/ip/ioctl% kernel/net/ip/worker.c, \
+# IP as a whole, all but its calls, its thread and the sockets above it, over a mock of time, locks and interfaces.
+IP_KERNEL_SRC := $(filter-out $(NET_KERNEL_SRC) kernel/net/ip/ioctl% kernel/net/ip/worker.c \
+	kernel/net/udp/udp_sock.c kernel/net/udp/udp_data.c, \
 	kernel/net/hash.c $(wildcard kernel/net/ip/*.c kernel/net/udp/*.c) kernel/net/link/arp.c kernel/net/link/neigh.c)
 IP_KERNEL_SRC += tests/unit/ip_mock/ip_mock.c
 UNIT_KERNEL_SRC += $(NET_KERNEL_SRC) $(IP_KERNEL_SRC)
 FUZZ_KERNEL_SRC += $(NET_KERNEL_SRC) $(IP_KERNEL_SRC)
-FUZZ_KERNEL_SRC += kernel/net/sock/cmsg.c
+FUZZ_KERNEL_SRC += kernel/net/sock/cmsg.c kernel/net/sock/bpf.c
 
 FUZZ_SECONDS ?= 10
 FUZZ_JOBS    ?= 2

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ioctl on sockets: what the family knows first, then what is asked of interfaces through any socket. */
 #include "arch/uaccess.h"
+#include "net/ip/ioctl.h"
 #include "net/sock/sock.h"
 #include "vfs/async.h"
 
@@ -21,6 +22,10 @@ sock_file_ioctl(struct file *f, uint32_t cmd, uint64_t arg)
 		return put_user_u32((uaddr_t){arg}, (uint32_t)who);
 	}
 	default:
-		return s->ops->ioctl(s, cmd, arg);
+		break;
 	}
+	int64_t result = s->ops->ioctl(s, cmd, arg);
+	if (result == -ENOTTY && s->net != NULL && ip_ioctl_is_known(cmd))
+		result = ip_ioctl(s->net, s->family == AF_INET6 ? AF_INET6 : AF_INET, cmd, arg);
+	return result;
 }

@@ -3,6 +3,7 @@
 #include "net/sock/sock.h"
 
 #include "core/timer.h"
+#include "net/sock/inet.h"
 #include "net/sock/unix/unix.h"
 #include "proc/process.h"
 #include "proc/view.h"
@@ -224,4 +225,5 @@ void
 sock_boot(void)
 {
 	unix_boot();
+	inet_boot();
 }

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* Filters of sockets: programs copied from the user, checked, run on packets. */
+#include "net/sock/filter.h"
+
+#include <string.h>
+
+#include "arch/uaccess.h"
+#include "core/cpu.h"
+#include "dev/rng/random.h"
+#include "mm/slab.h"
+#include "net/link/netif.h"
+
+static void
+free_program(struct epoch_head *head)
+{
+	kfree(container_of(head, struct sock_filter_program, epoch));
+}
+
+static void
+replace(struct sock_filter_program *_Atomic *slot, struct sock_filter_program *new)
+{
+	struct sock_filter_program *old = atomic_exchange_explicit(slot, new, memory_order_acq_rel);
+	if (old != NULL)
+		epoch_call(&old->epoch, free_program);
+}
+
+static int
+attach(struct sock_filter_program *_Atomic *slot, const void *value, uint32_t len)
+{
+	struct sock_fprog_user prog;
+	if (len != sizeof(prog))
+		return -EINVAL;
+	memcpy(&prog, value, sizeof(prog));
+	if (prog.len == 0 || prog.len > BPF_MAX_INSNS)
+		return -EINVAL;
+	struct sock_filter_program *f = kmalloc(sizeof(*f) + prog.len * sizeof(f->insns[0]), 0);
+	if (f == NULL)
+		return -ENOMEM;
+	f->n = prog.len;
+	int err = copy_from_user(f->insns, (uaddr_t){prog.filter}, prog.len * sizeof(f->insns[0]));
+	if (err == 0)
+		err = bpf_check(f->insns, f->n);
+	if (err != 0)
+		kfree(f);
+	else
+		replace(slot, f);
+	return err;
+}
+
+int
+sock_filter_option(
+	struct sock_filter_program *_Atomic *slot, int name, const void *value, uint32_t len)
+{
+	switch (name) {
+	case SO_ATTACH_FILTER:
+		return attach(slot, value, len);
+	case SO_DETACH_FILTER:
+		if (atomic_load_explicit(slot, memory_order_acquire) == NULL)
+			return -ENOENT;
+		replace(slot, NULL);
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+void
+sock_filter_drop(struct sock_filter_program *_Atomic *slot)
+{
+	replace(slot, NULL);
+}
+
+struct view {
+	const struct pkt *p;
+	uint32_t start;
+};
+
+static bool
+load(const void *packet, int64_t offset, uint32_t n, uint8_t *out)
+{
+	const struct view *v = packet;
+	int64_t at = offset + v->start;
+	if (offset < 0) {
+		int64_t base = offset >= BPF_NET_OFF ? v->p->net_off : v->p->link_off;
+		if (offset < BPF_LL_OFF)
+			return false;
+		at = base - v->p->head_off + offset -
+			(offset >= BPF_NET_OFF ? BPF_NET_OFF : BPF_LL_OFF);
+	}
+	if (at < 0 || at + n > v->p->len)
+		return false;
+	pkt_copy_out(v->p, (uint32_t)at, out, n);
+	return true;
+}
+
+static uint32_t
+number(const void *packet, uint32_t which)
+{
+	const struct view *v = packet;
+	switch (which) {
+	case BPF_AD_PROTOCOL:
+		return v->p->ethertype;
+	case BPF_AD_PKTTYPE:
+		if (v->p->flags & PKT_OUTGOING)
+			return PACKET_OUTGOING;
+		return (v->p->flags & PKT_BROADCAST)    ? PACKET_BROADCAST
+			: (v->p->flags & PKT_MULTICAST) ? PACKET_MULTICAST
+			: (v->p->flags & PKT_OTHERHOST) ? PACKET_OTHERHOST
+							: PACKET_HOST;
+	case BPF_AD_IFINDEX:
+		return v->p->netif != NULL ? v->p->netif->index : 0;
+	case BPF_AD_HATYPE:
+		return v->p->netif != NULL ? v->p->netif->type : 0;
+	case BPF_AD_RXHASH:
+		return v->p->hash;
+	case BPF_AD_CPU:
+		return this_cpu()->id;
+	case BPF_AD_RANDOM:
+		return (uint32_t)random_u64();
+	default:
+		return 0;
+	}
+}
+
+uint32_t
+sock_filter_run(struct sock_filter_program *_Atomic *slot, const struct pkt *p, uint32_t start)
+{
+	const struct sock_filter_program *f = atomic_load_explicit(slot, memory_order_acquire);
+	if (f == NULL)
+		return UINT32_MAX;
+	struct view v = {p, start};
+	struct bpf_input in = {
+		.packet = &v,
+		.len = p->len - start,
+		.load = load,
+		.number = number,
+	};
+	return bpf_run(f->insns, &in);
+}

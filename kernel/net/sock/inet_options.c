@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/* The options of IP and IPv6, and those of SOL_SOCKET that name an interface. */
+#include <string.h>
+
+#include "mm/slab.h"
+#include "net/link/netif.h"
+#include "net/sock/inet.h"
+#include "proc/task.h"
+
+/* Options that are a flag, by level and name. */
+static uint32_t
+option_flag(int level, int name)
+{
+	if (level == SOL_IP) {
+		switch (name) {
+		case IP_PKTINFO:
+			return INET_PKTINFO;
+		case IP_RECVTTL:
+			return INET_RECVTTL;
+		case IP_RECVTOS:
+			return INET_RECVTOS;
+		case IP_RECVERR:
+			return INET_RECVERR;
+		case IP_FREEBIND:
+			return INET_FREEBIND;
+		case IP_BIND_ADDRESS_NO_PORT:
+			return INET_BIND_NO_PORT;
+		case IP_MULTICAST_ALL:
+			return INET_MCAST_ALL;
+		default:
+			return 0;
+		}
+	}
+	switch (name) {
+	case IPV6_RECVPKTINFO:
+		return INET_PKTINFO6;
+	case IPV6_RECVHOPLIMIT:
+		return INET_HOPLIMIT6;
+	case IPV6_RECVTCLASS:
+		return INET_TCLASS6;
+	case IPV6_RECVERR:
+		return INET_RECVERR6;
+	case IPV6_FREEBIND:
+		return INET_FREEBIND;
+	case IPV6_MULTICAST_ALL:
+		return INET_MCAST_ALL;
+	case IPV6_DONTFRAG:
+		return INET_DONTFRAG;
+	case IPV6_V6ONLY:
+		return INET_V6ONLY;
+	default:
+		return 0;
+	}
+}
+
+static void
+set_flag(struct inet_sock *i, uint32_t flag, bool on)
+{
+	if (on)
+		atomic_fetch_or_explicit(&i->flags, flag, memory_order_relaxed);
+	else
+		atomic_fetch_and_explicit(&i->flags, ~flag, memory_order_relaxed);
+}
+
+/* An integer, or a single byte, as IP's options take them. */
+static bool
+get_number(const void *value, uint32_t len, int32_t *v)
+{
+	if (len >= sizeof(*v))
+		memcpy(v, value, sizeof(*v));
+	else if (len >= 1)
+		*v = *(const uint8_t *)value;
+	return len >= 1;
+}
+
+/* Interface of IP_MULTICAST_IF: by index, or by one of its addresses. 0: by route; -EADDRNOTAVAIL. */
+static int64_t
+mcast_interface(struct inet_sock *i, const void *value, uint32_t len)
+{
+	struct ip_mreqn_user m = {0};
+	if (len >= sizeof(m))
+		memcpy(&m, value, sizeof(m));
+	else if (len >= sizeof(struct ip_mreq_user))
+		memcpy(&m, value, sizeof(struct ip_mreq_user));
+	else if (len >= 4)
+		memcpy(&m.address, value, 4);
+	else
+		return -EINVAL;
+	if (m.ifindex != 0 || m.address == 0)
+		return m.ifindex;
+	struct net_addr a = net_addr_v4(m.address);
+	return inet_interface_of(i->s.net, &a);
+}
+
+static int
+set_ip(struct inet_sock *i, int name, int32_t v, const void *value, uint32_t len)
+{
+	switch (name) {
+	case IP_TOS:
+		i->tos = (uint8_t)v;
+		return 0;
+	case IP_TTL:
+		if (v != -1 && (v < 1 || v > 255))
+			return -EINVAL;
+		i->ttl = v == -1 ? 0 : (uint8_t)v;
+		return 0;
+	case IP_MTU_DISCOVER:
+		if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)
+			return -EINVAL;
+		i->pmtudisc = (uint8_t)v;
+		return 0;
+	case IP_MULTICAST_TTL:
+		if (v < -1 || v > 255)
+			return -EINVAL;
+		i->mcast_ttl = v == -1 ? 1 : (uint8_t)v;
+		return 0;
+	case IP_MULTICAST_LOOP:
+		set_flag(i, INET_MCAST_NO_LOOP, v == 0);
+		return 0;
+	case IP_MULTICAST_IF: {
+		int64_t index = mcast_interface(i, value, len);
+		if (index < 0)
+			return (int)index;
+		i->mcast_if = (uint32_t)index;
+		return 0;
+	}
+	case IP_UNICAST_IF:
+		i->s.bound_if = net_swap32((uint32_t)v);
+		return 0;
+	case IP_TRANSPARENT:
+		return v == 0 ? 0 : -EPERM;
+	default:
+		return 1;
+	}
+}
+
+static int
+set_ip6(struct inet_sock *i, int name, int32_t v)
+{
+	switch (name) {
+	case IPV6_TCLASS:
+		if (v < -1 || v > 255)
+			return -EINVAL;
+		i->tclass = v == -1 ? 0 : (uint8_t)v;
+		return 0;
+	case IPV6_UNICAST_HOPS:
+		if (v < -1 || v > 255)
+			return -EINVAL;
+		i->hops = v <= 0 ? 0 : (uint8_t)v;
+		return 0;
+	case IPV6_MULTICAST_HOPS:
+		if (v < -1 || v > 255)
+			return -EINVAL;
+		i->mcast_ttl = v == -1 ? 1 : (uint8_t)v;
+		return 0;
+	case IPV6_MULTICAST_LOOP:
+		if (v != 0 && v != 1)
+			return -EINVAL;
+		set_flag(i, INET_MCAST_NO_LOOP, v == 0);
+		return 0;
+	case IPV6_MULTICAST_IF:
+		i->mcast_if = (uint32_t)v;
+		return 0;
+	case IPV6_MTU_DISCOVER:
+		if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)
+			return -EINVAL;
+		i->pmtudisc = (uint8_t)v;
+		return 0;
+	case IPV6_AUTOFLOWLABEL:
+	case IPV6_ADDR_PREFERENCES:
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+static int
+bind_to_device(struct inet_sock *i, const void *value, uint32_t len)
+{
+	char name[IFNAMSIZ] = "";
+	uint32_t index = 0;
+	memcpy(name, value, min(len, IFNAMSIZ - 1u));
+	if (i->s.bound_if != 0 && !current_has_caps(CAP_RAWNET))
+		return -EPERM;
+	if (name[0] != '\0') {
+		bh_disable();
+		const struct netif *nif = netif_by_name(i->s.net, name);
+		index = nif != NULL ? nif->index : 0;
+		bh_enable();
+		if (index == 0)
+			return -ENODEV;
+	}
+	i->s.bound_if = index;
+	return 0;
+}
+
+int
+inet_setsockopt(struct inet_sock *i, int level, int name, const void *value, uint32_t len)
+{
+	int32_t v = 0;
+	if (level == SOL_SOCKET)
+		return name == SO_BINDTODEVICE ? bind_to_device(i, value, len) : 1;
+	if (level != SOL_IP && (level != SOL_IPV6 || i->s.family != AF_INET6))
+		return 1;
+	int err = inet_group_option(i, level, name, value, len);
+	if (err <= 0)
+		return err;
+	if (level == SOL_IP && name == IP_OPTIONS)
+		return len == 0 ? 0
+				: -EOPNOTSUPP; /* source routes and their like: not sent by us */
+	if (!get_number(value, len, &v) || (level == SOL_IPV6 && len < sizeof(v)))
+		return -EINVAL;
+	uint32_t flag = option_flag(level, name);
+	if (flag != 0) {
+		set_flag(i, flag, v != 0);
+		return 0;
+	}
+	return level == SOL_IP ? set_ip(i, name, v, value, len) : set_ip6(i, name, v);
+}
+
+/* The path MTU to the peer; -ENOTCONN. */
+static int
+get_mtu(struct inet_sock *i, int32_t *v)
+{
+	spin_lock_bh(&i->s.lock);
+	*v = i->ref.generation != 0 ? (int32_t)i->ref.mtu : 0;
+	spin_unlock_bh(&i->s.lock);
+	return *v != 0 ? 0 : -ENOTCONN;
+}
+
+static int
+get_ip(struct inet_sock *i, int name, int32_t *v)
+{
+	switch (name) {
+	case IP_TOS:
+		*v = i->tos;
+		return 0;
+	case IP_TTL:
+		*v = i->ttl != 0 ? i->ttl : (int32_t)ip_sysctl(i->s.net)->default_ttl;
+		return 0;
+	case IP_MTU_DISCOVER:
+		*v = i->pmtudisc;
+		return 0;
+	case IP_MTU:
+		return get_mtu(i, v);
+	case IP_MULTICAST_TTL:
+		*v = i->mcast_ttl;
+		return 0;
+	case IP_MULTICAST_LOOP:
+		*v = !inet_has(i, INET_MCAST_NO_LOOP);
+		return 0;
+	case IP_UNICAST_IF:
+		*v = (int32_t)net_swap32(i->s.bound_if);
+		return 0;
+	case IP_TRANSPARENT:
+	case IP_MULTICAST_IF: /* the address that nobody set */
+		*v = 0;
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+static int
+get_ip6(struct inet_sock *i, int name, int32_t *v)
+{
+	switch (name) {
+	case IPV6_TCLASS:
+		*v = i->tclass;
+		return 0;
+	case IPV6_UNICAST_HOPS:
+		*v = i->hops != 0 ? i->hops : (int32_t)ip_sysctl(i->s.net)->default_ttl;
+		return 0;
+	case IPV6_MULTICAST_HOPS:
+		*v = i->mcast_ttl;
+		return 0;
+	case IPV6_MULTICAST_LOOP:
+		*v = !inet_has(i, INET_MCAST_NO_LOOP);
+		return 0;
+	case IPV6_MULTICAST_IF:
+		*v = (int32_t)i->mcast_if;
+		return 0;
+	case IPV6_MTU_DISCOVER:
+		*v = i->pmtudisc;
+		return 0;
+	case IPV6_MTU:
+		return get_mtu(i, v);
+	case IPV6_AUTOFLOWLABEL:
+	case IPV6_ADDR_PREFERENCES:
+		*v = 0;
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+static int
+get_device(struct inet_sock *i, void *value, uint32_t *len)
+{
+	if (i->s.bound_if == 0) {
+		*len = 0;
+		return 0;
+	}
+	if (*len < IFNAMSIZ)
+		return -EINVAL;
+	bh_disable();
+	const struct netif *nif = netif_by_index(i->s.net, i->s.bound_if);
+	if (nif != NULL)
+		memcpy(value, nif->name, IFNAMSIZ);
+	bh_enable();
+	*len = IFNAMSIZ;
+	return nif != NULL ? 0 : -ENODEV;
+}
+
+int
+inet_getsockopt(struct inet_sock *i, int level, int name, void *value, uint32_t *len)
+{
+	int32_t v;
+	if (level == SOL_SOCKET)
+		return name == SO_BINDTODEVICE ? get_device(i, value, len) : 1;
+	if (level != SOL_IP && (level != SOL_IPV6 || i->s.family != AF_INET6))
+		return 1;
+	if (level == SOL_IP && name == IP_OPTIONS) {
+		*len = 0;
+		return 0;
+	}
+	uint32_t flag = option_flag(level, name);
+	int err = 0;
+	if (flag != 0)
+		v = inet_has(i, flag);
+	else
+		err = level == SOL_IP ? get_ip(i, name, &v) : get_ip6(i, name, &v);
+	if (err != 0)
+		return err;
+	if (*len >= sizeof(v)) {
+		*len = sizeof(v);
+		memcpy(value, &v, sizeof(v));
+	} else if (*len > 0) { /* a byte, if that holds it */
+		*len = 1;
+		*(uint8_t *)value = (uint8_t)v;
+	}
+	return 0;
+}

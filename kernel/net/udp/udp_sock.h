@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * UDP and ping sockets: the upper half. What a datagram's way through IP is: udp.h; what options mean: sock/inet.h.
+ *
+ * Locks: sock.lock with bottom halves off guards the queue and the binding; softirq delivers under it. Readers take
+ * turns under read_lock and copy to the caller's memory without sock.lock. The socket is freed a grace period after it
+ * has left the tables.
+ */
+#ifndef NET_UDP_UDP_SOCK_H
+#define NET_UDP_UDP_SOCK_H
+
+#include "net/sock/inet.h"
+#include "net/udp/udp.h"
+
+struct udp_sock {
+	struct inet_sock i; /* first */
+	struct udp_end end;
+	enum udp_kind kind;      /* [I] */
+	struct pkt_queue queue;  /* [lock] received */
+	_Atomic uint32_t queued; /* [lock to change] packets in it */
+	uint16_t gso_size;       /* UDP_SEGMENT */
+	bool closed;             /* [lock] */
+	_Atomic uint32_t drops;  /* for want of room */
+	struct epoch_head epoch;
+};
+
+void udp_sock_init(void);
+/* A socket; -ENOMEM. */
+int udp_sock_create(struct net_stack *net, uint16_t family, enum udp_kind kind, int protocol,
+	struct sock **out);
+
+/* udp_data.c: sending and receiving. */
+ssize_t udp_sock_send(struct sock *s, struct sock_msg *msg);
+ssize_t udp_sock_recv(struct sock *s, struct sock_msg *msg);
+void udp_sock_deliver(struct udp_end *end, struct pkt *p);
+void udp_sock_error(struct udp_end *end, const struct ip_error *e);
+/* Binds to any address and an ephemeral port unless it is bound. lock held. */
+int udp_sock_autobind(struct udp_sock *u);
+
+static inline struct udp_sock *
+udp_of(struct sock *s)
+{
+	return container_of(s, struct udp_sock, i.s);
+}
+
+#endif
