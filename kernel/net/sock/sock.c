@@ -4,6 +4,7 @@
 
 #include "core/timer.h"
 #include "net/sock/inet.h"
+#include "net/sock/packet/packet.h"
 #include "net/sock/unix/unix.h"
 #include "proc/process.h"
 #include "proc/view.h"
@@ -226,4 +227,5 @@ sock_boot(void)
 {
 	unix_boot();
 	inet_boot();
+	packet_boot();
 }
