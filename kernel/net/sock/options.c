@@ -3,6 +3,7 @@
  * Options of SOL_SOCKET, which all families share. What an option's value is and how long it may be is Linux's: an
  * integer at least, or a structure; a longer value's beginning counts. Unknown: -ENOPROTOOPT.
  */
+#include "core/softirq.h"
 #include "net/sock/sock.h"
 #include "net/sock/unix/unix.h"
 #include "proc/process.h"
@@ -79,12 +80,12 @@ set_buffer(struct sock *s, int name, int32_t value, uint32_t limit)
 	uint32_t size = min((uint32_t)max(value, 0), limit);
 	uint32_t least = send ? SOCK_SNDBUF_MIN : SOCK_RCVBUF_MIN;
 	size = max(min(size, (uint32_t)INT32_MAX / 2) * 2, least);
-	spin_lock(&s->lock);
+	spin_lock_bh(&s->lock);
 	if (send)
 		s->sndbuf = size;
 	else
 		s->rcvbuf = size;
-	spin_unlock(&s->lock);
+	spin_unlock_bh(&s->lock);
 	set_bits(s, send ? SOCK_OPT_SNDBUF_LOCKED : SOCK_OPT_RCVBUF_LOCKED,
 		send ? SOCK_OPT_SNDBUF_LOCKED : SOCK_OPT_RCVBUF_LOCKED);
 	if (s->ops->option_changed != NULL)
@@ -113,12 +114,12 @@ set_timeout(struct sock *s, int name, const void *value, uint32_t len)
 		if (t >= INT64_MAX)
 			t = DEADLINE_NEVER;
 	}
-	spin_lock(&s->lock);
+	spin_lock_bh(&s->lock);
 	if (name == SO_RCVTIMEO || name == SO_RCVTIMEO_NEW)
 		s->rcvtimeo = t;
 	else
 		s->sndtimeo = t;
-	spin_unlock(&s->lock);
+	spin_unlock_bh(&s->lock);
 	return 0;
 }
 
@@ -129,10 +130,10 @@ set_linger(struct sock *s, const void *value, uint32_t len)
 	if (len < sizeof(l))
 		return -EINVAL;
 	memcpy(&l, value, sizeof(l));
-	spin_lock(&s->lock);
+	spin_lock_bh(&s->lock);
 	if (l.onoff != 0)
 		s->linger_s = (uint32_t)max(l.linger, 0);
-	spin_unlock(&s->lock);
+	spin_unlock_bh(&s->lock);
 	set_bits(s, l.onoff != 0 ? SOCK_OPT_LINGER : 0, SOCK_OPT_LINGER);
 	return 0;
 }
