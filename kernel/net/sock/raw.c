@@ -118,7 +118,10 @@ raw_see(struct netif *nif, const struct pkt *p)
 	struct net_flow flow;
 	struct raw_sock *r;
 	ip_flow_of(p, &flow);
-	epoch_list_for_each_entry(r, &raws, node) taken |= offer(r, nif, p, v4, &flow);
+	epoch_list_for_each_entry(r, &raws, node)
+	{
+		taken |= offer(r, nif, p, v4, &flow);
+	}
 	return taken;
 }
 

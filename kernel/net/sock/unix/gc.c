@@ -175,14 +175,16 @@ spare_reachable(struct list_node *candidates)
 {
 	struct list_node live = LIST_INIT(live);
 	struct unix_sock *u, *next;
-	list_for_each_entry (u, candidates, gc_node)
+	list_for_each_entry (u, candidates, gc_node) {
 		visit_children(u, explain_one, NULL);
+	}
 	list_for_each_entry_safe (u, next, candidates, gc_node) {
 		if (u->gc_left != 0)
 			mark_live(u, &live);
 	}
-	list_for_each_entry (u, &live, gc_node)
+	list_for_each_entry (u, &live, gc_node) {
 		visit_children(u, mark_live, &live);
+	}
 	list_splice_tail(&in_flight, &live);
 }
 
