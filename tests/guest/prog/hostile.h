@@ -53,7 +53,7 @@ struct hostile_world {
 #define HOSTILE_DATA     65536ul
 #define HOSTILE_SCRATCH  32ul
 #define HOSTILE_FD_FIRST 10 /* descriptors that the world keeps open */
-#define HOSTILE_FDS      28
+#define HOSTILE_FDS      32
 
 /* A small generator: the same values on each run. */
 static inline uint64_t

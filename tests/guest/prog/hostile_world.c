@@ -40,7 +40,10 @@ hostile_world_create(struct hostile_world *w, const char *dir)
 	CHECK_EQ(chdir(dir), 0);
 }
 
-/* Both ends of three pairs, the second ends from HOSTILE_FD_FIRST + 23 on; a listener; datagrams that anybody may send. */
+/*
+ * Both ends of three pairs, the second ends from HOSTILE_FD_FIRST + 23 on; a listener; datagrams that
+ * anybody may send; IP's, and frames.
+ */
 static int
 open_socket(int kind)
 {
@@ -54,6 +57,13 @@ open_socket(int kind)
 		close(p[1]);
 		return p[0];
 	}
+	if (kind == 8)
+		return socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	if (kind == 9)
+		return socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	if (kind >= 10) /* root's alone */
+		return socket(kind == 10 ? AF_INET : AF_PACKET, SOCK_RAW | SOCK_NONBLOCK,
+			kind == 10 ? 1 : 0x0300);
 	int fd = socket(AF_UNIX, kind == 6 ? SOCK_STREAM : SOCK_DGRAM, 0);
 	(void)bind(fd, (void *)&a, sizeof(sa_family_t));
 	if (kind == 6)
