@@ -39,6 +39,13 @@ $(EXPLORE_BIN): $(patsubst %.c,$(BUILD)/host/%.o,tests/explore/tcp.c $(TCP_CORE_
 	@mkdir -p $(@D)
 	$(Q)$(CC) -o $@ $^
 
+# The same core for packet scripts (tests/script), under ASan and UBSan.
+SCRIPT_BIN := $(BUILD)/script/core
+test-bins: $(SCRIPT_BIN)
+$(SCRIPT_BIN): $(patsubst %.c,$(BUILD)/asan/%.o,$(wildcard tests/script/core/*.c) $(TCP_CORE_SRC) lib/wire/tcp.c)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -fsanitize=address,undefined -o $@ $^
+
 UNIT_SRC   := $(sort $(wildcard tests/unit/*.c))
 TSAN_NAMES := $(sort $(patsubst tests/tsan/%.c,%,$(wildcard tests/tsan/*.c)))
 FUZZ_NAMES := $(sort $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c)))
