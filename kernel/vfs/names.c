@@ -137,7 +137,7 @@ _Static_assert(VFS_SOCKET_NAME_MAX <= NAME_SHORT, "a socket's name is a short on
 int
 vfs_make_socket(const char *name, struct path *out)
 {
-	MAKE_ON_STACK(m);
+	struct make m = {0};
 	size_t n = strnlen(name, VFS_SOCKET_NAME_MAX);
 	if (n == 0)
 		return -ENOENT;
