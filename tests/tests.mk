@@ -16,6 +16,7 @@ NET_KERNEL_SRC += tests/unit/net_mock/net_mock.c
 NET_KERNEL_SRC += kernel/net/pkt.c kernel/net/link/gso.c kernel/net/link/gro.c kernel/net/link/steer_hash.c
 NET_KERNEL_SRC += $(patsubst %,kernel/net/%.c,link/neigh_core udp/udp_match) \
 	$(patsubst %,kernel/net/ip/%.c,fib frag_core icmp_limit mcast_core srcaddr_core dad_core slaac_core)
+NET_KERNEL_SRC += $(patsubst %,kernel/net/sock/netlink/%.c,attr decode encode)
 # IP as a whole, all but its calls, its thread and the sockets above it, over a mock of time, locks and interfaces.
 IP_KERNEL_SRC := $(filter-out $(NET_KERNEL_SRC) kernel/net/ip/ioctl% kernel/net/ip/worker.c \
 	kernel/net/udp/udp_sock.c kernel/net/udp/udp_data.c, \
@@ -63,7 +64,7 @@ $(BUILD)/asan/tests/unit/lockdep_test.o $(BUILD)/asan/tests/unit/timerwheel_test
 # Tests of the network's cores are named net_*, and so are its fuzz targets. Their headers: the mock's, then the kernel's.
 NET_TEST_CFLAGS := -Itests/unit/net_mock -Itests/tsan/mock -Ikernel -Ikernel/arch/include -Ikernel/arch/aarch64/include
 NET_TEST_SRC = $(NET_KERNEL_SRC) $(wildcard tests/unit/net_*.c)
-NET_FUZZ_SRC = $(NET_KERNEL_SRC) $(wildcard tests/fuzz/net_*.c)
+NET_FUZZ_SRC = $(NET_KERNEL_SRC) $(wildcard tests/fuzz/net*.c)
 $(foreach s,$(NET_TEST_SRC),$(eval $(BUILD)/asan/$(s:.c=.o): SAN_CFLAGS += $(NET_TEST_CFLAGS)))
 $(foreach s,$(NET_FUZZ_SRC),$(eval $(BUILD)/fuzz/$(s:.c=.o): FUZZ_CFLAGS += $(NET_TEST_CFLAGS)))
 

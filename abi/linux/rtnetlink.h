@@ -46,16 +46,21 @@ struct ifinfomsg {
 #define IFLA_BROADCAST     2
 #define IFLA_IFNAME        3
 #define IFLA_MTU           4
+#define IFLA_LINK          5
 #define IFLA_QDISC         6
 #define IFLA_STATS         7
+#define IFLA_MASTER        10
 #define IFLA_PROTINFO      12 /* of AF_INET6 messages: nested IFLA_INET6_* */
 #define IFLA_TXQLEN        13
 #define IFLA_OPERSTATE     16
 #define IFLA_LINKMODE      17
 #define IFLA_LINKINFO      18
+#define IFLA_NET_NS_PID    19
+#define IFLA_IFALIAS       20
 #define IFLA_STATS64       23
 #define IFLA_AF_SPEC       26
 #define IFLA_GROUP         27
+#define IFLA_NET_NS_FD     28
 #define IFLA_EXT_MASK      29
 #define IFLA_PROMISCUITY   30
 #define IFLA_NUM_TX_QUEUES 31
@@ -63,14 +68,19 @@ struct ifinfomsg {
 #define IFLA_CARRIER       33
 #define IFLA_MIN_MTU       50
 #define IFLA_MAX_MTU       51
+#define IFLA_ALLMULTI      61
 
-#define IFLA_INET6_FLAGS         1
-#define IFLA_INET6_ADDR_GEN_MODE 8
-#define IF_RA_OTHERCONF          0x80u
-#define IF_RA_MANAGED            0x40u
-#define IF_RA_RCVD               0x20u
-#define IF_RS_SENT               0x10u
-#define IF_READY                 0x80000000u
+#define RTEXT_FILTER_SKIP_STATS 8u /* IFLA_EXT_MASK */
+
+#define IFLA_INET6_FLAGS                 1
+#define IFLA_INET6_CACHEINFO             5
+#define IFLA_INET6_ADDR_GEN_MODE         8
+#define IN6_ADDR_GEN_MODE_STABLE_PRIVACY 2
+#define IF_RA_OTHERCONF                  0x80u
+#define IF_RA_MANAGED                    0x40u
+#define IF_RA_RCVD                       0x20u
+#define IF_RS_SENT                       0x10u
+#define IF_READY                         0x80000000u
 
 #define IF_OPER_UNKNOWN 0
 #define IF_OPER_DOWN    2
@@ -131,9 +141,11 @@ struct rtmsg {
 #define RTA_MARK      16
 #define RTA_VIA       18
 #define RTA_PREF      20
+#define RTA_ENCAP     22
 #define RTA_EXPIRES   23
 #define RTA_UID       25
 
+#define RTAX_LOCK     1
 #define RTAX_MTU      2
 #define RTAX_ADVMSS   8
 #define RTAX_HOPLIMIT 10
@@ -190,16 +202,16 @@ struct ndmsg {
 #define NDA_PROBES    4
 #define NDA_IFINDEX   8
 
-#define NTF_ROUTER 0x80
+#define NTF_ROUTER 0x80u
 
-#define NUD_INCOMPLETE 0x01
-#define NUD_REACHABLE  0x02
-#define NUD_STALE      0x04
-#define NUD_DELAY      0x08
-#define NUD_PROBE      0x10
-#define NUD_FAILED     0x20
-#define NUD_NOARP      0x40
-#define NUD_PERMANENT  0x80
+#define NUD_INCOMPLETE 0x01u
+#define NUD_REACHABLE  0x02u
+#define NUD_STALE      0x04u
+#define NUD_DELAY      0x08u
+#define NUD_PROBE      0x10u
+#define NUD_FAILED     0x20u
+#define NUD_NOARP      0x40u
+#define NUD_PERMANENT  0x80u
 
 struct nda_cacheinfo {
 	uint32_t ndm_confirmed, ndm_used, ndm_updated; /* hundredths of seconds ago */

@@ -32,6 +32,7 @@
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "net/net.h"
+#include "net/sock/netlink/netlink.h"
 #include "net/sock/sock.h"
 #include "obj/handle.h"
 #include "proc/principals.h"
@@ -129,6 +130,7 @@ kernel_main(const struct platform *platform)
 	devfs_init();
 	proc_init();
 	sock_boot();
+	netlink_boot();
 	proc_log_init();
 	procfs_init();
 	vdso_init();

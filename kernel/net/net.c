@@ -12,6 +12,7 @@
 #include "net/link/netif.h"
 #include "net/link/rx.h"
 #include "net/pkt.h"
+#include "net/sock/netlink/netlink.h"
 #include "net/sock/unix/unix.h"
 #include "proc/view.h"
 
@@ -54,7 +55,9 @@ net_stack_create(void)
 	if (net == NULL)
 		return NULL;
 	net->unix_names = unix_stack_create();
-	if (net->unix_names == NULL || ip_stack_init(net) != 0 || loopback_create(net) != 0) {
+	if (net->unix_names == NULL || ip_stack_init(net) != 0 || netlink_stack_init(net) != 0 ||
+		loopback_create(net) != 0) {
+		kfree(net->netlink);
 		kfree(net->unix_names);
 		kfree(net->counters);
 		kfree(net);

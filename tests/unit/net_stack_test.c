@@ -360,7 +360,8 @@ endpoint_error(struct udp_end *end, const struct ip_error *about)
 	e->error = about->error;
 }
 
-static const struct udp_end_ops endpoint_ops = {endpoint_deliver, endpoint_error};
+static const struct udp_end_ops endpoint_ops = {
+	.deliver = endpoint_deliver, .error = endpoint_error};
 
 static void
 endpoint_bind(struct endpoint *e, struct net_addr local, uint16_t port)

@@ -179,18 +179,31 @@ check_config(const struct netif *nif, const struct ip_addr_config *c)
 	return in != NULL && in->count < IN_DEVICE_ADDRS_MAX ? 0 : -ENOBUFS;
 }
 
+/* A moment that was not given is never. */
+static void
+settle_lifetimes(struct ip_addr_config *c, uint32_t flags)
+{
+	if (c->valid_until == 0)
+		c->valid_until = DEADLINE_NEVER;
+	if (c->preferred_until == 0 && (flags & IP_ADDR_DEPRECATED) == 0)
+		c->preferred_until = DEADLINE_NEVER;
+}
+
 static void
 renew(struct ip_addr *a, const struct ip_addr_config *c)
 {
 	a->conf.valid_until = c->valid_until;
 	a->conf.preferred_until = c->preferred_until;
+	settle_lifetimes(&a->conf, c->flags);
 	a->conf.updated = time_now();
+	a->conf.proto = c->proto;
 	uint32_t keep = IP_ADDR_TENTATIVE | IP_ADDR_DADFAILED;
 	uint32_t flags = atomic_load_explicit(&a->flags, memory_order_relaxed);
-	atomic_store_explicit(&a->flags, (flags & keep) | (c->flags & ~(keep | IP_ADDR_DEPRECATED)),
-		memory_order_relaxed);
-	if (!net_addr_is_v4(&c->addr))
-		nd_lifetimes_changed(a->netif);
+	flags = (flags & keep) | (c->flags & ~(keep | IP_ADDR_DEPRECATED));
+	if (a->conf.valid_until == DEADLINE_NEVER)
+		flags |= IP_ADDR_PERMANENT;
+	atomic_store_explicit(&a->flags, flags, memory_order_relaxed);
+	nd_lifetimes_changed(a->netif);
 	ip_notify_addr(a->netif->net, a, false);
 }
 
@@ -203,10 +216,7 @@ addr_make(struct netif *nif, const struct ip_addr_config *c)
 	a->netif = nif;
 	a->conf = *c;
 	a->conf.created = a->conf.updated = time_now();
-	if (a->conf.valid_until == 0)
-		a->conf.valid_until = DEADLINE_NEVER;
-	if (a->conf.preferred_until == 0 && (c->flags & IP_ADDR_DEPRECATED) == 0)
-		a->conf.preferred_until = DEADLINE_NEVER;
+	settle_lifetimes(&a->conf, c->flags);
 	uint32_t flags = c->flags & ~(IP_ADDR_TENTATIVE | IP_ADDR_DADFAILED);
 	if (a->conf.valid_until == DEADLINE_NEVER)
 		flags |= IP_ADDR_PERMANENT;
@@ -254,6 +264,8 @@ ip_addr_add(struct netif *nif, const struct ip_addr_config *c, bool replace)
 			nd_addr_added(a);
 	}
 	route_new_generation(nif->net);
+	if (a->conf.valid_until != DEADLINE_NEVER || a->conf.preferred_until != DEADLINE_NEVER)
+		nd_lifetimes_changed(nif);
 	ip_notify_addr(nif->net, a, false);
 	return 0;
 }
@@ -324,15 +336,36 @@ add_loopback_addresses(struct netif *nif)
 	struct ip_addr_config c = {.addr = net_addr_v4(net_swap32(0x7f000001)),
 		.prefix = 8,
 		.scope = ROUTE_SCOPE_HOST,
-		.proto = IP_ADDR_PROTO_LO,
-		.flags = IP_ADDR_NODAD};
+		.proto = IP_ADDR_PROTO_LO};
 	int err = ip_addr_first(nif, true) == NULL ? ip_addr_add(nif, &c, false) : 0;
 	c.addr = (struct net_addr){.b = {[15] = 1}};
 	c.prefix = 128;
-	if (err == 0 && ip_addr_first(nif, false) == NULL)
+	if (err == 0 && ip_addr_first(nif, false) == NULL && !in6_is_disabled(nif))
 		err = ip_addr_add(nif, &c, false);
 	if (err != 0)
 		log_warn("net: %s has no address: error %d", nif->name, -err);
+}
+
+void
+in6_set_disabled(struct netif *nif, bool disabled)
+{
+	struct in6_conf *conf = in6_conf_of(nif);
+	if (conf == NULL ||
+		(atomic_load_explicit(&conf->disable_ipv6, memory_order_relaxed) != 0) == disabled)
+		return;
+	if (!disabled) {
+		atomic_store_explicit(&conf->disable_ipv6, 0, memory_order_relaxed);
+		if (is_up(nif) &&
+			(atomic_load_explicit(&nif->flags, memory_order_relaxed) & IFF_LOOPBACK))
+			add_loopback_addresses(nif);
+		if (is_up(nif))
+			nd_netif_up(nif);
+		return;
+	}
+	for (struct ip_addr *a; (a = ip_addr_first(nif, false)) != NULL;)
+		(void)ip_addr_del(nif, &a->conf.addr, 255); /* it is there */
+	atomic_store_explicit(&conf->disable_ipv6, 1, memory_order_relaxed);
+	route_flush_netif6(nif->net, nif);
 }
 
 static void

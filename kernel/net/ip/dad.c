@@ -18,7 +18,7 @@ bool
 nd_needs_dad(const struct netif *nif, const struct ip_addr_config *c)
 {
 	uint32_t transmits =
-		atomic_load_explicit(&nif->net->ip4->sysctl.dad_transmits, memory_order_relaxed);
+		atomic_load_explicit(&in6_conf_of(nif)->dad_transmits, memory_order_relaxed);
 	uint32_t flags =
 		atomic_load_explicit((_Atomic uint32_t *)&nif->flags, memory_order_relaxed);
 	return transmits != 0 && (c->flags & IP_ADDR_NODAD) == 0 &&
@@ -94,8 +94,7 @@ dad_begin(struct ip_addr *a)
 	retrans = announced != 0 ? announced : retrans;
 	spin_lock_bh(&a->dad->lock);
 	dad_start(&a->dad->core,
-		atomic_load_explicit(
-			&a->netif->net->ip4->sysctl.dad_transmits, memory_order_relaxed),
+		atomic_load_explicit(&in6_conf_of(a->netif)->dad_transmits, memory_order_relaxed),
 		retrans * NSEC_PER_MSEC, time_now(), random_u64());
 	wheel_start(&a->dad->timer, a->dad->core.deadline);
 	spin_unlock_bh(&a->dad->lock);

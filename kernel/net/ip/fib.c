@@ -298,6 +298,13 @@ unlink_route(struct fib *f, struct fib_route *_Atomic *link, struct fib_route *r
 int
 fib_delete(struct fib *f, const struct fib_spec *spec)
 {
+	struct fib_spec gone;
+	return fib_delete_one(f, spec, &gone);
+}
+
+int
+fib_delete_one(struct fib *f, const struct fib_spec *spec, struct fib_spec *gone)
+{
 	if (spec->prefix > (spec->v4 ? 32 : 128))
 		return -ESRCH;
 	struct fib_node *n = find_node(f, &spec->dst, key_len(spec));
@@ -307,6 +314,7 @@ fib_delete(struct fib *f, const struct fib_spec *spec)
 	for (struct fib_route *r; (r = route_at(link)) != NULL; link = &r->next) {
 		if (!is_meant(&r->spec, spec))
 			continue;
+		*gone = r->spec;
 		unlink_route(f, link, r);
 		if (route_at(&n->routes) == NULL)
 			prune(f, &spec->dst, key_len(spec));

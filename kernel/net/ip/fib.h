@@ -120,6 +120,8 @@ void fib_destroy(struct fib *f); /* releases everything */
 int fib_change(struct fib *f, const struct fib_spec *spec, uint32_t how);
 /* Removes the first that has this prefix and all else that spec gives. 0 or -ESRCH. */
 int fib_delete(struct fib *f, const struct fib_spec *spec);
+/* The same; *gone: what was removed, all of it known. */
+int fib_delete_one(struct fib *f, const struct fib_spec *spec, struct fib_spec *gone);
 /* Removes all for which match() is true; how many. */
 uint32_t fib_flush(struct fib *f, bool (*match)(const struct fib_spec *spec, const void *ctx),
 	const void *ctx);

@@ -186,6 +186,12 @@ in_devices_create(struct netif *nif)
 	in4->in.mcast = m4;
 	in6->in.mcast = m6;
 	in6->nd = nd;
+	/* Made before IPv6 can use them: no lock. */
+	struct in6_conf *from = in6_conf_default(nif->net), *to = &in6->conf;
+	atomic_init(&to->disable_ipv6, atomic_load(&from->disable_ipv6));
+	atomic_init(&to->accept_ra, atomic_load(&from->accept_ra));
+	atomic_init(&to->autoconf, atomic_load(&from->autoconf));
+	atomic_init(&to->dad_transmits, atomic_load(&from->dad_transmits));
 	atomic_store_explicit(&nif->in4, in4, memory_order_release);
 	atomic_store_explicit(&nif->in6, in6, memory_order_release);
 	return 0;

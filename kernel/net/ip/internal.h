@@ -14,6 +14,7 @@
 #include "net/link/netif.h"
 
 struct ip_group;
+struct neigh;
 
 /* Addresses and groups of an interface, of one version; the first member of in4_device and in6_device. */
 struct in_device {
@@ -39,8 +40,16 @@ struct in6_device {
 	_Atomic uint32_t hop_limit;    /* from routers; 0: the default */
 	_Atomic uint32_t reachable_ms; /* from routers */
 	_Atomic uint32_t retrans_ms;
-	_Atomic uint32_t mtu; /* from routers; 0: the interface's */
+	_Atomic uint32_t mtu;      /* from routers; 0: the interface's */
+	_Atomic uint32_t ra_flags; /* what routers say of DHCPv6: IF_RA_* of Linux */
+	struct in6_conf conf;
 };
+
+/* Linux's IF_* of in6_device.ra_flags and in6_link_flags(). */
+#define IN6_RA_OTHERCONF 0x80u
+#define IN6_RA_MANAGED   0x40u
+#define IN6_RA_RCVD      0x20u
+#define IN6_READY        0x80000000u
 
 #define IP_ID_BUCKETS 2048u
 
@@ -56,6 +65,7 @@ struct ip4_stack {
 };
 
 struct ip6_stack {
+	struct in6_conf conf; /* of interfaces to come */
 	_Atomic uint32_t raw_sockets;
 	_Atomic uint32_t ids[IP_ID_BUCKETS]; /* of fragments */
 };
@@ -75,6 +85,28 @@ ip_addr_next(const struct ip_addr *a)
 	return atomic_load_explicit(&((struct ip_addr *)a)->next, memory_order_acquire);
 }
 
+static inline bool
+in6_is_disabled(const struct netif *nif)
+{
+	struct in6_device *in6 = (struct in6_device *)in_device_of(nif, false);
+	return in6 == NULL ||
+		atomic_load_explicit(&in6->conf.disable_ipv6, memory_order_relaxed) != 0;
+}
+
+/* IFLA_INET6_FLAGS. */
+static inline uint32_t
+in6_link_flags(const struct netif *nif)
+{
+	struct in6_device *in6 = (struct in6_device *)in_device_of(nif, false);
+	uint32_t up = IFF_UP | IFF_LOWER_UP;
+	uint32_t flags =
+		atomic_load_explicit((_Atomic uint32_t *)&nif->flags, memory_order_relaxed);
+	if (in6 == NULL)
+		return 0;
+	return atomic_load_explicit(&in6->ra_flags, memory_order_relaxed) |
+		((flags & up) == up && !in6_is_disabled(nif) ? IN6_READY : 0);
+}
+
 /* --- addr.c, group.c --- */
 
 void ip_netif_event(struct netif_listener *l, struct netif *nif, enum netif_event event);
@@ -86,6 +118,8 @@ void ip_group_netif_down(struct netif *nif);
 int in_devices_create(struct netif *nif);
 void ip_notify_addr(struct net_stack *net, const struct ip_addr *a, bool gone);
 void ip_notify_route(struct net_stack *net, const struct fib_spec *spec, bool gone);
+void ip_notify_neigh(struct net_stack *net, struct neigh *n, bool gone); /* softirq too */
+void ip_notify_ra_flags(struct net_stack *net, struct netif *nif);
 
 /* --- srcaddr.c --- */
 

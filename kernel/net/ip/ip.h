@@ -168,7 +168,9 @@ struct ip_listener {
 	struct list_node node;
 	void (*addr)(struct ip_listener *l, const struct ip_addr *a, bool gone);
 	void (*route)(struct ip_listener *l, const struct fib_spec *spec, bool gone);
-	void (*neigh)(struct ip_listener *l, struct neigh *n, bool gone);
+	void (*neigh)(struct ip_listener *l, struct neigh *n, bool gone); /* softirq too */
+	/* What routers say of DHCPv6 has changed, or the first one was heard. */
+	void (*ra_flags)(struct ip_listener *l, struct netif *nif);
 	/* A router's DNS servers and domains (RFC 8106) for user space: the option as it came, 8-byte units. */
 	void (*ra_dns)(
 		struct ip_listener *l, struct netif *nif, const uint8_t *option, uint32_t len);
@@ -195,9 +197,18 @@ struct ip_sysctl {
 	_Atomic uint32_t unprivileged_port;    /* 1024 */
 	_Atomic uint32_t ping_group_low, ping_group_high;
 	_Atomic uint32_t frag_high; /* bytes that fragments may hold: 4 MiB */
-	_Atomic uint32_t accept_ra, autoconf, dad_transmits; /* 1, 1, 1 */
 };
 struct ip_sysctl *ip_sysctl(struct net_stack *net);
+
+/* IPv6's of an interface, or of those to come (net.ipv6.conf.*), read without locks. */
+struct in6_conf {
+	_Atomic uint32_t disable_ipv6, accept_ra, autoconf, dad_transmits; /* 0, 1, 1, 1 */
+};
+/* Of all (written: all and those to come), of those to come, of one. */
+struct in6_conf *in6_conf_default(struct net_stack *net);
+struct in6_conf *in6_conf_of(const struct netif *nif); /* NULL: it has no IPv6 */
+/* Takes IPv6 off an interface, addresses and routes too, or puts it on again. Under config_lock; may sleep. */
+void in6_set_disabled(struct netif *nif, bool disabled);
 
 /* A stack's part of IP: tables, listeners. From net_stack_create(), once netif_add_listener() works, before loopback. */
 int ip_stack_init(struct net_stack *net) MUST_CHECK;

@@ -25,6 +25,7 @@ struct nd_ra { /* a router advertisement on its way to the worker */
 	struct nd_ra *next;
 	struct net_addr router;
 	uint32_t len;
+	bool gone; /* it is none that came: the router says that it is one no more */
 	uint8_t bytes[];
 };
 
@@ -63,7 +64,7 @@ nd_is_usable(const struct netif *nif)
 {
 	uint32_t flags =
 		atomic_load_explicit((_Atomic uint32_t *)&nif->flags, memory_order_relaxed);
-	return (flags & (IFF_UP | IFF_LOOPBACK | IFF_NOARP)) == IFF_UP;
+	return (flags & (IFF_UP | IFF_LOOPBACK | IFF_NOARP)) == IFF_UP && !in6_is_disabled(nif);
 }
 
 #endif

@@ -25,6 +25,13 @@
 #define METRIC_PREFIX    256u
 #define LIFE_LOOK_MAX    (3600 * NSEC_PER_SEC) /* lifetimes further away are looked at again then */
 
+static bool
+accepts_ra(const struct netif *nif)
+{
+	return !in6_is_disabled(nif) &&
+		atomic_load_explicit(&in6_conf_of(nif)->accept_ra, memory_order_relaxed) != 0;
+}
+
 /* --- Solicitations --- */
 
 static void
@@ -56,8 +63,7 @@ void
 nd_start_soliciting(struct netif *nif)
 {
 	struct nd_device *nd = nd_device_of(nif);
-	if (nd == NULL ||
-		atomic_load_explicit(&nif->net->ip4->sysctl.accept_ra, memory_order_relaxed) == 0)
+	if (nd == NULL || !accepts_ra(nif))
 		return;
 	spin_lock_bh(&nd->lock);
 	nd->solicits_left = SOLICITS;
@@ -75,8 +81,7 @@ nd_router_advert_input(struct netif *nif, struct pkt *p)
 	struct net_flow f;
 	ip_flow_of(p, &f);
 	if (nd == NULL || !nd_is_usable(nif) || !net_addr_is_link_local(&f.remote) ||
-		p->len > ND_RA_SIZE_MAX || ip_addr_find(nif, &f.remote) != NULL ||
-		atomic_load_explicit(&nif->net->ip4->sysctl.accept_ra, memory_order_relaxed) == 0)
+		p->len > ND_RA_SIZE_MAX || ip_addr_find(nif, &f.remote) != NULL || !accepts_ra(nif))
 		return;
 	struct nd_ra *ra = kmalloc(sizeof(*ra) + p->len, KM_ATOMIC);
 	if (ra == NULL)
@@ -174,7 +179,7 @@ autoconfigure(struct netif *nif, const struct nd_prefix *p)
 	struct net_addr prefix;
 	nsec_t now = time_now();
 	if (!p->autonomous || p->len != 64 ||
-		atomic_load_explicit(&nif->net->ip4->sysctl.autoconf, memory_order_relaxed) == 0)
+		atomic_load_explicit(&in6_conf_of(nif)->autoconf, memory_order_relaxed) == 0)
 		return;
 	struct ip_addr *a = find_automatic(nif, p);
 	if (a == NULL &&
@@ -256,6 +261,17 @@ apply_parameters(struct netif *nif, const struct nd_router *r)
 	}
 }
 
+/* Whether addresses, or other things, are to be had by DHCPv6: user space's business. */
+static void
+apply_flags(struct netif *nif, const struct nd_router *r)
+{
+	struct in6_device *in6 = (struct in6_device *)in_device_of(nif, false);
+	uint32_t flags =
+		IN6_RA_RCVD | (r->managed ? IN6_RA_MANAGED : 0) | (r->other ? IN6_RA_OTHERCONF : 0);
+	if (atomic_exchange_explicit(&in6->ra_flags, flags, memory_order_relaxed) != flags)
+		ip_notify_ra_flags(nif->net, nif);
+}
+
 static void
 apply(struct netif *nif, const struct nd_ra *ra)
 {
@@ -273,6 +289,8 @@ apply(struct netif *nif, const struct nd_ra *ra)
 		bh_enable();
 	}
 	apply_parameters(nif, &r);
+	if (!ra->gone)
+		apply_flags(nif, &r);
 	announce_route(nif, everywhere, 0, &ra->router, r.lifetime, r.preference);
 	while (nd_next_option(&r.options, &r.options_len, &o))
 		apply_option(nif, ra, &o);
@@ -316,7 +334,7 @@ nd_router_gone(struct netif *nif, const struct net_addr *a)
 		return;
 	}
 	/* As if it had said so in an advertisement with a lifetime of 0 (RFC 4861, 7.2.5). */
-	*ra = (struct nd_ra){.router = *a, .len = 16};
+	*ra = (struct nd_ra){.router = *a, .len = 16, .gone = true};
 	memset(ra->bytes, 0, 16);
 	ra->bytes[0] = ICMP6_ROUTER_ADVERT;
 	spin_lock_bh(&nd->lock);
@@ -391,6 +409,27 @@ look_at(struct netif *nif, struct ip_addr *a, nsec_t now, bool *gone)
 	return min(next, a->conf.valid_until);
 }
 
+/* IPv4's addresses: only lifetimes can end. Returns when to look again. */
+static nsec_t
+look_at_v4(struct netif *nif, nsec_t now, nsec_t next)
+{
+	bool gone;
+	for (struct ip_addr *a = ip_addr_first(nif, true); a != NULL;) {
+		nsec_t at = look_at(nif, a, now, &gone);
+		next = min(next, at);
+		a = gone ? ip_addr_first(nif, true) : ip_addr_next(a);
+	}
+	return next;
+}
+
+static bool
+is_up(const struct netif *nif)
+{
+	uint32_t flags =
+		atomic_load_explicit((_Atomic uint32_t *)&nif->flags, memory_order_relaxed);
+	return (flags & IFF_UP) != 0;
+}
+
 static bool
 is_expired(const struct fib_spec *s, const void *now)
 {
@@ -411,7 +450,8 @@ nd_state_work(struct ip_work *w)
 		next = min(next, at);
 		a = gone ? ip_addr_first(nif, false) : ip_addr_next(a);
 	}
-	if (nd_is_usable(nif))
+	next = look_at_v4(nif, now, next);
+	if (is_up(nif))
 		wheel_start(&nd->life_timer, max(next, now + NSEC_PER_SEC));
 	mutex_unlock(&nif->net->config_lock);
 }

@@ -344,9 +344,10 @@ route_change(struct net_stack *net, const struct fib_spec *given, uint32_t how)
 int
 route_delete(struct net_stack *net, const struct fib_spec *spec)
 {
-	int err = fib_delete(fib_of(net, spec->v4), spec);
+	struct fib_spec gone;
+	int err = fib_delete_one(fib_of(net, spec->v4), spec, &gone);
 	if (err == 0)
-		ip_notify_route(net, spec, true);
+		ip_notify_route(net, &gone, true);
 	return err;
 }
 
@@ -354,6 +355,13 @@ static bool
 goes_through(const struct fib_spec *s, const void *nif)
 {
 	return s->netif == nif;
+}
+
+void
+route_flush_netif6(struct net_stack *net, struct netif *nif)
+{
+	fib_flush(fib_of(net, false), goes_through, nif);
+	route_new_generation(net);
 }
 
 void

@@ -111,6 +111,7 @@ int route_change(struct net_stack *net, const struct fib_spec *spec, uint32_t ho
 int route_delete(struct net_stack *net, const struct fib_spec *spec) MUST_CHECK;
 /* Everything that goes through an interface, because it went down (addresses' routes come back when it is up). */
 void route_flush_netif(struct net_stack *net, struct netif *nif);
+void route_flush_netif6(struct net_stack *net, struct netif *nif); /* IPv6's alone */
 /* Starts a new generation: something that cached ways depend on has changed. Any context. */
 void route_new_generation(struct net_stack *net);
 

@@ -20,10 +20,26 @@ set_defaults(struct ip_sysctl *s)
 		.ping_group_low = 0,
 		.ping_group_high = 0x7fffffff,
 		.frag_high = 4u << 20,
-		.accept_ra = 1,
-		.autoconf = 1,
-		.dad_transmits = 1,
 	};
+}
+
+static void
+set_defaults6(struct in6_conf *c)
+{
+	*c = (struct in6_conf){.accept_ra = 1, .autoconf = 1, .dad_transmits = 1};
+}
+
+struct in6_conf *
+in6_conf_default(struct net_stack *net)
+{
+	return &net->ip6->conf;
+}
+
+struct in6_conf *
+in6_conf_of(const struct netif *nif)
+{
+	struct in6_device *in6 = (struct in6_device *)in_device_of(nif, false);
+	return in6 != NULL ? &in6->conf : NULL;
 }
 
 struct ip_sysctl *
@@ -40,6 +56,7 @@ ip_stack_init(struct net_stack *net)
 	if (net->ip4 == NULL || net->ip6 == NULL)
 		return -ENOMEM;
 	set_defaults(&net->ip4->sysctl);
+	set_defaults6(&net->ip6->conf);
 	list_init(&net->ip4->listeners);
 	spin_init(&net->ip4->icmp_lock, "icmp_limit");
 	int err = route_stack_init(net);
@@ -96,5 +113,25 @@ ip_notify_route(struct net_stack *net, const struct fib_spec *spec, bool gone)
 	list_for_each_entry (l, &net->ip4->listeners, node) {
 		if (l->route != NULL)
 			l->route(l, spec, gone);
+	}
+}
+
+void
+ip_notify_neigh(struct net_stack *net, struct neigh *n, bool gone)
+{
+	struct ip_listener *l;
+	list_for_each_entry (l, &net->ip4->listeners, node) {
+		if (l->neigh != NULL)
+			l->neigh(l, n, gone);
+	}
+}
+
+void
+ip_notify_ra_flags(struct net_stack *net, struct netif *nif)
+{
+	struct ip_listener *l;
+	list_for_each_entry (l, &net->ip4->listeners, node) {
+		if (l->ra_flags != NULL)
+			l->ra_flags(l, nif);
 	}
 }

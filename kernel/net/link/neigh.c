@@ -311,6 +311,8 @@ void
 neigh_act(struct neigh *n, uint32_t todo, struct pkt_queue *queue, const uint8_t mac[6])
 {
 	struct pkt *p;
+	if ((todo & (NEIGH_DO_CHANGED | NEIGH_DO_FAIL)) != 0)
+		ip_notify_neigh(n->netif->net, n, false);
 	if ((todo & NEIGH_DO_SOLICIT) != 0)
 		neigh_solicit(n, NULL);
 	if ((todo & NEIGH_DO_PROBE) != 0)
@@ -484,8 +486,10 @@ neigh_delete(struct netif *nif, const struct net_addr *a)
 	struct neigh *n = neigh_find(nif, a);
 	if (n == NULL)
 		return -ENOENT;
-	if (leave_table(n))
+	if (leave_table(n)) {
+		ip_notify_neigh(nif->net, n, true);
 		neigh_kill(n);
+	}
 	neigh_put(n);
 	route_new_generation(nif->net);
 	return 0;
@@ -515,17 +519,20 @@ take_of_netif(struct neigh_table *t, const struct netif *nif)
 void
 neigh_flush_netif(struct net_stack *net, struct netif *nif)
 {
-	for (struct neigh *n; (n = take_of_netif(net->neigh, nif)) != NULL;)
+	for (struct neigh *n; (n = take_of_netif(net->neigh, nif)) != NULL;) {
+		ip_notify_neigh(net, n, true);
 		neigh_kill(n);
+	}
 	route_new_generation(net);
 }
 
-static void
-describe(struct neigh *n, struct neigh_info *info)
+void
+neigh_describe(struct neigh *n, struct neigh_info *info)
 {
 	spin_lock_bh(&n->lock);
 	*info = (struct neigh_info){.addr = n->addr,
 		.has_mac = (n->core.state & NUD_VALID) != 0,
+		.is_router = n->core.is_router,
 		.state = n->core.state,
 		.ifindex = n->netif->index,
 		.probes = n->core.probes,
@@ -547,7 +554,7 @@ neigh_for_each(
 		for (struct net_hash_node *at = net_hash_at(b, i); at != NULL;
 			at = net_hash_next(b, at)) {
 			struct neigh_info info;
-			describe(container_of(at, struct neigh, hash), &info);
+			neigh_describe(container_of(at, struct neigh, hash), &info);
 			fn(&info, ctx);
 		}
 	}

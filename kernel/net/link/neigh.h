@@ -87,11 +87,13 @@ int neigh_delete(struct netif *nif, const struct net_addr *addr) MUST_CHECK;
 struct neigh_info {
 	struct net_addr addr;
 	uint8_t mac[6];
-	bool has_mac;
+	bool has_mac, is_router;
 	uint16_t state; /* NUD_* */
 	uint32_t ifindex, probes, refs, queued;
 	nsec_t confirmed, updated; /* monotonic */
 };
+/* One, as it is now; its lock is taken. */
+void neigh_describe(struct neigh *n, struct neigh_info *info);
 void neigh_for_each(
 	struct net_stack *net, void (*fn)(const struct neigh_info *info, void *ctx), void *ctx);
 

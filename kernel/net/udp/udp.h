@@ -22,11 +22,20 @@
 
 struct udp_end;
 
+/* What is told of a socket beyond its end (/proc/net/udp, `ss`). */
+struct udp_end_info {
+	uint32_t rx_queue, tx_queue; /* bytes */
+	uint32_t drops, refs;
+	uint64_t ino;
+};
+
 struct udp_end_ops {
 	/* A datagram: data at the payload, transport_off at the UDP (or ICMP) header. Takes over p. Softirq. */
 	void (*deliver)(struct udp_end *end, struct pkt *p);
 	/* An ICMP error about one that it sent. Softirq. */
 	void (*error)(struct udp_end *end, const struct ip_error *e);
+	/* Fills *out, which is zero. Inside an epoch; may not sleep. NULL: nothing more is known. */
+	void (*describe)(const struct udp_end *end, struct udp_end_info *out);
 };
 
 /* udp_end.flags */
@@ -89,6 +98,14 @@ int ping_send(struct net_stack *net, struct route_ref *ref, struct pkt *p, struc
 /* For /proc/net/udp: fn for every bound end, inside one epoch; fn may not sleep. */
 void udp_for_each(struct net_stack *net, enum udp_kind kind,
 	void (*fn)(const struct udp_end *end, void *ctx), void *ctx);
+
+static inline void
+udp_describe(const struct udp_end *end, struct udp_end_info *out)
+{
+	*out = (struct udp_end_info){.refs = 1};
+	if (end->ops->describe != NULL)
+		end->ops->describe(end, out);
+}
 
 void udp_init(void);                                  /* boot, from ip_init() */
 int udp_stack_init(struct net_stack *net) MUST_CHECK; /* from ip_stack_init() */

@@ -57,7 +57,7 @@ no_error(struct udp_end *end, const struct ip_error *e)
 {
 }
 
-static const struct udp_end_ops echo_ops = {echo, no_error};
+static const struct udp_end_ops echo_ops = {.deliver = echo, .error = no_error};
 
 static nsec_t
 real_time(void)
