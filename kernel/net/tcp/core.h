@@ -224,12 +224,15 @@ struct tcp_conn {
 	uint16_t keep_idle_s, keep_interval_s;
 	uint8_t keep_count, syn_count;
 	uint8_t sent_log, ooo_cap; /* log2 of sent's capacity; ooo's */
-	uint8_t recent_ooo;        /* the range that grew last */
 	/* sent pieces, in order, covering [snd_una, snd_nxt): one is in `one`, more in sent[sent_first ...] */
 	struct tcp_sent *sent;
 	uint16_t sent_first, sent_count, rtx_hint, ooo_count;
 	struct tcp_sent one;
-	struct tcp_range *ooo; /* received beyond rcv_nxt, in order, never touching */
+	/*
+	 * Received beyond rcv_nxt, in order, never touching; behind them, at ooo_cap, TCP_SACK_MAX more: `start` lies in
+	 * those that grew last, the latest first.
+	 */
+	struct tcp_range *ooo;
 	/* the receive buffer's growth: what was read in a round trip */
 	uint32_t read_seq, drs_seq, drs_us, drs_bytes;
 	struct tcp_stats stats;

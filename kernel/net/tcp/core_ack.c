@@ -40,12 +40,16 @@ clean(struct tcp_conn *c, const struct tcp_memory *memory, uint32_t ack, struct 
 		tcp_sent_drop_front(c, memory, done);
 }
 
+/*
+ * A window that shrank counts only with something new: the segment may be late. But one that closed counts at once, or
+ * data goes to who has no room for it; were it late, the probe's answer opens it again.
+ */
 static bool
 update_window(struct tcp_conn *c, const struct tcp_segment *seg)
 {
 	uint32_t wnd = (uint32_t)seg->wnd << (seg->flags & TCP_SYN ? 0 : c->snd_wscale);
 	if (!tcp_seq_after(seg->ack, c->snd_una) && !tcp_seq_after(seg->seq, c->snd_wl1) &&
-		!(seg->seq == c->snd_wl1 && wnd > c->snd_wnd))
+		!(seg->seq == c->snd_wl1 && (wnd > c->snd_wnd || wnd == 0)))
 		return false;
 	c->snd_wl1 = seg->seq;
 	if (wnd == c->snd_wnd)

@@ -52,12 +52,12 @@ tcp_conn_clone(struct tcp_conn *to, const struct tcp_conn *c, const struct tcp_m
 			c->sent_count * sizeof(*c->sent));
 	}
 	if (c->ooo != NULL) {
-		to->ooo = memory->alloc(memory->ctx, c->ooo_cap * sizeof(*c->ooo));
+		to->ooo = memory->alloc(memory->ctx, tcp_ooo_bytes(c->ooo_cap));
 		if (to->ooo == NULL) {
 			tcp_sent_free(to, memory);
 			return false;
 		}
-		memcpy(to->ooo, c->ooo, c->ooo_count * sizeof(*c->ooo));
+		memcpy(to->ooo, c->ooo, tcp_ooo_bytes(c->ooo_cap));
 	}
 	return true;
 }

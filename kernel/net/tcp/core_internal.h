@@ -123,6 +123,12 @@ void tcp_rcv_fin(struct tcp_conn *c, const struct tcp_env *env, struct tcp_actio
 void tcp_rcv_dsack(struct tcp_conn *c, uint32_t start, uint32_t end);
 uint32_t tcp_rcv_select_window(struct tcp_conn *c);
 uint8_t tcp_rcv_wscale(uint32_t buffer);
+static inline size_t
+tcp_ooo_bytes(uint32_t cap)
+{
+	return (cap + TCP_SACK_MAX) * sizeof(struct tcp_range);
+}
+const struct tcp_range *tcp_ooo_find(const struct tcp_conn *c, uint32_t seq);
 void tcp_ooo_free(struct tcp_conn *c, const struct tcp_memory *memory);
 
 static inline void

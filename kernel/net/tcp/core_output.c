@@ -9,6 +9,32 @@
 #define TSO_DIVISOR \
 	3u /* of a window, what is worth waiting for before sending less than it would let */
 
+/* Those that grew last go first, so that each is told several times (RFC 2018, 4); then whatever fits. */
+static uint32_t
+add_ranges(const struct tcp_conn *c, struct tcp_range *to, uint32_t most)
+{
+	const struct tcp_range *taken[TCP_SACK_MAX] = {NULL};
+	uint32_t n = 0;
+	for (uint32_t i = 0; c->ooo_count > 0 && i < TCP_SACK_MAX && n < most; i++) {
+		const struct tcp_range *r = tcp_ooo_find(c, c->ooo[c->ooo_cap + i].start);
+		bool again = false;
+		for (uint32_t k = 0; k < n; k++)
+			again |= taken[k] == r;
+		if (r != NULL && !again)
+			taken[n++] = r;
+	}
+	for (uint32_t i = 0; i < c->ooo_count && n < most; i++) {
+		bool again = false;
+		for (uint32_t k = 0; k < n; k++)
+			again |= taken[k] == &c->ooo[i];
+		if (!again)
+			taken[n++] = &c->ooo[i];
+	}
+	for (uint32_t i = 0; i < n; i++)
+		to[i] = *taken[i];
+	return n;
+}
+
 static void
 add_sack(struct tcp_conn *c, struct tcp_segment *out)
 {
@@ -16,11 +42,7 @@ add_sack(struct tcp_conn *c, struct tcp_segment *out)
 	if (c->flags & TCPF_DSACK)
 		out->sack[n++] = c->dsack;
 	c->flags &= ~TCPF_DSACK;
-	if (c->ooo_count > 0)
-		out->sack[n++] = c->ooo[c->recent_ooo];
-	for (uint32_t i = 0; i < c->ooo_count && n < most; i++)
-		if (i != c->recent_ooo)
-			out->sack[n++] = c->ooo[i];
+	n += add_ranges(c, out->sack + n, most - n);
 	out->nr_sack = (uint8_t)n;
 	out->opts |= TCP_HAS_SACK;
 }

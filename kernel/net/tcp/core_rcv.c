@@ -102,7 +102,7 @@ void
 tcp_ooo_free(struct tcp_conn *c, const struct tcp_memory *memory)
 {
 	if (c->ooo != NULL)
-		memory->free(memory->ctx, c->ooo, c->ooo_cap * sizeof(*c->ooo));
+		memory->free(memory->ctx, c->ooo, tcp_ooo_bytes(c->ooo_cap));
 	c->ooo = NULL;
 	c->ooo_count = c->ooo_cap = 0;
 }
@@ -115,12 +115,14 @@ ooo_reserve(struct tcp_conn *c, const struct tcp_memory *memory)
 	uint32_t cap = c->ooo == NULL ? OOO_FIRST : min(c->ooo_cap * 2u, TCP_OOO_MAX);
 	if (cap <= c->ooo_count)
 		return false;
-	struct tcp_range *bigger = memory->alloc(memory->ctx, cap * sizeof(*bigger));
+	struct tcp_range *bigger = memory->alloc(memory->ctx, tcp_ooo_bytes(cap));
 	if (bigger == NULL)
 		return false;
+	memset(bigger + cap, 0, TCP_SACK_MAX * sizeof(*bigger));
 	if (c->ooo != NULL) {
 		memcpy(bigger, c->ooo, c->ooo_count * sizeof(*bigger));
-		memory->free(memory->ctx, c->ooo, c->ooo_cap * sizeof(*bigger));
+		memcpy(bigger + cap, c->ooo + c->ooo_cap, TCP_SACK_MAX * sizeof(*bigger));
+		memory->free(memory->ctx, c->ooo, tcp_ooo_bytes(c->ooo_cap));
 	}
 	c->ooo = bigger;
 	c->ooo_cap = (uint8_t)cap;
@@ -132,6 +134,33 @@ ooo_remove(struct tcp_conn *c, uint32_t i, uint32_t n)
 {
 	memmove(c->ooo + i, c->ooo + i + n, (c->ooo_count - i - n) * sizeof(*c->ooo));
 	c->ooo_count = (uint16_t)(c->ooo_count - n);
+}
+
+/* The range that holds seq, or NULL. */
+const struct tcp_range *
+tcp_ooo_find(const struct tcp_conn *c, uint32_t seq)
+{
+	uint32_t low = 0, high = c->ooo_count;
+	while (low < high) {
+		uint32_t mid = (low + high) / 2;
+		if (!tcp_seq_before(seq, c->ooo[mid].end))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < c->ooo_count && !tcp_seq_before(seq, c->ooo[low].start) ? &c->ooo[low] : NULL;
+}
+
+/* Range i is the one that grew last. */
+static void
+ooo_grew(struct tcp_conn *c, uint32_t i)
+{
+	struct tcp_range recent[TCP_SACK_MAX] = {c->ooo[i]}, *old = c->ooo + c->ooo_cap;
+	uint32_t kept = 1;
+	for (uint32_t k = 0; k < TCP_SACK_MAX && kept < TCP_SACK_MAX; k++)
+		if (tcp_ooo_find(c, old[k].start) != &c->ooo[i])
+			recent[kept++] = old[k];
+	memcpy(old, recent, sizeof(recent));
 }
 
 /* [start, end) was received beyond rcv_nxt. false: known already, or no room. */
@@ -158,7 +187,7 @@ ooo_add(struct tcp_conn *c, const struct tcp_memory *memory, uint32_t start, uin
 		struct tcp_range *r = &c->ooo[i];
 		if (!tcp_seq_before(start, r->start) && !tcp_seq_after(end, r->end)) {
 			tcp_rcv_dsack(c, start, end);
-			c->recent_ooo = (uint8_t)i;
+			ooo_grew(c, i);
 			act->drop = TCP_DROP_WINDOW;
 			return false;
 		}
@@ -167,7 +196,7 @@ ooo_add(struct tcp_conn *c, const struct tcp_memory *memory, uint32_t start, uin
 		r->end = tcp_seq_max(end, c->ooo[last - 1].end);
 		ooo_remove(c, i + 1, last - i - 1);
 	}
-	c->recent_ooo = (uint8_t)i;
+	ooo_grew(c, i);
 	return true;
 }
 
@@ -184,7 +213,6 @@ ooo_advance(struct tcp_conn *c, const struct tcp_memory *memory)
 		}
 	}
 	ooo_remove(c, 0, n);
-	c->recent_ooo = (uint8_t)(c->recent_ooo > n ? c->recent_ooo - n : 0);
 	if (c->ooo_count == 0)
 		tcp_ooo_free(c, memory);
 }
@@ -196,8 +224,6 @@ tcp_prune_ooo(struct tcp_conn *c, const struct tcp_env *env, uint32_t seq)
 		c->ooo_count--;
 	if (c->ooo_count > 0 && tcp_seq_after(c->ooo[c->ooo_count - 1].end, seq))
 		c->ooo[c->ooo_count - 1].end = seq;
-	if (c->recent_ooo >= c->ooo_count)
-		c->recent_ooo = 0;
 	if (c->ooo_count == 0)
 		tcp_ooo_free(c, env->memory);
 	/* A FIN beyond the hole comes again with what is before it. */

@@ -198,6 +198,8 @@ endpoint_info(const struct endpoint *p, const char *name)
 		return c->mss;
 	if (strcmp(name, "retransmits") == 0 || strcmp(name, "backoff") == 0)
 		return c->backoff;
+	if (strcmp(name, "dupacks") == 0)
+		return c->dupacks;
 	if (strcmp(name, "probes") == 0)
 		return c->probes;
 	if (strcmp(name, "rto") == 0)

@@ -36,6 +36,7 @@ endpoint_init(struct endpoint *p)
 		.send_buffer = 1 << 20,
 		.iss = 0xfffff000u,
 		.cc = TCP_CC_RENO,
+		.ecn_listen = true,
 		.transmit = transmit};
 	tcp_conn_init(&p->c);
 }

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* What a receiver tells of data that came out of order (RFC 2018), and a sender's window that closes. */
+#include "tests/unit/tcp_script.h"
+
+/* A segment of 100 bytes at a stream offset arrives at end 1. */
+static void
+arrives(struct tcp_net *n, uint32_t offset)
+{
+	struct tcp_segment s = script_segment(n, 1, TCP_ACK);
+	uint8_t payload[100];
+	for (uint32_t i = 0; i < sizeof(payload); i++)
+		payload[i] = tcp_net_byte(0, offset + i);
+	s.seq += offset;
+	s.len = sizeof(payload);
+	tcp_net_inject(n, 1, &s, payload);
+}
+
+static void
+check_block(uint32_t block, uint32_t base, uint32_t offset)
+{
+	CHECK_EQ(script_last(1)->sack[block].start, base + offset);
+}
+
+TEST(tcp_sack_tells_the_latest_ranges_first)
+{
+	struct tcp_net n;
+	script_start(&n);
+	uint32_t base = n.end[1].c.rcv_nxt;
+	for (uint32_t i = 1; i <= 6; i++)
+		arrives(&n, i * 1000);
+	CHECK_EQ(script_last(1)->nr_sack, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		check_block(i, base, 6000 - i * 1000);
+	/* One that grows comes to the front, and is there once. */
+	arrives(&n, 2100);
+	check_block(0, base, 2000);
+	check_block(1, base, 6000);
+	check_block(2, base, 5000);
+	/* Those that were told last are no more: others take their place. */
+	tcp_prune_ooo(&n.end[1].c, &(struct tcp_env){.memory = &n.memory}, base + 4000);
+	arrives(&n, 2200);
+	CHECK_EQ(script_last(1)->nr_sack, 3);
+	check_block(0, base, 2000);
+	check_block(1, base, 1000);
+	check_block(2, base, 3000);
+	tcp_net_free(&n);
+}
+
+TEST(tcp_window_that_closes_counts_at_once)
+{
+	struct tcp_net n;
+	script_start(&n);
+	struct tcp_segment s = script_segment(&n, 0, TCP_ACK);
+	s.wnd = 100;
+	tcp_net_inject(&n, 0, &s, NULL);
+	CHECK(n.end[0].c.snd_wnd > 100); /* shrunk without anything new: maybe late */
+	s.wnd = 0;
+	tcp_net_inject(&n, 0, &s, NULL);
+	CHECK_EQ(n.end[0].c.snd_wnd, 0);
+	tcp_net_write(&n, 0, 1000, 0);
+	CHECK_EQ(script_count(0, 0, 1), 0);
+	tcp_net_free(&n);
+}
