@@ -124,7 +124,8 @@ nl_name(const struct nl_attr *a, char out[16])
 static uint8_t *
 reserve(struct nl_buf *b, uint32_t n)
 {
-	if (b->full || n > b->size - b->len || NLMSG_ALIGN(n) > b->size - b->len) {
+	if (b->data == NULL || b->full || n > b->size - b->len ||
+		NLMSG_ALIGN(n) > b->size - b->len) {
 		b->full = true;
 		return NULL;
 	}
