@@ -103,6 +103,7 @@ boot_late(void *arg)
 	softirq_start_threads();
 	net_init();
 	platform_each_virtio(platform, probe_virtio, NULL);
+	net_report();
 	random_report();
 	rootfs_mount(platform);
 	principals_init();

@@ -79,6 +79,17 @@ net_init(void)
 	view_initial()->net = net;
 }
 
+void
+net_report(void)
+{
+	struct net_stack *net = view_initial()->net;
+	epoch_enter();
+	bool none = netif_by_index(net, net->loopback->index + 1) == NULL;
+	epoch_exit();
+	if (none)
+		log_info("no network device");
+}
+
 struct net_stack *
 current_net(void)
 {

@@ -182,6 +182,31 @@ TEST(virtqueue_interrupts_are_not_lost)
 	}
 }
 
+TEST(virtqueue_late_interrupts_come_after_three_quarters)
+{
+	struct ring r;
+	uint32_t written;
+	ring_open(&r, 32, VIRTQUEUE_EVENT_IDX);
+	for (int i = 0; i < 8; i++)
+		CHECK_EQ(add_three(&r, &tokens[i % 7]), 0);
+	CHECK(!virtqueue_has_used(&r.vq));
+	CHECK(!virtqueue_enable_interrupts_late(&r.vq));
+	CHECK_EQ(*ring_used_event(&r), 6);
+	for (int i = 0; i < 6; i++)
+		device_use(&r, (uint32_t)device_fetch(&r), 0);
+	CHECK(virtqueue_has_used(&r.vq));
+	CHECK(!virtqueue_enable_interrupts_late(&r.vq)); /* not yet */
+	device_use(&r, (uint32_t)device_fetch(&r), 0);
+	CHECK(virtqueue_enable_interrupts_late(
+		&r.vq)); /* the device has passed it: no interrupt will come */
+	while (virtqueue_take(&r.vq, &written) != NULL)
+		;
+	CHECK(!virtqueue_has_used(&r.vq));
+	CHECK(!virtqueue_enable_interrupts_late(&r.vq));
+	CHECK_EQ(*ring_used_event(&r), 7); /* the last one */
+	ring_close(&r);
+}
+
 /* Two chains are in flight, the device says that id was used with len: the queue must not believe it. */
 static void
 check_lie(uint32_t id, uint32_t len, uint16_t idx, const char *why)

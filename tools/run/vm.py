@@ -36,6 +36,26 @@ def build_path(name):
 
 
 @dataclasses.dataclass
+class Nic:
+    """A network device and what it is connected to: the arguments of QEMU's -netdev but its id, with {queues} where
+    several queues are asked for: "user", "tap,ifname=t0,script=no,downscript=no", "stream,…", "dgram,…"."""
+    netdev: str = "user"
+    queues: int = 1
+    mac: str = ""
+    options: str = ""  # further ones of the device: "mrg_rxbuf=off,host_mtu=9000"
+
+    def arguments(self, index):
+        queues = f",queues={self.queues}" if self.queues > 1 else ""
+        mac = self.mac or f"52:54:00:53:57:{index + 1:02x}"
+        device = f"virtio-net-device,netdev=net{index},mac={mac}" + (",mq=on" if self.queues > 1 else "")
+        return ["-netdev", f"{self.netdev}{queues},id=net{index}",
+                "-device", device + ("," + self.options if self.options else "")]
+
+
+FORWARDED = "user,hostfwd=tcp:127.0.0.1:8080-:80"
+
+
+@dataclasses.dataclass
 class Machine:
     """What the machine consists of; command() makes QEMU's arguments of it, without those of the console."""
     smp: int = 1
@@ -51,13 +71,15 @@ class Machine:
     rng: bool = True
     icount: bool = False  # one instruction is one nanosecond of guest time
     multithread: bool = False  # each CPU on a host thread of its own, even where QEMU would not
-    nic: str = "none"
+    nics: tuple = ()  # of Nic, or of what its netdev would be
+    netns: str = ""  # the network namespace that QEMU runs in (taps are found there)
     extra: tuple = ()  # further arguments
 
     def command(self):
         machine = f"virt,gic-version={self.gic}" + (f",{self.machine}" if self.machine else "")
-        argv = ["qemu-system-aarch64", "-M", machine, "-cpu", self.cpu, "-smp", str(self.smp), "-m", self.mem,
-                "-nodefaults", "-display", "none", "-nic", self.nic,
+        argv = ["ip", "netns", "exec", self.netns] if self.netns else []
+        argv += ["qemu-system-aarch64", "-M", machine, "-cpu", self.cpu, "-smp", str(self.smp), "-m", self.mem,
+                "-nodefaults", "-display", "none", "-nic", "none",
                 "-global", "virtio-mmio.force-legacy=false", "-kernel", self.kernel or build_path("kernel.img")]
         if self.icount:
             argv += ["-icount", "shift=0,sleep=off"]
@@ -69,6 +91,8 @@ class Machine:
         for i, path in enumerate(self.disks):
             argv += ["-drive", f"if=none,id=disk{i},file={escape(path)},format=raw",
                      "-device", f"virtio-blk-device,drive=disk{i}"]
+        for i, nic in reversed(list(enumerate(self.nics))):  # the first becomes eth0
+            argv += (nic if isinstance(nic, Nic) else Nic(nic)).arguments(i)
         if self.rng:
             argv += ["-device", "virtio-rng-device"]
         return argv + list(self.extra)
@@ -118,7 +142,7 @@ class Qmp:
                 self.replies.append(message)
             self.state.notify_all()
 
-    def command(self, name, timeout=DEADLINE, **arguments):
+    def command(self, name, /, timeout=DEADLINE, **arguments):
         message = {"execute": name, "arguments": arguments} if arguments else {"execute": name}
         try:
             self.sock.sendall(json.dumps(message).encode() + b"\n")
@@ -310,6 +334,9 @@ def parse_arguments(arguments):
     parser.add_argument("--base-image", default="")
     parser.add_argument("--append", default="", help="the kernel's command line")
     parser.add_argument("--disk", dest="disks", action="append", default=[], help="a raw image, writable")
+    parser.add_argument("--nic", dest="nics", action="append", default=[],
+                        help="a network device: the arguments of -netdev; \"forward\": QEMU's user network, where "
+                        "127.0.0.1:8080 leads to port 80 of the guest")
     parser.add_argument("--no-rng", dest="rng", action="store_false")
     parser.add_argument("--icount", action="store_true", help="count instructions as nanoseconds")
     parser.add_argument("--gdb", type=int, metavar="PORT", help="stop at the first instruction, wait for gdb there")
@@ -321,6 +348,7 @@ def parse_arguments(arguments):
 def main(arguments):
     options = vars(parse_arguments(arguments))
     gdb, only_print = options.pop("gdb"), options.pop("print")
+    options["nics"] = [FORWARDED if nic == "forward" else nic for nic in options["nics"]]
     argv = Machine(**options).command()
     argv += ["-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "chardev=console"]
     if gdb:

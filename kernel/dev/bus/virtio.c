@@ -23,6 +23,7 @@
 
 static const struct virtio_driver *const drivers[] = {
 	&virtio_blk_driver,
+	&virtio_net_driver,
 	&virtio_rng_driver,
 };
 

@@ -21,6 +21,7 @@ struct virtio_device;
 struct virtio_queue;
 
 /* Device types (section 5). */
+#define VIRTIO_ID_NET     1
 #define VIRTIO_ID_BLOCK   2
 #define VIRTIO_ID_ENTROPY 4
 
@@ -80,7 +81,7 @@ struct virtio_driver {
 	/* Thread context. An error: the device is reset, its queues are freed, and it is forgotten. Logs what it has. */
 	int (*probe)(struct virtio_device *dev);
 };
-extern const struct virtio_driver virtio_blk_driver, virtio_rng_driver;
+extern const struct virtio_driver virtio_blk_driver, virtio_net_driver, virtio_rng_driver;
 
 /*
  * Gives a device to its driver. 0: dev, allocated by the transport, stays in use for good; -ENODEV: nobody drives

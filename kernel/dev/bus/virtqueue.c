@@ -261,6 +261,23 @@ virtqueue_enable_interrupts(struct virtqueue *vq)
 	return vq->broken == NULL && load16(&vq->used[RING_IDX]) != vq->used_idx;
 }
 
+bool
+virtqueue_enable_interrupts_late(struct virtqueue *vq)
+{
+	if ((vq->flags & VIRTQUEUE_EVENT_IDX) == 0)
+		return virtqueue_enable_interrupts(vq);
+	uint16_t wait = (uint16_t)(vq->nr_chains * 3u / 4);
+	store16(&vq->avail[RING_START + vq->size], (uint16_t)(vq->used_idx + wait));
+	full_barrier(); /* the wish before the look */
+	return vq->broken == NULL && (uint16_t)(load16(&vq->used[RING_IDX]) - vq->used_idx) > wait;
+}
+
+bool
+virtqueue_has_used(const struct virtqueue *vq)
+{
+	return load16(&vq->used[RING_IDX]) != __atomic_load_n(&vq->used_idx, __ATOMIC_RELAXED);
+}
+
 void *
 virtqueue_detach(struct virtqueue *vq)
 {

@@ -96,6 +96,14 @@ void *virtqueue_take(struct virtqueue *vq, uint32_t *written);
 void virtqueue_disable_interrupts(struct virtqueue *vq);
 bool virtqueue_enable_interrupts(struct virtqueue *vq);
 
+/*
+ * The same for whom it is enough to hear when the device is done with three quarters of what is in flight. Returns
+ * whether it is already.
+ */
+bool virtqueue_enable_interrupts_late(struct virtqueue *vq);
+/* Whether there is something to take. Unlike all else here, needs no serialising. */
+bool virtqueue_has_used(const struct virtqueue *vq);
+
 /* The owner's verdict on what it cannot see here. why must stay. The first reason counts. */
 void virtqueue_break(struct virtqueue *vq, const char *why);
 /* The next token of a chain that is in flight on a broken queue, which it leaves; NULL after the last one. */

@@ -77,6 +77,7 @@ enum {
 	PROC_DIR_SYS_FS,
 	PROC_DIR_TTY,
 	PROC_DIR_SWOS,
+	PROC_DIR_NET,
 	PROC_DIR_END,
 };
 
@@ -140,6 +141,7 @@ extern const struct proc_numbers proc_processes;           /* pid.c */
 extern const struct proc_dir proc_fd_dir, proc_fdinfo_dir; /* fd.c */
 extern const struct proc_dir proc_sys_dir;                 /* sys.c */
 extern const struct proc_dir proc_swos_dir;                /* swos.c */
+extern const struct proc_dir proc_net_dir;                 /* net.c */
 extern const struct proc_dir proc_tty_dir;                 /* devices.c */
 
 typedef int proc_show_fn(struct proc_node *n, struct proc_text *t);
@@ -157,6 +159,8 @@ proc_show_fn proc_show_meminfo, proc_show_vmstat, proc_show_slabinfo, proc_show_
 uint64_t proc_reclaimable_slab_pages(void);
 /* devices.c */
 proc_show_fn proc_show_devices, proc_show_partitions, proc_show_filesystems;
+/* net.c */
+proc_show_fn proc_show_net_counters;
 /* mounts.c */
 proc_show_fn proc_show_mounts, proc_show_mountinfo;
 /* status.c */

@@ -230,6 +230,7 @@ static const struct proc_entry entries[] = {
 	{"maps", S_IFREG | 0444, PROC_PRIVATE, .show = proc_show_maps},
 	{"mountinfo", S_IFREG | 0444, .show = proc_show_mountinfo},
 	{"mounts", S_IFREG | 0444, .show = proc_show_mounts},
+	{"net", S_IFDIR | 0555, .dir = &proc_net_dir},
 	{"oom_score", S_IFREG | 0444, .show = show_oom_score},
 	{"oom_score_adj", S_IFREG | 0644, .show = show_oom_score_adj, .write = write_oom_score_adj},
 	{"personality", S_IFREG | 0400, PROC_PRIVATE, .show = show_personality},

@@ -25,9 +25,16 @@ readlink_mounts(struct proc_node *n, char *buf, size_t size)
 	return base_scnprintf(buf, size, "self/mounts");
 }
 
+static ssize_t
+readlink_net(struct proc_node *n, char *buf, size_t size)
+{
+	return base_scnprintf(buf, size, "self/net");
+}
+
 static const struct proc_entry root_entries[] = {
 	{"self", S_IFLNK | 0777, .readlink = readlink_self},
 	{"thread-self", S_IFLNK | 0777, .readlink = readlink_thread_self},
+	{"net", S_IFLNK | 0777, .readlink = readlink_net},
 	{"mounts", S_IFLNK | 0777, .readlink = readlink_mounts},
 	{"cmdline", S_IFREG | 0444, .show = proc_show_cmdline},
 	{"cpuinfo", S_IFREG | 0444, .show = proc_show_cpuinfo},

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * /proc/swos: what only swos has. Lines of a name and values, separated by blanks:
- * image (the base image that runs), unimplemented (NAME NUMBER COUNT of calls that were tried in vain), objects (NAME
+ * image (the base image that runs), net (GROUP NAME COUNT of the network's counters, why packets were dropped among them),
+ * unimplemented (NAME NUMBER COUNT of calls that were tried in vain), objects (NAME
  * COUNT of everything that is allocated, for leak checks), fault (debug build: core/faultinject.h).
  */
 #include <string.h>
@@ -126,6 +127,7 @@ write_fault(struct proc_node *n, char *text)
 
 static const struct proc_entry swos_entries[] = {
 	{"image", S_IFREG | 0444, .show = show_image},
+	{"net", S_IFREG | 0444, .show = proc_show_net_counters},
 	{"unimplemented", S_IFREG | 0444, .show = show_unimplemented},
 	{"objects", S_IFREG | 0400, .show = show_objects},
 #ifdef SWOS_DEBUG

@@ -50,7 +50,8 @@ net_poll_schedule(struct net_poll *p)
 void
 net_poll_end(struct net_poll *p)
 {
-	atomic_store_explicit(&p->scheduled, 0, memory_order_release);
+	/* An exchange, so that a handler that found it scheduled is done with the queue's interrupts before we are. */
+	atomic_exchange_explicit(&p->scheduled, 0, memory_order_acq_rel);
 }
 
 /* Puts what was scheduled behind what is being polled, the first first. */
