@@ -63,7 +63,7 @@ struct net_stack {
 
 /* The initial view's, made at boot; later views get their own. NULL: out of memory. */
 struct net_stack *net_stack_create(void) MUST_CHECK;
-void net_init(void); /* boot: caches, softirqs, then the initial view's stack */
+void net_init(void);   /* boot: caches, softirqs, then the initial view's stack */
 void net_report(void); /* boot, after devices were looked for: says so if there is none */
 
 /* The running process's view's. */

@@ -27,6 +27,8 @@ net_mock_begin(void)
 	ready = true;
 	net_mock_fail_after = NET_MOCK_NEVER;
 	net_mock_allocations = net_mock_drops = 0;
+	/* What others made to stay is theirs. */
+	net_mock_pages = net_mock_page_refs = net_mock_objects = 0;
 	net_mock_last_drop = 0;
 }
 

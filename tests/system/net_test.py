@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Network devices: absent, one, several, with and without what a device may have; links that come and go."""
+
+import os
+import re
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools", "run"))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
+sys.dont_write_bytecode = True
+
+from harness import check, contains, equal, main, test  # noqa: E402
+from vm import Nic, Vm  # noqa: E402
+
+BASE = {"base": "initrd", "smp": 4}
+HUB = "hubport,hubid=0"  # carries frames to nobody
+
+
+def devices(guest):
+    """What /proc/net/dev says: name -> its sixteen numbers."""
+    status, output = guest.shell("cat /proc/net/dev")
+    equal(status, 0)
+    return {m.group(1): [int(n) for n in m.group(2).split()]
+            for m in re.finditer(r"^ *(\w+): +([\d ]+)$", output, re.M)}
+
+
+def counters(guest):
+    status, output = guest.shell("cat /proc/swos/net")
+    equal(status, 0)
+    return {m.group(1): int(m.group(2)) for m in re.finditer(r"^\w+ (\w+) (\d+)$", output, re.M)}
+
+
+def wait_for_log(guest, line):
+    """Waits until the kernel's log has the line."""
+    status, output = guest.shell(f"i=0; until dmesg | grep -q '{line}'; do i=$((i+1)); [ $i -lt 1000 ] || break; "
+                                 f"sleep 0.01; done; dmesg | grep '{line}' | tail -1")
+    equal(status, 0)
+    contains(output, line)
+
+
+@test
+def none_is_one_line():
+    with Vm(**BASE) as guest:
+        guest.login()
+        status, output = guest.shell("dmesg | grep net:")
+        equal((status, output.count("\n")), (0, 1))
+        contains(output, "net: no network device")
+        equal(list(devices(guest)), ["lo"])
+
+
+@test
+def announced_with_what_they_have():
+    cases = (
+        (Nic(HUB), "mtu 1500, 1 queue, link up"),
+        (Nic(HUB, options="host_mtu=9000"), "mtu 9000, 1 queue, link up"),
+        (Nic(HUB, options="mrg_rxbuf=off,ctrl_vq=off,event_idx=off,indirect_desc=off"), "mtu 1500, 1 queue, link up"),
+        (Nic(HUB, options="csum=off,guest_csum=off,status=off"), "mtu 1500, 1 queue, link up"),
+        (Nic(HUB, options="speed=2500,duplex=full"), "1 queue, link up, 2500 Mbit/s"),
+    )
+    for nic, line in cases:
+        with Vm(nics=(nic,), **BASE) as guest:
+            guest.wait_for(r"net: eth0: 52:54:00:53:57:01, .*" + line + "$")
+            guest.wait_for(r"login: ")
+
+
+@test
+def several_in_order():
+    with Vm(nics=(HUB, Nic(HUB, mac="02:00:00:00:00:99"), HUB), **BASE) as guest:
+        guest.wait_for(r"eth0: 52:54:00:53:57:01,")
+        guest.wait_for(r"eth1: 02:00:00:00:00:99,")
+        guest.wait_for(r"eth2: 52:54:00:53:57:03,")
+        guest.login()
+        equal(list(devices(guest)), ["lo", "eth0", "eth1", "eth2"])
+
+
+@test
+def link_comes_and_goes():
+    with Vm(nics=(HUB,), **BASE) as guest:
+        guest.login()
+        for up in (False, True) * 2:
+            guest.qmp.command("set_link", name="net0", up=up)
+            guest.shell("dmesg -c >/dev/null")
+            guest.qmp.command("set_link", name="net0", up=not up)
+            wait_for_log(guest, "eth0: link is " + ("down" if up else "up"))
+
+
+@test
+def frames_to_a_device_that_is_down_stay_outside():
+    with Vm(nics=("user",), **BASE) as guest:
+        guest.login()
+        equal(devices(guest)["eth0"], [0] * 16)
+        now = counters(guest)
+        equal(now["frames_in"], now["delivered"] + now["coalesced"])
+        check(now["rx_device_header"] == 0 and now["device_gone"] == 0, now)
+
+
+main()
