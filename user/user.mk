@@ -27,6 +27,8 @@ $(eval $(call user_program,init,$(sort $(wildcard user/init/*.c)),))
 $(eval $(call user_program,login,$(sort $(wildcard user/login/*.c)),$(SODIUM_USER)))
 $(eval $(call user_program,id,user/cmd/id.c,))
 $(eval $(call user_program,power,user/cmd/power.c,))
+$(eval $(call user_program,each,user/each/each.c,))
+$(eval $(call user_program,netinfo,$(sort $(wildcard user/netinfo/*.c)) user/lib/rtnl/rtnl.c,))
 $(eval $(call user_program,netd,$(sort $(wildcard user/netd/*.c)) user/lib/rtnl/rtnl.c,))
 
 .PHONY: user

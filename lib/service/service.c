@@ -128,6 +128,13 @@ set_max_connections(struct service_file *file, struct span value)
 	return set_count(value, &file->max_connections);
 }
 
+static int
+set_notify(struct service_file *file, struct span value)
+{
+	int err = set_count(value, &file->notify);
+	return err < 0 || file->notify > SERVICE_NOTIFY_MAX ? -EINVAL : 0;
+}
+
 /* Keys that say how to listen mean nothing without what to listen on. */
 static bool
 is_complete(const struct service_file *file)
@@ -156,6 +163,7 @@ static const struct {
 	{"accept", set_accept},
 	{"backlog", set_backlog},
 	{"max-connections", set_max_connections},
+	{"notify", set_notify},
 };
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))

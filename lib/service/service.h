@@ -21,6 +21,7 @@ enum service_accept { SERVICE_ACCEPT_PASS, SERVICE_ACCEPT_EACH };
 
 #define SERVICE_BACKLOG_DEFAULT     511
 #define SERVICE_CONNECTIONS_DEFAULT 64
+#define SERVICE_NOTIFY_MAX          60
 
 /* A resource limit's value when the file does not set it. */
 #define SERVICE_LIMIT_UNSET UINT64_MAX
@@ -40,6 +41,8 @@ struct service_file {
 		accept; /* who accepts: the service itself, or init, a process for each connection */
 	uint32_t backlog;         /* of each listening socket */
 	uint32_t max_connections; /* with SERVICE_ACCEPT_EACH: processes at once */
+	/* seconds that login waits at most for it to say that it is ready; 0: none */
+	uint32_t notify;
 };
 
 /*

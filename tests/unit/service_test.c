@@ -64,8 +64,11 @@ TEST(service_listens)
 	CHECK_EQ(service_parse(span_of("exec /bin/x\nlisten 127.0.0.1:8080"), &f, &line), 0);
 	CHECK_EQ(f.accept, SERVICE_ACCEPT_PASS);
 	CHECK_EQ(f.max_connections, 0);
+	CHECK_EQ(service_parse(span_of("exec /bin/x\nnotify 60"), &f, &line), 0);
+	CHECK_EQ(f.notify, 60);
 	CHECK_EQ(service_parse(span_of("exec /bin/x"), &f, &line), 0);
 	CHECK_EQ(f.backlog, 0);
+	CHECK_EQ(f.notify, 0);
 }
 
 TEST(service_refused)
@@ -91,6 +94,8 @@ TEST(service_refused)
 		{"exec /x\nlisten", 2},
 		{"exec /x\nlisten 80", 2},
 		{"exec /x\nlisten 1.2.3.4:80 x", 2},
+		{"exec /x\nnotify 0", 2},
+		{"exec /x\nnotify 61", 2},
 		{"exec /x\naccept each", 0},
 		{"exec /x\nbacklog 5", 0},
 		{"exec /x\nlisten *:80\nbacklog 0", 3},

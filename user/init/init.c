@@ -9,8 +9,10 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/reboot.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -60,9 +62,9 @@ block_signals(void)
 	sigprocmask(SIG_BLOCK, &init_signals, NULL);
 }
 
-/* Sleeps until a signal or the deadline. Returns the signal, or 0. */
+/* Waits for a signal without a word from services: all that there is when memory or descriptors have run out. */
 static int
-next_signal(moment_t deadline)
+next_signal_alone(moment_t deadline)
 {
 	if (deadline == NEVER)
 		return sigwaitinfo(&init_signals, NULL);
@@ -72,6 +74,29 @@ next_signal(moment_t deadline)
 	struct timespec timeout = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
 	int number = sigtimedwait(&init_signals, NULL, &timeout);
 	return number < 0 ? 0 : number;
+}
+
+/* Sleeps until a signal, a service's word or the deadline. Returns the signal, or 0. */
+static int
+next_signal(moment_t deadline)
+{
+	size_t words = services_words(NULL);
+	struct pollfd *fds = words == 0 ? NULL : calloc(words + 1, sizeof(*fds));
+	int signals = fds == NULL ? -1 : signalfd(-1, &init_signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signals < 0) {
+		free(fds);
+		return next_signal_alone(deadline);
+	}
+	fds[0] = (struct pollfd){.fd = signals, .events = POLLIN};
+	services_words(fds + 1);
+	moment_t left = deadline - now();
+	poll(fds, words + 1, deadline == NEVER ? -1 : left < 0 ? 0 : (int)left);
+	struct signalfd_siginfo info;
+	ssize_t got = read(signals, &info, sizeof(info));
+	close(signals);
+	free(fds);
+	services_read_words();
+	return got == (ssize_t)sizeof(info) ? (int)info.ssi_signo : 0;
 }
 
 /* One SIGCHLD may stand for many children. */
@@ -124,8 +149,11 @@ main(int argc, char *argv[])
 	services_load();
 	for (;;) {
 		services_start_due();
-		console_start_due();
-		moment_t services = services_deadline(), console = console_deadline();
+		moment_t hold = services_hold_until();
+		if (hold == 0)
+			console_start_due();
+		moment_t services = services_deadline();
+		moment_t console = hold != 0 ? hold : console_deadline();
 		handle(next_signal(services < console ? services : console));
 	}
 }

@@ -9,6 +9,7 @@
 #ifndef INIT_INIT_H
 #define INIT_INIT_H
 
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -84,6 +85,12 @@ void services_load(void);
 /* Starts every service whose time has come and whose predecessors have been started. */
 void services_start_due(void);
 moment_t services_deadline(void);
+
+/* Until when the console is to wait for services that said `notify`; 0: for none. */
+moment_t services_hold_until(void);
+/* What to wait on for their words: fills fds, where it is not NULL, and returns how many there are. */
+size_t services_words(struct pollfd *fds);
+void services_read_words(void);
 void services_exited(pid_t pid, int status);
 
 /* ---- power.c */

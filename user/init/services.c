@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "init/init.h"
+#include "init/sockets.h"
 #include "service/service.h"
 
 #define DIRECTORY  "/etc/swos/services"
@@ -22,6 +24,7 @@
 
 #define FIRST_RETRY_MS 1000
 #define LAST_RETRY_MS  60000
+#define EACH           "/usr/lib/swos/each"
 #define STEADY_MS      60000 /* who ran this long begins with FIRST_RETRY_MS again */
 
 struct service {
@@ -29,7 +32,9 @@ struct service {
 	char *name;
 	char *text; /* the file; spans point into it */
 	struct service_file file;
-	pid_t pid; /* 0: not running */
+	struct sockets sockets; /* what it listens on, once they could be opened */
+	int notify_fd;          /* the end that its word comes to; -1: said, or nothing to say */
+	pid_t pid;              /* 0: not running */
 	bool was_started;
 	moment_t start_at; /* NEVER: finished, or running */
 	moment_t started_at;
@@ -74,11 +79,14 @@ service_load(const char *name)
 	int err = s == NULL ? -ENOMEM : file_read(path, &text);
 	if (err == 0) {
 		s->text = (char *)(uintptr_t)text.text;
+		s->notify_fd = -1;
 		s->name = strdup(name);
 		err = s->name == NULL ? -ENOMEM : service_parse(text, &s->file, &line);
 	}
 	if (err == -EINVAL && line == 0)
-		say("%s: no exec line, or a zero byte; the service is left out", path);
+		say("%s: no exec line, one about listening without listen, or a zero byte; the "
+		    "service is left out",
+			path);
 	else if (err == -EINVAL)
 		say("%s: line %zu is not understood; the service is left out", path, line);
 	else if (err != 0)
@@ -157,6 +165,14 @@ insert_sorted(struct service **list, struct service *s)
 	*list = s;
 }
 
+/* Whether what the service listens on is open. */
+static bool
+open_sockets(struct service *s)
+{
+	return s->file.listen.len == 0 || s->sockets.count > 0 ||
+		sockets_open(s->name, &s->file, &s->sockets) == 0;
+}
+
 void
 services_load(void)
 {
@@ -178,6 +194,8 @@ services_load(void)
 	}
 	closedir(directory);
 	place_all(pool);
+	for (struct service *s = services; s != NULL; s = s->next)
+		(void)open_sockets(s); /* what fails is said, and tried again at the start */
 }
 
 /* ---- showing */
@@ -265,12 +283,54 @@ find_principal(struct span name, struct identity *id)
 	return identity_find_name(store, name.len > 0 ? name : span_of("root"), id);
 }
 
-static _Noreturn void
-service_child(const struct service *s)
+/* Program and arguments: the file's, behind who accepts for them. NULL: no memory. */
+static char **
+arguments_of(const struct service *s)
 {
-	static char *const env[] = {"PATH=/usr/bin:/bin", NULL};
-	struct identity id;
 	char **argv = split_words(s->file.exec);
+	if (argv == NULL || s->file.accept != SERVICE_ACCEPT_EACH)
+		return argv;
+	size_t count = 0;
+	while (argv[count] != NULL)
+		count++;
+	char **longer = calloc(count + 3, sizeof(*longer));
+	if (longer == NULL || asprintf(&longer[1], "%u", (unsigned int)s->file.max_connections) < 0)
+		return NULL;
+	longer[0] = (char *)(uintptr_t)EACH;
+	memcpy(longer + 2, argv, count * sizeof(*argv));
+	return longer;
+}
+
+/* Hands the sockets over and says so in the environment; a child that ends frees nothing. */
+static char **
+pass_descriptors(const struct service *s, int notify)
+{
+	static char listen_fds[32], listen_pid[32], notify_fd[32];
+	static char *env[] = {"PATH=/usr/bin:/bin", NULL, NULL, NULL, NULL};
+	size_t n = 1;
+	int number = sockets_pass(&s->sockets, notify);
+	if (number < 0) {
+		say("service %s: cannot pass its sockets: %s", s->name, strerror(-number));
+		_exit(126);
+	}
+	if (s->sockets.count > 0) {
+		snprintf(listen_fds, sizeof(listen_fds), "LISTEN_FDS=%zu", s->sockets.count);
+		snprintf(listen_pid, sizeof(listen_pid), "LISTEN_PID=%d", getpid());
+		env[n++] = listen_fds;
+		env[n++] = listen_pid;
+	}
+	if (number > 0) {
+		snprintf(notify_fd, sizeof(notify_fd), "NOTIFY_FD=%d", number);
+		env[n++] = notify_fd;
+	}
+	return env;
+}
+
+static _Noreturn void
+service_child(const struct service *s, int notify)
+{
+	struct identity id;
+	char **argv = arguments_of(s);
 	int err = find_principal(s->file.user, &id);
 
 	child_prepare(CHILD_NO_TERMINAL);
@@ -280,6 +340,7 @@ service_child(const struct service *s)
 		_exit(126);
 	}
 	say_keep_console();
+	char **env = pass_descriptors(s, notify);
 	set_limit(RLIMIT_NOFILE, s->file.max_files);
 	set_limit(RLIMIT_AS, s->file.max_memory);
 	if (child_become(&id, s->file.caps) != 0) {
@@ -299,15 +360,47 @@ plan_retry(struct service *s)
 	s->start_at = now() + s->retry_after;
 }
 
+/* The pipe by which a service says that it is ready: the first time it starts. Returns its end, or -1. */
+static int
+open_notify(struct service *s)
+{
+	int ends[2];
+	if (s->file.notify == 0 || s->was_started)
+		return -1;
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
+		say("service %s: nobody will wait for it: %s", s->name, strerror(errno));
+		return -1;
+	}
+	s->notify_fd = ends[0];
+	return ends[1];
+}
+
+static void
+close_notify(struct service *s)
+{
+	if (s->notify_fd >= 0)
+		close(s->notify_fd);
+	s->notify_fd = -1;
+}
+
 static void
 service_start(struct service *s)
 {
+	if (!open_sockets(s)) {
+		s->was_started = true;
+		plan_retry(s);
+		return;
+	}
+	int notify = open_notify(s);
 	pid_t pid = fork();
 	if (pid == 0)
-		service_child(s);
+		service_child(s, notify);
+	if (notify >= 0)
+		close(notify);
 	s->was_started = true;
 	if (pid < 0) {
 		say("service %s: cannot start a process: %s", s->name, strerror(errno));
+		close_notify(s);
 		plan_retry(s);
 		return;
 	}
@@ -352,6 +445,51 @@ services_deadline(void)
 			earliest = s->start_at;
 	}
 	return earliest;
+}
+
+/* ---- waiting for words */
+
+static moment_t
+notify_end(const struct service *s)
+{
+	return s->started_at + (moment_t)s->file.notify * 1000;
+}
+
+moment_t
+services_hold_until(void)
+{
+	moment_t last = 0;
+	for (struct service *s = services; s != NULL; s = s->next) {
+		if (s->notify_fd >= 0 && now() >= notify_end(s))
+			close_notify(s); /* it may still come, nobody waits any more */
+		if (s->notify_fd >= 0 && notify_end(s) > last)
+			last = notify_end(s);
+	}
+	return last;
+}
+
+size_t
+services_words(struct pollfd *fds)
+{
+	size_t n = 0;
+	for (const struct service *s = services; s != NULL; s = s->next) {
+		if (s->notify_fd < 0)
+			continue;
+		if (fds != NULL)
+			fds[n] = (struct pollfd){.fd = s->notify_fd, .events = POLLIN};
+		n++;
+	}
+	return n;
+}
+
+/* Any byte is a word; the end of the pipe says that none will come. */
+void
+services_read_words(void)
+{
+	char c;
+	for (struct service *s = services; s != NULL; s = s->next)
+		if (s->notify_fd >= 0 && (read(s->notify_fd, &c, 1) >= 0 || errno != EAGAIN))
+			close_notify(s);
 }
 
 /* ---- ending */
