@@ -109,7 +109,7 @@ def services_start_as_their_files_say():
 @test
 def services_have_their_principal_and_limits():
     with machine(base_image=IMAGE, smp=1) as vm:
-        said = vm.wait_for(r"who: (.*)$").group(1)
+        said = vm.wait_for(r"who: (.*)\n").group(1)
         check(said.startswith("1000 uid=1000(user) gid=1000(user)"), said)
         # What the principal does not hold is not given, whatever the file says; nor is what the file leaves out.
         caps = re.search(r"caps=(\S+)", said).group(1)

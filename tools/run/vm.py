@@ -316,7 +316,7 @@ def run_in_guest(command, timeout=300.0, **machine):
         raise ValueError("the command must not hold a double quote")
     append = f'run="{command}" ' + machine.pop("append", "")
     with Vm(timeout=timeout, append=append.strip(), **machine) as vm:
-        match = vm.wait_for(r"^run: exit (\d+)$")
+        match = vm.wait_for(r"^run: exit (\d+)\n")
         output = vm.text[:vm.seen - len(match.group(0))]
         vm.wait_exit()
         return int(match.group(1)), output
