@@ -3,6 +3,7 @@
 
 #include "hostile.h"
 
+#include <sys/mman.h>
 #include <fcntl.h>
 
 /* Numbers, and addresses that are nobody's or the kernel's. */
@@ -161,6 +162,19 @@ starts_at_root(uint64_t address)
 	return false;
 }
 
+/* Advice that empties the caller's own stack: no fault of the kernel's, but the registers kept there are gone. */
+static bool
+drops_own_stack(const struct hostile_call *c, const uint64_t *args)
+{
+	int advice = (int)args[2];
+	uint64_t here = (uint64_t)(uintptr_t)&advice;
+	if (strcmp(c->name, "madvise") != 0 ||
+		(advice != MADV_DONTNEED && advice != MADV_FREE &&
+			advice != 24 /* MADV_DONTNEED_LOCKED */))
+		return false;
+	return args[0] <= here && args[1] > here - args[0];
+}
+
 bool
 hostile_is_barred(const struct hostile_world *w, const struct hostile_call *c, const uint64_t *args)
 {
@@ -168,6 +182,8 @@ hostile_is_barred(const struct hostile_world *w, const struct hostile_call *c, c
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		if (strcmp(c->name, ends[i]) == 0)
 			return true;
+	if (drops_own_stack(c, args))
+		return true;
 	bool mounts = strcmp(c->name, "mount") == 0 || strcmp(c->name, "umount2") == 0;
 	bool waits = strncmp(c->name, "wait", 4) == 0;
 	for (unsigned i = 0; i < c->nargs; i++) {
