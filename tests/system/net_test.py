@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Network devices: absent, one, several, with and without what a device may have; links that come and go."""
+"""Network devices: absent, one, several, with and without what a device may have; links that come and go; frames both
+ways between the guest and a tap in a network namespace of its own."""
 
+import contextlib
 import os
 import re
+import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -16,6 +19,25 @@ from vm import Nic, Vm  # noqa: E402
 
 BASE = {"base": "initrd", "smp": 4}
 HUB = "hubport,hubid=0"  # carries frames to nobody
+
+
+def ip(*arguments):
+    subprocess.run(["ip", *arguments], check=True)
+
+
+@contextlib.contextmanager
+def tap(queues=1, options=""):
+    """A network namespace with 10.9.0.1 on the tap t0; gives its name and the device that is connected to it."""
+    name = f"swos-net-{os.getpid()}"
+    ip("netns", "add", name)
+    try:
+        several = ("multi_queue",) if queues > 1 else ()
+        ip("-n", name, "tuntap", "add", "t0", "mode", "tap", "vnet_hdr", *several)
+        ip("-n", name, "address", "add", "10.9.0.1/24", "dev", "t0")
+        ip("-n", name, "link", "set", "t0", "up")
+        yield name, Nic("tap,ifname=t0,script=no,downscript=no", queues=queues, options=options)
+    finally:
+        ip("netns", "delete", name)
 
 
 def devices(guest):
@@ -84,6 +106,28 @@ def link_comes_and_goes():
             guest.shell("dmesg -c >/dev/null")
             guest.qmp.command("set_link", name="net0", up=not up)
             wait_for_log(guest, "eth0: link is " + ("down" if up else "up"))
+
+
+def link_sum(now):
+    """Frames whose way on the link layer ended."""
+    lost = ("too_short", "ethertype_unknown", "other_host", "interface_down", "backlog_full", "rx_no_memory",
+            "rx_device_header")
+    return now["delivered"] + now["coalesced"] + sum(now[name] for name in lost)
+
+
+@test
+def frames_both_ways_over_a_tap():
+    shapes = ((1, ""), (4, ""), (1, "mrg_rxbuf=off,ctrl_vq=off,event_idx=off"), (2, "csum=off,guest_csum=off"))
+    for queues, options in shapes:
+        with tap(queues, options) as (netns, nic), Vm(netns=netns, nics=(nic,), **BASE) as guest:
+            guest.login()
+            equal(guest.shell("ifconfig eth0 10.9.0.2 netmask 255.255.255.0 up")[0], 0)
+            for size in (0, 100, 1472, 8000):
+                status, output = guest.shell(f"ping -c 5 -s {size} 10.9.0.1")
+                check(status == 0 and "5 packets received" in output, output)
+            now = counters(guest)
+            equal(now["frames_in"], link_sum(now), "frames in")
+            check(devices(guest)["eth0"][1] >= 20 and devices(guest)["eth0"][9] >= 20, devices(guest))
 
 
 @test
