@@ -503,7 +503,7 @@ GUEST_TEST(unix_seqpacket)
 	}
 	CHECK_EQ(sendmmsg(fd[0], mm, 3, 0), 3);
 	CHECK_EQ(mm[1].msg_len, 3);
-	char in[3][8];
+	char in[3][8] = {{0}};
 	for (int i = 0; i < 3; i++) {
 		r[i] = (struct iovec){in[i], 8};
 		mm[i].msg_hdr.msg_iov = &r[i];
