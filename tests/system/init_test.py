@@ -65,7 +65,10 @@ def machine(**more):
 def states(vm):
     """What /run/services says: name to [state, pid, starts, last exit]."""
     lines = [line.split() for line in vm.shell("cat /run/services")[1].strip().split("\n")]
-    equal(lines[0], ["name", "state", "pid", "starts", "last-exit"], "the first line of /run/services")
+    # What init says of a service may come before the first line, on the prompt's, or between the lines.
+    header = ["name", "state", "pid", "starts", "last-exit"]
+    check(header in lines, f"/run/services has no line {header}: {lines}")
+    lines = [line for line in lines[lines.index(header):] if len(line) == 5 and line[0] != "init:"]
     return {line[0]: [line[1]] + [int(n) for n in line[2:]] for line in lines[1:]}
 
 
