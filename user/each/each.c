@@ -187,5 +187,7 @@ main(int argc, char **argv)
 		fds[i] = (struct pollfd){.fd = fd, .events = POLLIN};
 	}
 	set_signals(&waiting);
-	return run(fds, (nfds_t)count, max, argv + 2, &waiting);
+	int status = run(fds, (nfds_t)count, max, argv + 2, &waiting);
+	free(fds);
+	return status;
 }

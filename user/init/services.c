@@ -254,7 +254,7 @@ redirect(enum service_output output)
 	}
 }
 
-/* Splits words into a NULL-terminated vector. Returns NULL without memory; a child that ends frees nothing. */
+/* Splits words into a NULL-terminated vector. Returns NULL without memory. */
 static char **
 split_words(struct span words)
 {
@@ -266,8 +266,12 @@ split_words(struct span words)
 	char **vector = calloc(count + 1, sizeof(*vector));
 	for (size_t i = 0; vector != NULL && span_word(&words, &word); i++) {
 		vector[i] = strndup(word.text, word.len);
-		if (vector[i] == NULL)
+		if (vector[i] == NULL) {
+			while (i > 0)
+				free(vector[--i]);
+			free(vector);
 			return NULL;
+		}
 	}
 	return vector;
 }
@@ -294,10 +298,15 @@ arguments_of(const struct service *s)
 	while (argv[count] != NULL)
 		count++;
 	char **longer = calloc(count + 3, sizeof(*longer));
-	if (longer == NULL || asprintf(&longer[1], "%u", (unsigned int)s->file.max_connections) < 0)
+	if (longer == NULL ||
+		asprintf(&longer[1], "%u", (unsigned int)s->file.max_connections) < 0) {
+		free(longer);
+		free(argv);
 		return NULL;
+	}
 	longer[0] = (char *)(uintptr_t)EACH;
 	memcpy(longer + 2, argv, count * sizeof(*argv));
+	free(argv);
 	return longer;
 }
 

@@ -108,7 +108,7 @@ int
 sockets_pass(const struct sockets *s, int notify)
 {
 	int count = (int)s->count + (notify >= 0), from = FIRST_PASSED + count;
-	int *moved = calloc((size_t)count + 1, sizeof(*moved)); /* a child frees nothing */
+	int *moved = calloc((size_t)count + 1, sizeof(*moved));
 	if (moved == NULL)
 		return -ENOMEM;
 	/* First out of the way of where they go to, then there; dup2() clears close-on-exec. */
@@ -116,10 +116,15 @@ sockets_pass(const struct sockets *s, int notify)
 		int fd = i < (int)s->count ? s->fds[i] : notify;
 		moved[i] = fcntl(fd, F_DUPFD_CLOEXEC, from);
 		if (moved[i] < 0)
-			return -errno;
+			goto fail;
 	}
 	for (int i = 0; i < count; i++)
 		if (dup2(moved[i], FIRST_PASSED + i) < 0)
-			return -errno;
+			goto fail;
+	free(moved);
 	return notify >= 0 ? FIRST_PASSED + count - 1 : 0;
+fail:;
+	int err = -errno;
+	free(moved);
+	return err;
 }

@@ -142,8 +142,12 @@ apply_routes(struct netd *n, struct link *l, const struct dhcp4_lease *lease, bo
 static bool
 same_routes(const struct dhcp4_lease *a, const struct dhcp4_lease *b)
 {
+	for (size_t i = 0; i < DHCP4_ROUTES_MAX; i++) /* those that are not there are zero */
+		if (a->routes[i].destination != b->routes[i].destination ||
+			a->routes[i].gateway != b->routes[i].gateway ||
+			a->routes[i].prefix != b->routes[i].prefix)
+			return false;
 	return a->nr_routes == b->nr_routes && a->nr_routers == b->nr_routers &&
-		memcmp(a->routes, b->routes, sizeof(a->routes)) == 0 &&
 		memcmp(a->routers, b->routers, sizeof(a->routers)) == 0;
 }
 

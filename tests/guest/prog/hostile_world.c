@@ -65,7 +65,8 @@ open_socket(int kind)
 		return socket(kind == 10 ? AF_INET : AF_PACKET, SOCK_RAW | SOCK_NONBLOCK,
 			kind == 10 ? 1 : 0x0300);
 	int fd = socket(AF_UNIX, kind == 6 ? SOCK_STREAM : SOCK_DGRAM, 0);
-	(void)bind(fd, (void *)&a, sizeof(sa_family_t));
+	if (bind(fd, (void *)&a, sizeof(sa_family_t)) < 0)
+		return fd; /* a name more or less makes no difference */
 	if (kind == 6)
 		(void)listen(fd, 3);
 	return fd;
