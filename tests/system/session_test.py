@@ -251,7 +251,9 @@ def lines_are_edited_by_the_shell():
         keys(vm, "echo one two\x17three\n", r"^one three$")
         keys(vm, "echo x\x7fy\n", r"^y$")
         keys(vm, "cat /etc/mot\t\n", r"^Welcome to swos\.$")
-        keys(vm, "partial\x03", r"\^C")
+        vm.send("partial")
+        vm.wait_for(r"partial")
+        press_until(vm, "\x03", ROOT_PROMPT)
         vm.send("\x12kil")  # history search
         vm.wait_for(r"reverse-i-search")
         keys(vm, "\n\n", r"^kill$")  # the first ends the search
