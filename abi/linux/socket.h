@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "abi/linux/if.h" /* the interfaces' ioctls */
+
 #define AF_UNSPEC  0
 #define AF_UNIX    1
 #define AF_INET    2
@@ -260,34 +262,7 @@
 #define SIOCINQ          0x541bu /* FIONREAD */
 #define SIOCOUTQ         0x5411u /* TIOCOUTQ */
 #define SIOCOUTQNSD      0x894bu
-#define SIOCADDRT        0x890bu
-#define SIOCDELRT        0x890cu
-#define SIOCGIFNAME      0x8910u
-#define SIOCGIFCONF      0x8912u
-#define SIOCGIFFLAGS     0x8913u
-#define SIOCSIFFLAGS     0x8914u
-#define SIOCGIFADDR      0x8915u
-#define SIOCSIFADDR      0x8916u
-#define SIOCGIFDSTADDR   0x8917u
-#define SIOCSIFDSTADDR   0x8918u
-#define SIOCGIFBRDADDR   0x8919u
-#define SIOCSIFBRDADDR   0x891au
-#define SIOCGIFNETMASK   0x891bu
-#define SIOCSIFNETMASK   0x891cu
-#define SIOCGIFMETRIC    0x891du
-#define SIOCGIFMTU       0x8921u
-#define SIOCSIFMTU       0x8922u
-#define SIOCSIFNAME      0x8923u
-#define SIOCSIFHWADDR    0x8924u
-#define SIOCGIFHWADDR    0x8927u
-#define SIOCGIFINDEX     0x8933u
-#define SIOCDIFADDR      0x8936u
-#define SIOCGIFTXQLEN    0x8942u
 #define SIOCETHTOOL      0x8946u
-#define SIOCGIFMAP       0x8970u
-#define SIOCDARP         0x8953u
-#define SIOCGARP         0x8954u
-#define SIOCSARP         0x8955u
 #define SIOC_IS_SOCK(nr) (((nr) & 0xff00u) == 0x8900u)
 
 #define UNIX_PATH_MAX 108
