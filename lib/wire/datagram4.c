@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/reader.h"
+#include "wire/checksum.h"
 #include "wire/writer.h"
 
 #define IP_HEADER  20u
@@ -13,28 +14,12 @@
 #define UDP        17u
 #define TTL        64u
 
-/* The sum of 16-bit words (RFC 1071), an odd last byte padded; n is below 64 KiB, so that it cannot overflow. */
-static uint32_t
-sum_words(const uint8_t *p, size_t n, uint32_t sum)
-{
-	for (size_t i = 0; i + 1 < n; i += 2)
-		sum += load_be16(p + i);
-	return n % 2 != 0 ? sum + ((uint32_t)p[n - 1] << 8) : sum;
-}
-
+/* The folded sum of the pseudo header, the UDP header and the payload. ip: the IPv4 header. */
 static uint16_t
-fold(uint32_t sum)
+udp_sum(const uint8_t *ip, const uint8_t *udp, size_t n)
 {
-	while (sum > 0xffff)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
-/* Of the pseudo header, the UDP header and the payload. addresses: source and destination, as they stand. */
-static uint16_t
-udp_sum(const uint8_t *addresses, const uint8_t *udp, size_t n)
-{
-	return fold(sum_words(udp, n, sum_words(addresses, 8, UDP + (uint32_t)n)));
+	uint64_t pseudo = checksum_pseudo(ip + 12, ip + 16, 4, (uint32_t)n, UDP);
+	return checksum_fold(checksum_add(pseudo, udp, n));
 }
 
 int
@@ -46,13 +31,14 @@ datagram4_decode(const void *bytes, size_t n, _Bool checksums_known, struct data
 		return -EBADMSG;
 	size_t header = (size_t)(p[0] & 15) * 4, total = load_be16(p + 2);
 	if (header < IP_HEADER || total > n || total < header + UDP_HEADER || p[9] != UDP ||
-		(load_be16(p + 6) & 0x3fff) != 0 || fold(sum_words(p, header, 0)) != 0xffff)
+		(load_be16(p + 6) & 0x3fff) != 0 ||
+		checksum_fold(checksum_add(0, p, header)) != 0xffff)
 		return -EBADMSG;
 	const uint8_t *udp = p + header;
 	size_t length = load_be16(udp + 4);
 	if (length < UDP_HEADER || length > total - header)
 		return -EBADMSG;
-	if (!checksums_known && load_be16(udp + 6) != 0 && udp_sum(p + 12, udp, length) != 0xffff)
+	if (!checksums_known && load_be16(udp + 6) != 0 && udp_sum(p, udp, length) != 0xffff)
 		return -EBADMSG;
 	memcpy(&out->source, p + 12, 4);
 	memcpy(&out->destination, p + 16, 4);
@@ -85,8 +71,10 @@ datagram4_encode(const struct datagram4 *d, void *bytes, size_t size)
 	writer_bytes(&w, d->payload, d->payload_len);
 	if (w.failed)
 		return 0;
-	writer_patch_be16(&w, 10, (uint16_t)~fold(sum_words(w.bytes, IP_HEADER, 0)));
-	uint16_t sum = (uint16_t)~udp_sum(w.bytes + 12, w.bytes + IP_HEADER, length);
-	writer_patch_be16(&w, IP_HEADER + 6, sum == 0 ? 0xffff : sum);
+	uint16_t ip_sum = checksum_finish(checksum_add(0, w.bytes, IP_HEADER));
+	memcpy(w.bytes + 10, &ip_sum, sizeof(ip_sum));
+	uint16_t sum = (uint16_t)~udp_sum(w.bytes, w.bytes + IP_HEADER, length);
+	sum = sum == 0 ? 0xffff : sum; /* 0 says that there is none */
+	memcpy(w.bytes + IP_HEADER + 6, &sum, sizeof(sum));
 	return w.used;
 }

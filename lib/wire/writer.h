@@ -72,14 +72,4 @@ writer_be32(struct writer *w, uint32_t v)
 	writer_be16(w, (uint16_t)v);
 }
 
-/* Changes what was written before, at an offset below used - 1. */
-static inline void
-writer_patch_be16(struct writer *w, size_t offset, uint16_t v)
-{
-	if (!w->failed && offset + 2 <= w->used) {
-		w->bytes[offset] = (uint8_t)(v >> 8);
-		w->bytes[offset + 1] = (uint8_t)v;
-	}
-}
-
 #endif
