@@ -217,12 +217,6 @@ is_unicast(uint32_t address)
 	return address != 0 && top != 0 && top != 127 && top < 224;
 }
 
-static uint64_t
-moment(uint64_t now_ms, uint32_t seconds)
-{
-	return seconds == FOR_EVER ? DHCP_NEVER : now_ms + (uint64_t)seconds * 1000;
-}
-
 /* The lease that an ACK grants, from the moment its request was sent (taken as the moment it came: the later one). */
 static struct dhcp4_lease
 lease_of(const struct dhcp4_client *c, const struct dhcp4_message *m, uint64_t now_ms)
@@ -245,9 +239,9 @@ lease_of(const struct dhcp4_client *c, const struct dhcp4_message *m, uint64_t n
 	memcpy(l.dns, m->dns, sizeof(l.dns));
 	memcpy(l.routes, m->routes, sizeof(l.routes));
 	memcpy(l.domain, m->domain, sizeof(l.domain));
-	l.renew_ms = moment(now_ms, t1);
-	l.rebind_ms = moment(now_ms, t2);
-	l.expire_ms = moment(now_ms, lease);
+	l.renew_ms = dhcp_moment(now_ms, t1);
+	l.rebind_ms = dhcp_moment(now_ms, t2);
+	l.expire_ms = dhcp_moment(now_ms, lease);
 	return l;
 }
 

@@ -16,6 +16,22 @@
 
 #define DHCP_NEVER UINT64_MAX
 
+/* The moment `seconds` from now; UINT32_MAX seconds are for ever, in both versions (RFC 2131, 3.3; RFC 8415, 7.7). */
+static inline uint64_t
+dhcp_moment(uint64_t now_ms, uint32_t seconds)
+{
+	return seconds == UINT32_MAX ? DHCP_NEVER : now_ms + (uint64_t)seconds * 1000;
+}
+
+/* How many seconds there are until a moment, rounded up; 0: it has come; UINT32_MAX: it never does. */
+static inline uint32_t
+dhcp_seconds_until(uint64_t now_ms, uint64_t moment_ms)
+{
+	if (moment_ms == DHCP_NEVER)
+		return UINT32_MAX;
+	return moment_ms > now_ms ? (uint32_t)((moment_ms - now_ms + 999) / 1000) : 0;
+}
+
 enum dhcp4_state {
 	DHCP4_STOPPED,    /* no link: waits for dhcp4_start() */
 	DHCP4_WAITING,    /* before it tries again */

@@ -190,12 +190,6 @@ dhcp6_timer(struct dhcp6_client *c, uint64_t now_ms, uint32_t random)
 					  : begin(c, DHCP6_RENEWING, now_ms, random);
 }
 
-static uint64_t
-moment(uint64_t now_ms, uint32_t seconds)
-{
-	return seconds == FOR_EVER ? DHCP_NEVER : now_ms + (uint64_t)seconds * 1000;
-}
-
 static uint32_t
 part_of(uint32_t whole, uint32_t numerator, uint32_t denominator)
 {
@@ -218,10 +212,10 @@ lease_of(const struct dhcp6_message *m, uint64_t now_ms)
 	uint32_t t2 = m->t2 != 0 ? m->t2 : part_of(m->preferred, 4, 5);
 	uint32_t t1 = m->t1 != 0 ? m->t1 : part_of(m->preferred, 1, 2);
 	memcpy(l.address, m->address, 16);
-	l.preferred_ms = moment(now_ms, m->preferred);
-	l.valid_ms = moment(now_ms, m->valid);
-	l.rebind_ms = min(moment(now_ms, t2), l.valid_ms);
-	l.renew_ms = min(moment(now_ms, t1), l.rebind_ms);
+	l.preferred_ms = dhcp_moment(now_ms, m->preferred);
+	l.valid_ms = dhcp_moment(now_ms, m->valid);
+	l.rebind_ms = min(dhcp_moment(now_ms, t2), l.valid_ms);
+	l.renew_ms = min(dhcp_moment(now_ms, t1), l.rebind_ms);
 	take_configuration(&l, m);
 	return l;
 }
@@ -264,7 +258,7 @@ take_information(struct dhcp6_client *c, const struct dhcp6_message *m, uint64_t
 	c->state = DHCP6_INFORMED;
 	c->deadline_ms = m->information_refresh == 0
 		? now_ms + REFRESH_MS
-		: moment(now_ms, max(m->information_refresh, MIN_REFRESH_S));
+		: dhcp_moment(now_ms, max(m->information_refresh, MIN_REFRESH_S));
 	return (struct dhcp6_action){.configure = true};
 }
 

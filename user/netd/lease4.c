@@ -17,7 +17,6 @@
 
 #define ETHERTYPE_IPV4 0x0800
 #define FRAME_MAX      1600
-#define FOR_EVER       UINT32_MAX
 
 /* While there is no address: everything goes by a packet socket, and a lease's own port is not needed. */
 static bool
@@ -163,15 +162,6 @@ unapply(struct netd *n, struct link *l)
 	n->changed = true;
 }
 
-static uint32_t
-seconds_until(uint64_t moment_ms)
-{
-	uint64_t now = now_ms();
-	if (moment_ms == DHCP_NEVER)
-		return FOR_EVER;
-	return moment_ms > now ? (uint32_t)((moment_ms - now + 999) / 1000) : 1;
-}
-
 static void
 apply_lease(struct netd *n, struct link *l)
 {
@@ -183,7 +173,8 @@ apply_lease(struct netd *n, struct link *l)
 		unapply(n, l);
 	else if (!same_routes(&l->applied4, lease))
 		apply_routes(n, l, &l->applied4, false);
-	uint32_t valid = seconds_until(lease->expire_ms);
+	uint32_t left = dhcp_seconds_until(now_ms(), lease->expire_ms);
+	uint32_t valid = max(left, 1u); /* 0 is no lifetime */
 	if (l->config.mtu == 0 && lease->mtu >= 576 && lease->mtu != l->applied4.mtu)
 		apply_mtu(n, l, lease->mtu);
 	apply_address(n, l, &a, lease->prefix, valid, valid);

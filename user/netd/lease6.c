@@ -10,7 +10,6 @@
 #include "rtnl/rtnl.h"
 
 #define MESSAGE_MAX 1500
-#define FOR_EVER    UINT32_MAX
 #define PREFIX      128 /* a lease says nothing of the prefix: routers do (RFC 8415, 18.2.10.1) */
 
 static const uint8_t all_servers[16] = {0xff, 2, [13] = 1, [15] = 2}; /* ff02::1:2 */
@@ -51,15 +50,6 @@ send_message(const struct link *l, const struct dhcp6_message *m)
 		warn("%s: DHCPv6: %s", l->name, strerror(errno)); /* it is repeated */
 }
 
-static uint32_t
-seconds_until(uint64_t moment_ms)
-{
-	uint64_t now = now_ms();
-	if (moment_ms == DHCP_NEVER)
-		return FOR_EVER;
-	return moment_ms > now ? (uint32_t)((moment_ms - now + 999) / 1000) : 0;
-}
-
 static struct text_address
 address_of(const struct dhcp6_lease *lease)
 {
@@ -90,8 +80,9 @@ act(struct netd *n, struct link *l, const struct dhcp6_action *a)
 		const struct dhcp6_lease *lease = &l->dhcp6.lease;
 		if (lease->has_address) {
 			struct text_address address = address_of(lease);
-			apply_address(n, l, &address, PREFIX, seconds_until(lease->preferred_ms),
-				seconds_until(lease->valid_ms));
+			apply_address(n, l, &address, PREFIX,
+				dhcp_seconds_until(now_ms(), lease->preferred_ms),
+				dhcp_seconds_until(now_ms(), lease->valid_ms));
 		}
 		l->applied6 = *lease;
 		n->changed = true;
@@ -151,7 +142,7 @@ lease6_readable(struct netd *n, struct link *l)
 }
 
 void
-leases_release(struct netd *n, struct link *l)
+leases_stop(struct netd *n, struct link *l)
 {
 	/* A lease is kept over a restart: only what is asked of a server ends. */
 	lease4_stop(n, l);

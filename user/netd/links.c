@@ -145,17 +145,11 @@ link6_news(struct netd *n, const struct ifinfomsg *info, const struct rtnl_attr 
 	lease6_router_says(n, l);
 }
 
-static uint64_t
-expiry(uint32_t seconds)
-{
-	return seconds == UINT32_MAX ? DHCP_NEVER : now_ms() + (uint64_t)seconds * 1000;
-}
-
 static void
 take_rdnss(struct link *l, struct reader r)
 {
 	(void)reader_be16(&r);
-	uint64_t expire_ms = expiry(reader_be32(&r));
+	uint64_t expire_ms = dhcp_moment(now_ms(), reader_be32(&r));
 	const uint8_t *address;
 	while (!r.failed && r.left >= 16 && (address = reader_take(&r, 16)) != NULL) {
 		size_t i = 0;

@@ -166,7 +166,7 @@ run(struct netd *n, const sigset_t *mask)
 	}
 	free(fds);
 	for (struct link *l = n->links; l != NULL; l = l->next)
-		leases_release(n, l);
+		leases_stop(n, l);
 }
 
 static void

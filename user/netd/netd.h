@@ -102,7 +102,7 @@ void lease6_router_says(struct netd *n, struct link *l);
 void lease6_stop(struct netd *n, struct link *l);
 void lease6_timer(struct netd *n, struct link *l);
 void lease6_readable(struct netd *n, struct link *l);
-void leases_release(struct netd *n, struct link *l); /* on the way down */
+void leases_stop(struct netd *n, struct link *l); /* on the way down; the leases go on */
 
 /* state.c: writes resolv.conf and the state if n->changed; tells who waits once the network is up. */
 void state_write(struct netd *n);
