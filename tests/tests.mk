@@ -9,7 +9,7 @@
 UNIT_KERNEL_SRC += kernel/mm/area.c kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c kernel/fs/proc/format.c
 UNIT_KERNEL_SRC += kernel/net/sock/cmsg.c kernel/net/sock/bpf.c
 TSAN_KERNEL_SRC += $(patsubst %,kernel/core/%.c,wait mutex wallclock) kernel/obj/handle.c \
-	$(patsubst %,kernel/vfs/%.c,file iter rw pipe splice poll epoll eventfd)
+	$(patsubst %,kernel/vfs/%.c,file iter rw pipe splice sendpages poll epoll eventfd)
 FUZZ_KERNEL_SRC += kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c
 # The network's cores, over a mock of pages and slabs: for both.
 NET_KERNEL_SRC += tests/unit/net_mock/net_mock.c

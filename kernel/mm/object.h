@@ -149,6 +149,9 @@ uint64_t vm_object_drop_clean(struct vm_object *o);
 /* Punches bytes [start, end) (page aligned) out: unmapped but for private copies, dropped. */
 void vm_object_punch(struct vm_object *o, uint64_t start, uint64_t end);
 
+/* A page of zeroes, never written: what is read where there is no page. Whoever maps it takes no reference. */
+extern struct page *vm_zero_page;
+
 /* Shared anonymous memory of size bytes (MAP_SHARED|MAP_ANONYMOUS); one reference. NULL: out of memory. */
 struct vm_object *vm_object_create_anon(uint64_t size) MUST_CHECK;
 

@@ -32,9 +32,6 @@ user_pages(uint64_t addr, uint64_t len, uint64_t *end)
 	return 0;
 }
 
-/* The shared page of zeroes that reads of untouched anonymous memory see. Its references are not counted. */
-extern struct page *vm_zero_page;
-
 /* --- Areas (space.c). --- */
 
 /* Frees all of a space that nobody uses, also one that was copied half (whose sums are wrong). May sleep. */

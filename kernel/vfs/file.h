@@ -20,6 +20,7 @@ struct epoll_entry;
 struct file;
 struct file_owner;
 struct inode;
+struct page;
 struct poll_table;
 struct vm_object;
 struct kstat;
@@ -50,6 +51,20 @@ struct file_ops {
 	 */
 	ssize_t (*read)(struct file *f, struct iter *to, uint64_t *pos);
 	ssize_t (*write)(struct file *f, struct iter *from, uint64_t *pos);
+	/*
+	 * References on the pages that hold [pos, pos + n), at most max of them, in order, for whoever sends them; the bytes
+	 * of them that are the file's from pos on (0: its end), or -errno. The pages are to be read only, and show what is
+	 * written to the file later. NULL: it has to be read. May sleep.
+	 */
+	ssize_t (*get_pages)(
+		struct file *f, uint64_t pos, size_t n, struct page **pages, uint32_t max);
+	/*
+	 * As write, but n bytes (not 0) from offset within the first of these pages on, at most FILE_SEND_PAGES of them,
+	 * which it may keep referring to (with references of its own) instead of copying. flags: FILE_SEND_*. NULL, or
+	 * -EOPNOTSUPP: write has to be used.
+	 */
+	ssize_t (*send_pages)(
+		struct file *f, struct page **pages, uint32_t offset, size_t n, uint32_t flags);
 	/* Readiness now (POLLIN …), after adding the caller to the queues that announce changes (poll_wait(); pt may be NULL). */
 	uint32_t (*poll)(struct file *f, struct poll_table *pt);
 	int64_t (*ioctl)(struct file *f, uint32_t cmd, uint64_t arg);
@@ -69,6 +84,10 @@ struct file_ops {
 	/* Files without a path: what /proc/PID/fd shows, followed by ":[inode number]" unless it ends with a bracket. */
 	const char *anon_name;
 };
+
+#define FILE_SEND_MORE   1u  /* more follows at once: what is not a full packet may wait for it */
+#define FILE_SEND_NOWAIT 2u  /* as if it were O_NONBLOCK */
+#define FILE_SEND_PAGES  16u /* in one call */
 
 struct file {
 	struct object obj;
@@ -154,6 +173,11 @@ ssize_t file_read_at(struct file *f, void *buf, size_t n, uint64_t offset) MUST_
 ssize_t file_read_iter(struct file *f, struct iter *to, uint64_t *pos) MUST_CHECK;
 ssize_t file_write_iter(struct file *f, struct iter *from, uint64_t *pos) MUST_CHECK;
 ssize_t file_read_here(struct file *f, struct iter *to) MUST_CHECK;
+/*
+ * Moves up to n bytes of in, from *pos on, to out by reference to their pages, until the end, an error or a signal
+ * (sendpages.c); advances *pos. Bytes, or -errno if there were none; -EOPNOTSUPP: one of the two cannot, copy.
+ */
+ssize_t file_send_pages(struct file *in, uint64_t *pos, struct file *out, size_t n) MUST_CHECK;
 ssize_t file_write_here(struct file *f, struct iter *from) MUST_CHECK;
 /* Sleeps until one of events (POLLIN …, errors always) is there. 0, -ENOMEM, -ERESTARTSYS (poll.c). */
 int file_wait_events(struct file *f, uint32_t events) MUST_CHECK;

@@ -110,6 +110,43 @@ generic_file_read(struct file *f, struct iter *to, uint64_t *pos)
 	return done != 0 ? (ssize_t)done : got;
 }
 
+/* The page at index, which is not there, with a reference; the page of zeroes where there is nothing to fill it from. */
+static int
+get_missing(struct vm_object *o, uint64_t index, struct page **out)
+{
+	if (o->ops->page_in != NULL || o->ops->supply != NULL)
+		return vm_object_get_page(o, index, OBJ_GET_CREATE, out);
+	*out = page_get(vm_zero_page);
+	return 0;
+}
+
+ssize_t
+generic_file_get_pages(struct file *f, uint64_t pos, size_t n, struct page **pages, uint32_t max)
+{
+	struct vm_object *o = f->inode->object;
+	uint64_t size = atomic_load_explicit(&o->size, memory_order_acquire);
+	file_accessed(f);
+	if (pos >= size)
+		return 0;
+	size_t within = pos & PAGE_MASK;
+	n = min(n, size - pos);
+	n = min(n, max * PAGE_SIZE - within);
+	uint32_t want = (uint32_t)((within + n + PAGE_MASK) >> PAGE_SHIFT), got = 0;
+	int err = 0;
+	while (got < want && err == 0) {
+		uint64_t index = (pos >> PAGE_SHIFT) + got;
+		uint32_t found = object_find_pages(o, index, want - got, pages + got);
+		got += found;
+		if (found == 0)
+			err = get_missing(o, index, &pages[got]);
+		if (found == 0 && err == 0)
+			got++;
+	}
+	if (got == 0)
+		return err;
+	return (ssize_t)min(n, got * PAGE_SIZE - within);
+}
+
 int64_t
 generic_file_seek(struct file *f, int64_t offset, int whence)
 {

@@ -2,7 +2,7 @@
 /*
  * Moving data between files without the caller's memory: sendfile, copy_file_range, splice, tee.
  *
- * Files are copied through a buffer; a pipe's pages are read and filled in place. Nothing is taken from a pipe that
+ * Files are copied through a buffer, or sent by reference (sendpages.c); a pipe's pages are read and filled in place. Nothing is taken from a pipe that
  * the other side has not accepted. While a pipe's lock is held nothing here waits for a peer: it asks without waiting,
  * then lets go and waits. A move from pipe to pipe holds one pipe's lock inside another's, so there is one at a time.
  */
@@ -133,7 +133,11 @@ send(struct file *out, struct file *in, uaddr_t offset, size_t count)
 		err = place_begin(&to, out, (uaddr_t){0});
 	if (err != 0)
 		return err;
-	return finish(&from, &to, copy(&from, &to, min(count, TRANSFER_MAX)));
+	count = min(count, TRANSFER_MAX);
+	int64_t result = file_send_pages(in, &from.pos, out, count);
+	if (result == -EOPNOTSUPP)
+		result = copy(&from, &to, count);
+	return finish(&from, &to, result);
 }
 
 int64_t

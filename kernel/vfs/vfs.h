@@ -344,6 +344,8 @@ void dentry_delete(struct dentry
 
 /* Generic page-cache file operations for inodes with an object (pagecache.c). */
 ssize_t generic_file_read(struct file *f, struct iter *to, uint64_t *pos);
+ssize_t generic_file_get_pages(
+	struct file *f, uint64_t pos, size_t n, struct page **pages, uint32_t max);
 int64_t generic_file_seek(struct file *f, int64_t offset, int whence);
 int generic_file_mmap(struct file *f, struct vm_map_request *req);
 /* Up to n pages that are there and up to date, from index on, each with a reference; how many before the first gap. */

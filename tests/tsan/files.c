@@ -238,6 +238,12 @@ page_free(struct page *p, uint32_t order)
 	free(page_to_virt(p));
 }
 
+void
+page_destroy(struct page *p)
+{
+	page_free(p, 0);
+}
+
 size_t
 copy_from_user_partial(void *dst, uaddr_t src, size_t n)
 {

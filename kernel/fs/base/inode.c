@@ -159,6 +159,7 @@ const struct inode_ops base_symlink_ops = {
 const struct file_ops base_dir_fops = {.readdir = dir_readdir, .seek = generic_file_seek};
 const struct file_ops base_file_fops = {
 	.read = generic_file_read,
+	.get_pages = generic_file_get_pages,
 	.seek = generic_file_seek,
 	.mmap = generic_file_mmap,
 };

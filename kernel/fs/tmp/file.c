@@ -320,6 +320,7 @@ tmpfs_fallocate(struct file *f, uint32_t mode, uint64_t offset, uint64_t len)
 
 const struct file_ops tmpfs_file_ops = {
 	.read = generic_file_read,
+	.get_pages = generic_file_get_pages,
 	.write = tmpfs_write,
 	.mmap = tmpfs_mmap,
 	.seek = tmpfs_seek,

@@ -135,6 +135,18 @@ sock_write(struct file *f, struct iter *from, uint64_t *pos)
 	return s->ops->send(s, &msg);
 }
 
+static ssize_t
+sock_send_pages(struct file *f, struct page **pages, uint32_t offset, size_t n, uint32_t flags)
+{
+	struct sock *s = f->priv;
+	if (s->ops->send_pages == NULL)
+		return -EOPNOTSUPP;
+	uint32_t msg_flags = (flags & FILE_SEND_MORE) ? MSG_MORE : 0;
+	if (file_nonblock(f) || (flags & FILE_SEND_NOWAIT))
+		msg_flags |= MSG_DONTWAIT;
+	return s->ops->send_pages(s, pages, offset, n, msg_flags);
+}
+
 static uint32_t
 sock_poll(struct file *f, struct poll_table *pt)
 {
@@ -180,6 +192,7 @@ sock_release(struct file *f)
 const struct file_ops sock_file_ops = {
 	.read = sock_read,
 	.write = sock_write,
+	.send_pages = sock_send_pages,
 	.poll = sock_poll,
 	.ioctl = sock_file_ioctl,
 	.getattr = sock_getattr,

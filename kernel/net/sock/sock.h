@@ -62,8 +62,13 @@ struct sock_ops {
 	int (*pair)(struct sock *a, struct sock *b); /* socketpair; NULL: -EOPNOTSUPP */
 	ssize_t (*send)(struct sock *s, struct sock_msg *msg);
 	ssize_t (*recv)(struct sock *s, struct sock_msg *msg);
-	/* n bytes of pages of a file, by reference, not changed while in flight but by the file's writers (sendfile, splice).
-	 * Takes its own references. NULL: the caller copies. Bytes queued or -errno. */
+	/*
+	 * As send on a stream, of n bytes (not 0) of a file's pages, by reference: they begin at offset in the first of at most
+	 * FILE_SEND_PAGES pages, and each that is queued gets a reference of its own (pkt_add_frag()). Nobody but the file's
+	 * writers changes them meanwhile: a checksum over them is made when a frame is, and again with every retransmission.
+	 * flags: MSG_DONTWAIT, MSG_MORE (the file goes on). Waits for the first room only. Bytes queued, at least 1, or
+	 * -errno as send's, with SIGPIPE (sock_broken_pipe()). NULL: the caller copies.
+	 */
 	ssize_t (*send_pages)(
 		struct sock *s, struct page **pages, uint32_t offset, size_t n, uint32_t flags);
 	uint32_t (*poll)(struct sock *s, struct poll_table *pt);

@@ -3,9 +3,12 @@
 #include "guest.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -158,4 +161,146 @@ GUEST_TEST(vmsplice_copies)
 	CHECK_EQ(vmsplice(p[0], &r, 1, 0), 5);
 	CHECK_EQ(memcmp(back, "abcde", 5), 0);
 	CHECK_ERRNO(vmsplice(0x7000, v, 2, 0), EBADF);
+}
+
+/* --- By reference: a file's pages stand in a socket's queue. --- */
+
+static void
+read_back(int fd, size_t n)
+{
+	for (size_t done = 0; done < n;) {
+		/* Reads that end within pages, and within the messages that they came in. */
+		ssize_t got = read(fd, back + done, n - done < 5000 ? n - done : 5000);
+		CHECK(got > 0);
+		done += (size_t)got;
+	}
+}
+
+GUEST_TEST(sendfile_to_socket_by_reference)
+{
+	int in = filled_file(100000), s[2], unread;
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	off_t at = 1001;
+	CHECK_EQ(sendfile(s[0], in, &at, 50000), 50000);
+	CHECK_EQ(at, 51001);
+	CHECK_EQ(write(s[0], "end", 3), 3);
+	CHECK_EQ(ioctl(s[1], FIONREAD, &unread), 0);
+	CHECK_EQ(unread, 50003);
+	CHECK_EQ(recv(s[1], back, 10000, MSG_PEEK), 10000);
+	CHECK_EQ(memcmp(back, buf + 1001, 10000), 0);
+	/* The same pages, not copies of them: what is written to the file shows. */
+	CHECK_EQ(pwrite(in, "changed", 7, 30001), 7);
+	read_back(s[1], 50003);
+	CHECK_EQ(memcmp(back + 29000, "changed", 7), 0);
+	CHECK(memcmp(back, buf + 1001, 29000) == 0 &&
+		memcmp(back + 29007, buf + 30008, 20993) == 0);
+	CHECK_EQ(memcmp(back + 50000, "end", 3), 0);
+	/* One byte; the end; an offset behind it; the file's own offset. */
+	at = 99999;
+	CHECK_EQ(sendfile(s[0], in, &at, 1000), 1);
+	CHECK_EQ(sendfile(s[0], in, &at, 1000), 0);
+	at = 1000000;
+	CHECK_EQ(sendfile(s[0], in, &at, 1000), 0);
+	CHECK_EQ(lseek(in, 4095, SEEK_SET), 4095);
+	CHECK_EQ(sendfile(s[0], in, NULL, 2), 2);
+	CHECK_EQ(lseek(in, 0, SEEK_CUR), 4097);
+	read_back(s[1], 3);
+	CHECK(back[0] == buf[99999] && back[1] == buf[4095] && back[2] == buf[4096]);
+	/* A file of the image. */
+	int image = open("/bin/busybox", O_RDONLY);
+	CHECK_EQ(sendfile(s[0], image, NULL, 70000), 70000);
+	read_back(s[1], 70000);
+	CHECK_EQ(pread(image, buf, 70000, 0), 70000);
+	CHECK_EQ(memcmp(back, buf, 70000), 0);
+}
+
+GUEST_TEST(sendfile_to_socket_outlives_its_file)
+{
+	int in = filled_file(40000), s[2];
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	off_t at = 0;
+	CHECK_EQ(sendfile(s[0], in, &at, 40000), 40000);
+	/* Whole pages that are cut off stay as they were; the rest of a page that is cut reads as zeroes. */
+	CHECK_EQ(ftruncate(in, 5000), 0);
+	close(in);
+	for (int i = 0; i < 20; i++)
+		close(filled_file(100000)); /* would take the pages if they were free */
+	read_back(s[1], 40000);
+	static const char zeroes[8192 - 5000];
+	CHECK_EQ(memcmp(back, buf, 5000), 0);
+	CHECK_EQ(memcmp(back + 5000, zeroes, sizeof(zeroes)), 0);
+	CHECK_EQ(memcmp(back + 8192, buf + 8192, 40000 - 8192), 0);
+	/* Holes are zeroes. */
+	int hole = filled_file(0);
+	CHECK_EQ(ftruncate(hole, 9000), 0);
+	CHECK_EQ(pwrite(hole, "x", 1, 8999), 1);
+	CHECK_EQ(sendfile(s[0], hole, NULL, 10000), 9000);
+	read_back(s[1], 9000);
+	CHECK(back[0] == 0 && back[8191] == 0 && back[8998] == 0 && back[8999] == 'x');
+	/* What is never read is freed with the socket. */
+	at = 0;
+	CHECK_EQ(sendfile(s[0], hole, &at, 9000), 9000);
+	close(s[1]);
+	signal(SIGPIPE, SIG_IGN);
+	at = 0;
+	CHECK_ERRNO(sendfile(s[0], hole, &at, 9000), EPIPE);
+	CHECK_EQ(at, 0);
+}
+
+static volatile sig_atomic_t pipe_signals;
+
+static void
+on_signal(int nr)
+{
+	pipe_signals += nr == SIGPIPE;
+}
+
+GUEST_TEST(sendfile_to_full_socket)
+{
+	int in = filled_file(300000), s[2], status;
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s), 0);
+	int room = 40000;
+	CHECK_EQ(setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
+	off_t at = 10;
+	ssize_t first = sendfile(s[0], in, &at, 299990);
+	CHECK(first >= 70000 && first <= 90000); /* sndbuf is twice what was asked for */
+	CHECK_EQ(at, 10 + first);
+	CHECK_ERRNO(sendfile(s[0], in, &at, 1000), EAGAIN);
+	CHECK_EQ(at, 10 + first);
+	struct pollfd p = {.fd = s[0], .events = POLLOUT};
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	CHECK_EQ(fcntl(s[1], F_SETFL, 0), 0);
+	/* One that waits for room sends all. */
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(s[1]);
+		_exit(fcntl(s[0], F_SETFL, 0) == 0 &&
+					sendfile(s[0], in, &at, 299990 - (size_t)first) ==
+						299990 - first
+				? 0
+				: 1);
+	}
+	read_back(s[1], 299990);
+	CHECK_EQ(memcmp(back, buf + 10, 299990), 0);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	/* A signal ends the wait: with what was sent, and when nothing was, with EINTR. */
+	CHECK_EQ(fcntl(s[0], F_SETFL, 0), 0);
+	struct sigaction sa = {.sa_handler = on_signal};
+	CHECK_EQ(sigaction(SIGALRM, &sa, NULL), 0);
+	CHECK_EQ(sigaction(SIGPIPE, &sa, NULL), 0);
+	struct itimerval soon = {.it_value = {0, 50000}};
+	CHECK_EQ(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	at = 0;
+	ssize_t sent = sendfile(s[0], in, &at, 300000);
+	CHECK(sent > 0 && sent < 300000 && at == sent);
+	CHECK_EQ(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	CHECK_ERRNO(sendfile(s[0], in, &at, 1000), EINTR);
+	CHECK_EQ(at, sent);
+	struct timeval limit = {0, 20000};
+	CHECK_EQ(setsockopt(s[0], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)), 0);
+	CHECK_ERRNO(sendfile(s[0], in, &at, 1000), EAGAIN);
+	CHECK_EQ(shutdown(s[0], SHUT_WR), 0);
+	CHECK_ERRNO(sendfile(s[0], in, &at, 1000), EPIPE);
+	CHECK_EQ(pipe_signals, 1);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages of AF_UNIX: their memory, the queues that they stand in, what goes along with the bytes. */
 #include "net/sock/cmsg.h"
+#include "mm/page.h"
 #include "mm/slab.h"
 #include "net/sock/unix/rights.h"
 #include "net/sock/unix/unix.h"
@@ -46,13 +47,13 @@ bufs_fill(struct unix_msg *m, struct iter *from, uint32_t left)
 	return 0;
 }
 
-int
-unix_msg_make(struct iter *from, uint32_t n, struct unix_msg **out)
+/* A message of n bytes of the running process, which are still to be put there. NULL: out of memory. */
+static struct unix_msg *
+msg_alloc(uint32_t n)
 {
 	struct unix_msg *m = slab_alloc(msg_cache, 0);
-	*out = m;
 	if (unlikely(m == NULL))
-		return -ENOMEM;
+		return NULL;
 	const struct cred *c = current_cred();
 	m->next = NULL;
 	m->sender = NULL;
@@ -62,6 +63,31 @@ unix_msg_make(struct iter *from, uint32_t n, struct unix_msg **out)
 	m->len = n;
 	m->pos = 0;
 	m->truesize = UNIX_MSG_SIZE;
+	m->nr_pages = 0;
+	return m;
+}
+
+struct unix_msg *
+unix_msg_of_pages(struct page **pages, uint32_t offset, uint32_t n)
+{
+	struct unix_msg *m = msg_alloc(n);
+	if (m == NULL)
+		return NULL;
+	m->page_offset = offset;
+	m->nr_pages = (uint32_t)((offset + n + PAGE_MASK) >> PAGE_SHIFT);
+	m->truesize += m->nr_pages * (uint32_t)PAGE_SIZE;
+	for (uint32_t i = 0; i < m->nr_pages; i++)
+		m->pages[i] = page_get(pages[i]);
+	return m;
+}
+
+int
+unix_msg_make(struct iter *from, uint32_t n, struct unix_msg **out)
+{
+	struct unix_msg *m = msg_alloc(n);
+	*out = m;
+	if (unlikely(m == NULL))
+		return -ENOMEM;
 	uint32_t part = min(n, UNIX_MSG_DATA);
 	int err = iter_copy_from(from, m->data, part) == part ? 0 : -EFAULT;
 	if (unlikely(n > part) && err == 0)
@@ -94,12 +120,34 @@ unix_msg_free(struct unix_msg *m)
 		uncharge(m->sender, m->truesize);
 	if (m->bufs != NULL)
 		bufs_free(m);
+	for (uint32_t i = 0; i < m->nr_pages; i++)
+		page_put(m->pages[i]);
 	slab_free(msg_cache, m);
+}
+
+/* unix_msg_copy() of a message that refers to pages. */
+static uint32_t
+copy_from_pages(const struct unix_msg *m, uint32_t offset, uint32_t n, struct iter *to)
+{
+	uint32_t done = 0, at = m->page_offset + offset;
+	while (done < n) {
+		uint32_t within = at & PAGE_MASK,
+			 part = min(n - done, (uint32_t)PAGE_SIZE - within);
+		const uint8_t *from = page_to_virt(m->pages[at >> PAGE_SHIFT]);
+		uint32_t copied = (uint32_t)iter_copy_to(to, from + within, part);
+		done += copied;
+		at += copied;
+		if (copied != part)
+			break;
+	}
+	return done;
 }
 
 uint32_t
 unix_msg_copy(const struct unix_msg *m, uint32_t offset, uint32_t n, struct iter *to)
 {
+	if (unlikely(m->nr_pages != 0))
+		return copy_from_pages(m, offset, n, to);
 	uint32_t done = 0;
 	if (offset < UNIX_MSG_DATA && n != 0) {
 		uint32_t part = min(n, UNIX_MSG_DATA - offset);

@@ -219,6 +219,7 @@ static const struct sock_ops stream_ops = {
 	.connect = unix_connect,
 	.accept = unix_accept,
 	.send = unix_stream_send,
+	.send_pages = unix_stream_send_pages,
 	.recv = unix_stream_recv,
 	.poll = unix_poll,
 };

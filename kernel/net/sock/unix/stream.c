@@ -14,7 +14,8 @@ static bool
 coalesce(struct unix_sock *p, const struct unix_msg *m)
 {
 	struct unix_msg *last = p->last;
-	if (p->first == NULL || last->rights != NULL || last->len + m->len > UNIX_MSG_DATA ||
+	if (p->first == NULL || last->rights != NULL || last->nr_pages != 0 ||
+		last->len + m->len > UNIX_MSG_DATA ||
 		memcmp(&last->creds, &m->creds, sizeof(m->creds)) != 0)
 		return false;
 	memcpy(last->data + last->len, m->data, m->len);
@@ -42,7 +43,9 @@ push(struct unix_sock *p, struct unix_msg *m)
 	struct unix_msg *unused = NULL;
 	spin_lock(&p->s.lock);
 	bool open = !is_broken(p);
-	if (unlikely(!open) || (m->len <= UNIX_COALESCE_MAX && m->rights == NULL && coalesce(p, m)))
+	if (unlikely(!open) ||
+		(m->len <= UNIX_COALESCE_MAX && m->rights == NULL && m->nr_pages == 0 &&
+			coalesce(p, m)))
 		unused = m;
 	else
 		unix_queue_add(p, m);
@@ -55,10 +58,9 @@ push(struct unix_sock *p, struct unix_msg *m)
 	return 0;
 }
 
-/* One message's worth: waits for room, copies, hands over. Bytes or -errno. *rights go with it. */
-static ssize_t
-send_chunk(struct unix_sock *u, struct unix_sock *p, const struct sock_msg *msg,
-	const struct ucred_user *creds, struct scm_rights **rights, nsec_t deadline)
+/* Waits until one more message may go. 0; -EPIPE: none ever; -EAGAIN and what interrupts the wait. */
+static int
+wait_for_room(struct unix_sock *u, struct unix_sock *p, nsec_t deadline)
 {
 	int err = 0;
 	if (unlikely(!has_room(u, p)))
@@ -66,8 +68,17 @@ send_chunk(struct unix_sock *u, struct unix_sock *p, const struct sock_msg *msg,
 			has_room(u, p) || is_broken(p) || (unix_shut(u) & SOCK_SHUT_WR));
 	if (unlikely(err != 0))
 		return err;
-	if (unlikely(is_broken(p) || (unix_shut(u) & SOCK_SHUT_WR)))
-		return -EPIPE;
+	return unlikely(is_broken(p) || (unix_shut(u) & SOCK_SHUT_WR)) ? -EPIPE : 0;
+}
+
+/* One message's worth: waits for room, copies, hands over. Bytes or -errno. *rights go with it. */
+static ssize_t
+send_chunk(struct unix_sock *u, struct unix_sock *p, const struct sock_msg *msg,
+	const struct ucred_user *creds, struct scm_rights **rights, nsec_t deadline)
+{
+	int err = wait_for_room(u, p, deadline);
+	if (unlikely(err != 0))
+		return err;
 	uint32_t n = (uint32_t)min(msg->iter->count, (size_t)UNIX_CHUNK);
 	struct unix_msg *m;
 	err = unix_msg_make(msg->iter, n, &m);
@@ -119,6 +130,33 @@ unix_stream_send(struct sock *s, struct sock_msg *msg)
 	if (done != 0)
 		return done;
 	return err == -EPIPE ? sock_broken_pipe(msg->flags) : err;
+}
+
+/* Bytes of a file's pages that sndbuf has room for, at least the first page's. */
+static size_t
+room_for_pages(const struct unix_sock *u, const struct unix_sock *p, uint32_t offset)
+{
+	uint32_t used = atomic_load_explicit((_Atomic uint32_t *)&p->used, memory_order_relaxed);
+	size_t room = u->s.sndbuf > used ? u->s.sndbuf - used : 0;
+	return max(round_down(room, PAGE_SIZE), PAGE_SIZE) - offset;
+}
+
+ssize_t
+unix_stream_send_pages(
+	struct sock *s, struct page **pages, uint32_t offset, size_t n, uint32_t flags)
+{
+	struct unix_sock *u = unix_of(s), *p = unix_peer(u);
+	if (p == NULL)
+		return -ENOTCONN;
+	int err = wait_for_room(u, p, sock_deadline(s->sndtimeo, flags));
+	if (err == 0) {
+		n = min(n, room_for_pages(u, p, offset));
+		struct unix_msg *m = unix_msg_of_pages(pages, offset, (uint32_t)n);
+		err = m != NULL ? push(p, m) : -ENOMEM;
+	}
+	if (err == 0)
+		return (ssize_t)n;
+	return err == -EPIPE ? sock_broken_pipe(flags) : err;
 }
 
 /* What a read has gathered so far. */

@@ -46,7 +46,10 @@ struct unix_buf {
 };
 #define UNIX_BUF_DATA ((uint32_t)(UNIX_BUF_SIZE - sizeof(struct unix_buf *)))
 
-/* A message: the first bytes in itself, the rest in buffers. Its maker's, then [lock] of the socket that it is queued on. */
+/*
+ * A message: the first bytes in itself, the rest in buffers; or all of them in pages that it refers to. Its maker's, then
+ * [lock] of the socket that it is queued on.
+ */
 struct unix_msg {
 	struct unix_msg *next;
 	struct unix_sock *sender;  /* datagrams: referenced, charged; else NULL */
@@ -56,9 +59,15 @@ struct unix_msg {
 	uint32_t len;            /* bytes in all */
 	uint32_t pos;            /* bytes that were read (streams) */
 	uint32_t truesize;
-	uint8_t data[];
+	uint32_t nr_pages;    /* 0: the bytes are in data[] and bufs */
+	uint32_t page_offset; /* where the bytes begin in the first of the pages */
+	union {
+		uint8_t data[0];
+		struct page *pages[0]; /* referenced */
+	};
 };
 #define UNIX_MSG_DATA ((uint32_t)(UNIX_MSG_SIZE - sizeof(struct unix_msg)))
+_Static_assert(UNIX_MSG_DATA >= FILE_SEND_PAGES * sizeof(struct page *), "pages fit a message");
 
 enum unix_state {
 	UNIX_UNCONNECTED,
@@ -162,6 +171,8 @@ bool unix_writable(const struct unix_sock *u);
 void unix_msg_init_cache(void);
 /* A message with the next n bytes of from. 0; -ENOMEM (-ENOBUFS to datagrams' senders is their business), -EFAULT. */
 int unix_msg_make(struct iter *from, uint32_t n, struct unix_msg **out) MUST_CHECK;
+/* A message that refers to pages, of which it takes references. NULL: out of memory. */
+struct unix_msg *unix_msg_of_pages(struct page **pages, uint32_t offset, uint32_t n) MUST_CHECK;
 void unix_msg_free(struct unix_msg *m); /* with its rights, and the charge on its sender */
 /* Copies [offset, offset + n) to the iterator; bytes copied. */
 uint32_t unix_msg_copy(const struct unix_msg *m, uint32_t offset, uint32_t n, struct iter *to);
@@ -178,6 +189,8 @@ void unix_fill_name(const struct unix_sock *u, struct sock_addr *out); /* u NULL
 
 /* stream.c, dgram.c: the data calls. */
 ssize_t unix_stream_send(struct sock *s, struct sock_msg *msg);
+ssize_t unix_stream_send_pages(
+	struct sock *s, struct page **pages, uint32_t offset, size_t n, uint32_t flags);
 ssize_t unix_stream_recv(struct sock *s, struct sock_msg *msg);
 ssize_t unix_dgram_send(struct sock *s, struct sock_msg *msg);
 ssize_t unix_seqpacket_send(struct sock *s, struct sock_msg *msg);
