@@ -14,6 +14,7 @@
 #include "net/pkt.h"
 #include "net/sock/netlink/netlink.h"
 #include "net/sock/unix/unix.h"
+#include "net/tcp/tcp.h"
 #include "proc/view.h"
 
 #define MEMORY_SHARE \
@@ -55,7 +56,8 @@ net_stack_create(void)
 	if (net == NULL)
 		return NULL;
 	net->unix_names = unix_stack_create();
-	if (net->unix_names == NULL || ip_stack_init(net) != 0 || netlink_stack_init(net) != 0 ||
+	if (net->unix_names == NULL || ip_stack_init(net) != 0 || tcp_stack_init(net) != 0 ||
+		netlink_stack_init(net) != 0 ||
 		loopback_create(net) != 0) {
 		kfree(net->netlink);
 		kfree(net->unix_names);
@@ -73,6 +75,7 @@ net_init(void)
 	rx_init();
 	netif_init();
 	ip_init();
+	tcp_init();
 	struct net_stack *net = net_stack_create();
 	if (net == NULL)
 		panic("no memory for the network");

@@ -68,10 +68,22 @@ owner_get(struct file *f)
 	return other;
 }
 
+/* 0, or -errno of a signal that could not be queued. target_lock held. */
+static int
+target_signal(const struct owner_target *t, int sig, const struct siginfo *info)
+{
+	if (t->task != NULL)
+		return signal_send_task(t->task, sig, info);
+	if (t->process != NULL)
+		return signal_send_process(t->process, sig, info);
+	if (t->group != NULL)
+		signal_send_group(t->group, sig, info);
+	return 0;
+}
+
 static void
 owner_signal(const struct file_owner *o, uint32_t events)
 {
-	const struct owner_target *t = &o->target;
 	struct siginfo info = {
 		.signo = o->signal,
 		.code = (events & POLLIN) ? POLL_IN : POLL_OUT,
@@ -81,16 +93,21 @@ owner_signal(const struct file_owner *o, uint32_t events)
 	/* A real-time signal that cannot be queued is replaced by SIGIO, so that the event is not lost. */
 	for (int sig = o->signal != 0 ? o->signal : SIGIO, err;; sig = SIGIO) {
 		const struct siginfo *what = sig == o->signal ? &info : NULL;
-		err = 0;
-		if (t->task != NULL)
-			err = signal_send_task(t->task, sig, what);
-		else if (t->process != NULL)
-			err = signal_send_process(t->process, sig, what);
-		else if (t->group != NULL)
-			signal_send_group(t->group, sig, what);
+		err = target_signal(&o->target, sig, what);
 		if (err == 0 || sig == SIGIO)
 			return;
 	}
+}
+
+void
+file_owner_urgent(struct file *f)
+{
+	struct file_owner *o = atomic_load_explicit(&f->owner, memory_order_acquire);
+	if (o == NULL)
+		return;
+	uint64_t irq = spin_lock_irq_save(&o->target_lock);
+	(void)target_signal(&o->target, SIGURG, NULL);
+	spin_unlock_irq_restore(&o->target_lock, irq);
 }
 
 static bool
