@@ -19,8 +19,8 @@ struct tcp_info_user {
 	uint8_t app_limited;
 	uint32_t rto, ato; /* us */
 	uint32_t snd_mss, rcv_mss;
-	uint32_t unacked, sacked, lost, retrans, fackets;                         /* segments */
-	uint32_t last_data_sent, last_ack_sent, last_data_recv, last_ack_recv;    /* ms ago */
+	uint32_t unacked, sacked, lost, retrans, fackets;                      /* segments */
+	uint32_t last_data_sent, last_ack_sent, last_data_recv, last_ack_recv; /* ms ago */
 	uint32_t pmtu, rcv_ssthresh, rtt, rttvar, snd_ssthresh, snd_cwnd, advmss, reordering;
 	uint32_t rcv_rtt, rcv_space, total_retrans;
 	uint64_t pacing_rate, max_pacing_rate; /* bytes a second */

@@ -57,8 +57,7 @@ net_stack_create(void)
 		return NULL;
 	net->unix_names = unix_stack_create();
 	if (net->unix_names == NULL || ip_stack_init(net) != 0 || tcp_stack_init(net) != 0 ||
-		netlink_stack_init(net) != 0 ||
-		loopback_create(net) != 0) {
+		netlink_stack_init(net) != 0 || loopback_create(net) != 0) {
 		kfree(net->netlink);
 		kfree(net->unix_names);
 		kfree(net->counters);

@@ -148,7 +148,7 @@ ended(struct tcp_sock *t, const struct tcp_env *env, const struct tcp_actions *a
 		bool opening = t->call == TCP_CALL_CONNECTING;
 		atomic_store_explicit(&t->i.s.error, act->error, memory_order_release);
 		net_count(t->i.s.net,
-			opening ? NET_TCP_ATTEMPT_FAILS
+			opening                           ? NET_TCP_ATTEMPT_FAILS
 				: act->error == ETIMEDOUT ? NET_TCP_ABORT_ON_TIMEOUT
 							  : NET_TCP_ESTAB_RESETS);
 	}

@@ -11,8 +11,7 @@ tcp_hash_flow(struct net_stack *net, const struct net_flow *f)
 		uint64_t words[2] = {(uint64_t)f->local.w[3] << 32 | f->remote.w[3], ports};
 		return (uint32_t)siphash_words(net->secrets.hash, words, 2);
 	}
-	uint64_t words[5] = {
-		f->local.d[0], f->local.d[1], f->remote.d[0], f->remote.d[1], ports};
+	uint64_t words[5] = {f->local.d[0], f->local.d[1], f->remote.d[0], f->remote.d[1], ports};
 	return (uint32_t)siphash_words(net->secrets.hash, words, 5);
 }
 

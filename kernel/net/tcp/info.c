@@ -27,12 +27,10 @@ fill_sending(const struct tcp_conn *c, struct tcp_info_user *out)
 	out->sacked = segments(c, c->sacked);
 	out->lost = segments(c, c->lost);
 	out->retrans = segments(c, c->retrans);
-	out->snd_ssthresh =
-		c->ssthresh >= UINT32_MAX / 2 ? INT32_MAX : segments(c, c->ssthresh);
+	out->snd_ssthresh = c->ssthresh >= UINT32_MAX / 2 ? INT32_MAX : segments(c, c->ssthresh);
 	out->snd_cwnd = segments(c, c->cwnd);
 	out->total_retrans = c->stats.retrans;
-	out->pacing_rate = out->max_pacing_rate =
-		c->pacing_rate != 0 ? c->pacing_rate : UINT64_MAX;
+	out->pacing_rate = out->max_pacing_rate = c->pacing_rate != 0 ? c->pacing_rate : UINT64_MAX;
 	out->bytes_acked = c->stats.bytes_acked;
 	out->bytes_sent = c->stats.bytes_sent;
 	out->bytes_retrans = c->stats.bytes_retrans;

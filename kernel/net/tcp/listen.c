@@ -15,23 +15,24 @@
 
 struct tcp_listener {
 	struct spinlock lock;
-	struct list_node halves;      /* [lock] struct tcp_half */
-	uint32_t nr_halves;           /* [lock] */
-	uint32_t pending;             /* [lock] children made and not accepted yet */
-	_Atomic uint32_t backlog;     /* of pending, at most */
+	struct list_node halves;       /* [lock] struct tcp_half */
+	uint32_t nr_halves;            /* [lock] */
+	uint32_t pending;              /* [lock] children made and not accepted yet */
+	_Atomic uint32_t backlog;      /* of pending, at most */
 	struct tcp_sock *first, *last; /* [lock] to be accepted */
-	_Atomic uint32_t ready;       /* [lock to change] how many those are */
-	_Atomic nsec_t cookie_sent;   /* when one was sent last; 0: never */
-	bool closed;                  /* [lock] */
+	_Atomic uint32_t ready;        /* [lock to change] how many those are */
+	_Atomic nsec_t cookie_sent;    /* when one was sent last; 0: never */
+	bool closed;                   /* [lock] */
 	struct epoch_head epoch;
 };
 
 /* A connection that is half open: in the table of connections, and on its listener's list. */
 struct tcp_half {
-	struct tcp_entry e; /* first */
-	struct tcp_request r;              /* [listener's lock] */
-	struct tcp_sock *_Atomic listener; /* changes under both listeners' locks, one after the other */
-	struct list_node node;             /* [listener's lock] */
+	struct tcp_entry e;   /* first */
+	struct tcp_request r; /* [listener's lock] */
+	struct tcp_sock
+		*_Atomic listener; /* changes under both listeners' locks, one after the other */
+	struct list_node node;     /* [listener's lock] */
 	struct wheel_timer timer;
 	struct epoch_head epoch;
 	bool gone;   /* [listener's lock] */
@@ -137,9 +138,9 @@ tcp_listener_ready(const struct tcp_sock *t)
 {
 	epoch_enter();
 	const struct tcp_listener *l = listener_of(t);
-	uint32_t n = l == NULL ? 0
-			       : atomic_load_explicit((_Atomic uint32_t *)&l->ready,
-					 memory_order_acquire);
+	uint32_t n = l == NULL
+		? 0
+		: atomic_load_explicit((_Atomic uint32_t *)&l->ready, memory_order_acquire);
 	epoch_exit();
 	return n;
 }
@@ -178,9 +179,8 @@ end_half(struct tcp_half *h, struct tcp_listener *l, struct net_stack *net)
 static struct tcp_env
 env_without_socket(const struct tcp_half *h)
 {
-	return (struct tcp_env){.now = time_now(),
-		.mss = h->r.adv_mss,
-		.memory = &tcp_kernel_memory};
+	return (struct tcp_env){
+		.now = time_now(), .mss = h->r.adv_mss, .memory = &tcp_kernel_memory};
 }
 
 static void
@@ -194,8 +194,7 @@ static struct tcp_listener *
 lock_listener(struct tcp_half *h, struct tcp_sock **sock) NO_LOCK_ANALYSIS
 {
 	for (;;) {
-		struct tcp_sock *t =
-			atomic_load_explicit(&h->listener, memory_order_acquire);
+		struct tcp_sock *t = atomic_load_explicit(&h->listener, memory_order_acquire);
 		struct tcp_listener *l = t == NULL ? NULL : listener_of(t);
 		if (l == NULL) {
 			if (t == atomic_load_explicit(&h->listener, memory_order_acquire))
@@ -313,8 +312,8 @@ queue_child(struct tcp_sock *t, struct tcp_sock *child)
 
 /* The child processes what completed its handshake, then waits to be accepted. p is taken over. */
 static void
-start_child(struct tcp_sock *t, struct tcp_sock *child, const struct tcp_segment *seg,
-	struct pkt *p)
+start_child(
+	struct tcp_sock *t, struct tcp_sock *child, const struct tcp_segment *seg, struct pkt *p)
 {
 	if (!tcp_rx_sock(child, seg, p))
 		pkt_drop(t->i.s.net, p, NET_DROP_TCP_CLOSED);
@@ -485,8 +484,7 @@ open_cookie(struct tcp_sock *t, struct tcp_listener *l, const struct net_flow *f
 	}
 	net_count(net, NET_TCP_SYNCOOKIES_RECV);
 	spin_lock(&l->lock);
-	struct tcp_sock *child =
-		!l->closed && has_room(l) ? make_child(t, NULL, flow, &r) : NULL;
+	struct tcp_sock *child = !l->closed && has_room(l) ? make_child(t, NULL, flow, &r) : NULL;
 	if (child != NULL)
 		l->pending++;
 	spin_unlock(&l->lock);
@@ -740,8 +738,7 @@ rehome_halves(struct tcp_sock *t, struct tcp_listener *l)
 			return;
 		}
 		struct tcp_half *h = container_of(l->halves.next, struct tcp_half, node);
-		struct tcp_sock *to =
-			shares_port(t) ? find_but(net, &h->e.flow, t) : NULL;
+		struct tcp_sock *to = shares_port(t) ? find_but(net, &h->e.flow, t) : NULL;
 		if (to == NULL || !shares_port(to)) {
 			end_half(h, l, net);
 			spin_unlock(&l->lock);
@@ -770,10 +767,8 @@ rehome_children(struct tcp_sock *t, struct tcp_sock *child)
 	struct net_stack *net = t->i.s.net;
 	for (struct tcp_sock *next; child != NULL; child = next) {
 		next = child->accept_next;
-		struct tcp_sock *to =
-			shares_port(t) ? find_but(net, &child->e.flow, t) : NULL;
-		struct tcp_listener *l =
-			to != NULL && shares_port(to) ? listener_of(to) : NULL;
+		struct tcp_sock *to = shares_port(t) ? find_but(net, &child->e.flow, t) : NULL;
+		struct tcp_listener *l = to != NULL && shares_port(to) ? listener_of(to) : NULL;
 		if (l == NULL) {
 			tcp_abandon(child);
 			continue;

@@ -89,8 +89,8 @@ takes_version(const struct net_addr *local, uint32_t flags, bool v4)
 }
 
 static bool
-addresses_overlap(const struct net_addr *a, uint32_t a_flags, const struct net_addr *b,
-	uint32_t b_flags)
+addresses_overlap(
+	const struct net_addr *a, uint32_t a_flags, const struct net_addr *b, uint32_t b_flags)
 {
 	bool a_any = net_addr_is_any(a), b_any = net_addr_is_any(b);
 	if (!a_any && !b_any)
@@ -311,8 +311,7 @@ try_port(struct net_stack *net, struct tcp_owner *o, struct tcp_entry *e, uint16
 }
 
 static int
-choose_port(
-	struct net_stack *net, struct tcp_owner *o, struct tcp_entry *e, uint32_t *min_iss)
+choose_port(struct net_stack *net, struct tcp_owner *o, struct tcp_entry *e, uint32_t *min_iss)
 {
 	struct port_range r = range_of(net);
 	uint32_t step = atomic_fetch_add_explicit(&net->tcp->port_counter, 1, memory_order_relaxed);
@@ -327,8 +326,7 @@ choose_port(
 }
 
 int
-tcp_port_connect(
-	struct net_stack *net, struct tcp_owner *o, struct tcp_entry *e, uint32_t *min_iss)
+tcp_port_connect(struct net_stack *net, struct tcp_owner *o, struct tcp_entry *e, uint32_t *min_iss)
 {
 	struct tcp_stack *tcp = net->tcp;
 	int err = 0;

@@ -171,8 +171,7 @@ wait_for_bytes(struct tcp_sock *t, const struct reading *r, nsec_t deadline)
 		bool was = __atomic_load_n(&t->call, __ATOMIC_RELAXED) != TCP_CALL_NONE;
 		return was || has_ended(t) ? 0 : -ENOTCONN;
 	}
-	int err = sock_wait(
-		&t->i.s, SOCK_READ_EVENTS, deadline, 0, is_ready(t, ahead));
+	int err = sock_wait(&t->i.s, SOCK_READ_EVENTS, deadline, 0, is_ready(t, ahead));
 	return err != 0 ? err : 1;
 }
 
@@ -183,8 +182,8 @@ recv_urgent(struct tcp_sock *t, struct sock_msg *msg)
 	uint8_t byte = 0;
 	int err = 0;
 	spin_lock_bh(&s->lock);
-	bool inline_ = (atomic_load_explicit(&s->opts, memory_order_relaxed) &
-			       SOCK_OPT_OOBINLINE) != 0;
+	bool inline_ =
+		(atomic_load_explicit(&s->opts, memory_order_relaxed) & SOCK_OPT_OOBINLINE) != 0;
 	if (inline_ || (!(t->c.flags & TCPF_URG_IN) && !t->urgent_valid)) {
 		err = -EINVAL;
 	} else if (t->c.state == TCP_CLOSE && t->call == TCP_CALL_NONE) {

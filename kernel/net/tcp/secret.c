@@ -6,13 +6,13 @@
 #include "crypto/siphash.h"
 #include "net/tcp/tcp_impl.h"
 
-#define ISN_CLOCK_SHIFT 6 /* ns to steps of 64 ns: around in 4.6 minutes, longer than a segment lives */
+#define ISN_CLOCK_SHIFT \
+	6 /* ns to steps of 64 ns: around in 4.6 minutes, longer than a segment lives */
 
 static uint64_t
 hash(const uint64_t key[2], const struct net_flow *f, uint64_t ports)
 {
-	uint64_t words[5] = {
-		f->local.d[0], f->local.d[1], f->remote.d[0], f->remote.d[1], ports};
+	uint64_t words[5] = {f->local.d[0], f->local.d[1], f->remote.d[0], f->remote.d[1], ports};
 	return siphash_words(key, words, 5);
 }
 

@@ -84,8 +84,7 @@ check_open(struct tcp_sock *t, nsec_t deadline)
 	if (likely(is_open(t) && !has_error(t)))
 		return 0;
 	if (is_opening(t) && !has_error(t)) {
-		int err = sock_wait(
-			s, WRITE_EVENTS, deadline, 0, !is_opening(t) || has_error(t));
+		int err = sock_wait(s, WRITE_EVENTS, deadline, 0, !is_opening(t) || has_error(t));
 		if (err != 0)
 			return err;
 	}
@@ -259,10 +258,9 @@ copy_tail(struct tcp_sock *t, struct iter *from, uint32_t *n, struct pages *list
 	if (page == NULL)
 		return 0;
 	uint32_t part = min(room, *n);
-	uint32_t copied = (uint32_t)iter_copy_from(
-		from, (uint8_t *)page_to_virt(page) + offset, part);
-	struct tcp_chunk *ch =
-		copied != 0 ? tcp_chunk_alloc_page(page, offset, copied, 0) : NULL;
+	uint32_t copied =
+		(uint32_t)iter_copy_from(from, (uint8_t *)page_to_virt(page) + offset, part);
+	struct tcp_chunk *ch = copied != 0 ? tcp_chunk_alloc_page(page, offset, copied, 0) : NULL;
 	if (ch == NULL) {
 		page_put(page);
 		return copied == 0 ? -EFAULT : -ENOBUFS;
@@ -351,8 +349,8 @@ wait_for_room(struct tcp_sock *t, nsec_t deadline) NO_LOCK_ANALYSIS
 	struct sock *s = &t->i.s;
 	uncork(t);
 	mutex_unlock(&t->user_lock);
-	int err = sock_wait(s, WRITE_EVENTS, deadline, 0,
-		tcp_is_writable(t) || !is_open(t) || has_error(t));
+	int err = sock_wait(
+		s, WRITE_EVENTS, deadline, 0, tcp_is_writable(t) || !is_open(t) || has_error(t));
 	mutex_lock(&t->user_lock);
 	return err;
 }

@@ -15,8 +15,8 @@ static struct slab_cache *small_cache, *page_cache; /* [I after boot] */
 void
 tcp_sendq_init_cache(void)
 {
-	small_cache = slab_cache_create(
-		"tcp_chunk_small", sizeof(struct tcp_chunk) + TCP_CHUNK_SMALL, 0);
+	small_cache =
+		slab_cache_create("tcp_chunk_small", sizeof(struct tcp_chunk) + TCP_CHUNK_SMALL, 0);
 	page_cache = slab_cache_create("tcp_chunk_page", sizeof(struct tcp_chunk), 0);
 }
 

@@ -27,8 +27,8 @@ any_of(const struct sock *s)
 uint32_t
 tcp_owner_flags(const struct tcp_sock *t)
 {
-	uint32_t opts = atomic_load_explicit(
-		(_Atomic uint32_t *)&t->i.s.opts, memory_order_relaxed);
+	uint32_t opts =
+		atomic_load_explicit((_Atomic uint32_t *)&t->i.s.opts, memory_order_relaxed);
 	return ((opts & SOCK_OPT_REUSEADDR) ? TCP_OWNER_REUSEADDR : 0) |
 		((opts & SOCK_OPT_REUSEPORT) ? TCP_OWNER_REUSEPORT : 0) |
 		(t->i.s.family == AF_INET6 ? TCP_OWNER_IPV6 : 0) |
@@ -461,8 +461,7 @@ close_locked(struct tcp_sock *t, bool abort, struct tcp_after *after)
 		net_count(s->net, NET_TCP_ABORT_ON_CLOSE);
 	t->orphan_counted = true;
 	atomic_fetch_add_explicit(&s->net->tcp->orphans, 1, memory_order_relaxed);
-	tcp_close(&t->c, &env,
-		abort ? TCP_CLOSE_ABORT : unread ? TCP_CLOSE_UNREAD : 0, &act);
+	tcp_close(&t->c, &env, abort ? TCP_CLOSE_ABORT : unread ? TCP_CLOSE_UNREAD : 0, &act);
 	tcp_act(t, &env, &act, after);
 }
 
@@ -509,8 +508,8 @@ tcp_sock_close(struct sock *s)
 static uint32_t
 readable_events(const struct tcp_sock *t)
 {
-	uint32_t avail = atomic_load_explicit(
-		(_Atomic uint32_t *)&t->rcv_avail, memory_order_acquire);
+	uint32_t avail =
+		atomic_load_explicit((_Atomic uint32_t *)&t->rcv_avail, memory_order_acquire);
 	uint32_t target = t->i.s.rcvlowat;
 	if (target > 1) /* never more than what the buffer lets in */
 		target = max(min(target, t->c.rcv_buffer), 1u);
@@ -598,13 +597,13 @@ tcp_is_listening(struct sock *s)
 	return tcp_state(tcp_of(s)) == TCP_LISTEN;
 }
 
-#define TCP_OPS                                                                              \
-	.bind = tcp_bind, .listen = tcp_listen, .connect = tcp_sock_connect,                 \
-	.accept = tcp_accept, .shutdown = tcp_sock_shutdown, .getname = tcp_getname,         \
-	.send = tcp_send, .recv = tcp_recv, .send_pages = tcp_send_pages,                    \
-	.poll = tcp_sock_poll, .ioctl = tcp_sock_ioctl, .setsockopt = tcp_setsockopt,        \
-	.getsockopt = tcp_getsockopt, .option_changed = tcp_option_changed,                  \
-	.is_listening = tcp_is_listening, .close = tcp_sock_close, .destroy = tcp_sock_destroy
+#define TCP_OPS                                                                                    \
+	.bind = tcp_bind, .listen = tcp_listen, .connect = tcp_sock_connect, .accept = tcp_accept, \
+	.shutdown = tcp_sock_shutdown, .getname = tcp_getname, .send = tcp_send, .recv = tcp_recv, \
+	.send_pages = tcp_send_pages, .poll = tcp_sock_poll, .ioctl = tcp_sock_ioctl,              \
+	.setsockopt = tcp_setsockopt, .getsockopt = tcp_getsockopt,                                \
+	.option_changed = tcp_option_changed, .is_listening = tcp_is_listening,                    \
+	.close = tcp_sock_close, .destroy = tcp_sock_destroy
 
 static const struct sock_ops tcp_ops4 = {.family = AF_INET, TCP_OPS};
 static const struct sock_ops tcp_ops6 = {.family = AF_INET6, TCP_OPS};

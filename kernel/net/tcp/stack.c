@@ -139,8 +139,7 @@ sock_row(struct tcp_sock *t, struct tcp_row *row)
 }
 
 static void
-visit_listeners(
-	struct net_stack *net, void (*fn)(const struct tcp_row *row, void *ctx), void *ctx)
+visit_listeners(struct net_stack *net, void (*fn)(const struct tcp_row *row, void *ctx), void *ctx)
 {
 	const struct net_hash_buckets *b = net_hash_read(&net->tcp->listeners);
 	for (uint32_t i = 0; i <= b->mask; i++) {
@@ -157,8 +156,7 @@ visit_listeners(
 }
 
 static void
-visit_entries(
-	struct net_stack *net, void (*fn)(const struct tcp_row *row, void *ctx), void *ctx)
+visit_entries(struct net_stack *net, void (*fn)(const struct tcp_row *row, void *ctx), void *ctx)
 {
 	const struct net_hash_buckets *b = net_hash_read(&net->tcp->entries);
 	for (uint32_t i = 0; i <= b->mask; i++) {

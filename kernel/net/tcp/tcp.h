@@ -46,7 +46,7 @@ struct tcp_row {
 	uint32_t uid, refs;
 	uint32_t retransmits, probes;
 	uint32_t rto_ms, ato_ms, cwnd_segments, ssthresh_segments; /* ssthresh UINT32_MAX: none */
-	uint8_t state; /* enum tcp_state */
+	uint8_t state;                                             /* enum tcp_state */
 	uint8_t timer; /* Linux's: 0 none, 1 retransmission, 2 keep-alive, 3 TIME_WAIT, 4 probe */
 	bool ipv6;     /* an AF_INET6 socket's */
 };

@@ -40,13 +40,13 @@ struct tcp_entry {
 	struct net_hash_node node; /* [table_lock, epoch] */
 	struct net_flow flow;      /* [I while hashed] */
 	uint8_t kind;              /* [I] enum tcp_entry_kind */
-	bool hashed;               /* [table_lock; whoever holds the entry's own lock may read it] */
+	bool hashed; /* [table_lock; whoever holds the entry's own lock may read it] */
 };
 
 /* tcp_owner.flags */
 #define TCP_OWNER_REUSEADDR 1u
 #define TCP_OWNER_REUSEPORT 2u
-#define TCP_OWNER_IPV6      4u  /* an AF_INET6 socket */
+#define TCP_OWNER_IPV6      4u /* an AF_INET6 socket */
 #define TCP_OWNER_V6ONLY    8u
 #define TCP_OWNER_LISTENS   16u
 #define TCP_OWNER_CHOSEN    32u /* connect() chose the port: others may have it too, to other peers */
@@ -154,11 +154,11 @@ struct tcp_sock {
 	struct epoch_head epoch;
 	struct mutex user_lock;
 	struct net_addr bound_local; /* [user_lock] what bind() said, or the unspecified address */
-	struct tcp_sendq sendq; /* [lock] */
+	struct tcp_sendq sendq;      /* [lock] */
 	/* Received, in order. Readers, who hold read_lock, walk rcv_avail bytes of it without sock.lock. */
 	struct pkt *rcv_first, *rcv_last; /* [lock to add; read_lock and lock to take] */
-	_Atomic uint32_t rcv_avail;       /* [lock to change] bytes from the first on that may be read */
-	struct rb_root ooo;               /* [lock] out of order, by sequence number */
+	_Atomic uint32_t rcv_avail; /* [lock to change] bytes from the first on that may be read */
+	struct rb_root ooo;         /* [lock] out of order, by sequence number */
 	struct tcp_listener *listener;    /* [lock] in TCP_LISTEN */
 	struct net_hash_node listen_node; /* [port_lock, epoch] tcp_stack.listeners */
 	struct tcp_sock *accept_next;     /* [listener's lock] */
@@ -166,17 +166,17 @@ struct tcp_sock {
 	uint32_t ooo_used;                /* [lock] bytes of memory of what is in ooo */
 	uint32_t notsent_lowat;           /* [lock] UINT32_MAX: the stack's */
 	uint32_t window_clamp;            /* [lock] 0: none */
-	int32_t linger2_s;                /* [lock] FIN_WAIT2 for so long, 0: the stack's, below: not at all */
-	uint16_t defer_accept_s;          /* [lock] */
-	uint8_t rcv_ratio;    /* [lock] payload of 256 bytes of memory that was received lately */
-	uint8_t call;         /* [lock] enum tcp_call */
-	uint8_t urgent_byte;  /* [lock] with TCPF_URG_HERE */
-	bool urgent_valid;    /* [lock] it was not read yet */
-	bool timer_started;   /* [lock] */
-	bool bound_by_user;   /* [user_lock, lock] bind() chose the port: close() gives it back */
-	bool no_space;        /* [lock] somebody waits for room to write */
-	bool closed;          /* [lock] the file is gone */
-	bool orphan_counted;  /* [lock] */
+	int32_t linger2_s; /* [lock] FIN_WAIT2 for so long, 0: the stack's, below: not at all */
+	uint16_t defer_accept_s; /* [lock] */
+	uint8_t rcv_ratio;   /* [lock] payload of 256 bytes of memory that was received lately */
+	uint8_t call;        /* [lock] enum tcp_call */
+	uint8_t urgent_byte; /* [lock] with TCPF_URG_HERE */
+	bool urgent_valid;   /* [lock] it was not read yet */
+	bool timer_started;  /* [lock] */
+	bool bound_by_user;  /* [user_lock, lock] bind() chose the port: close() gives it back */
+	bool no_space;       /* [lock] somebody waits for room to write */
+	bool closed;         /* [lock] the file is gone */
+	bool orphan_counted; /* [lock] */
 };
 
 static inline struct tcp_sock *
@@ -202,8 +202,8 @@ tcp_env_of(const struct tcp_sock *t)
 
 /* What is to be done once the lock is released: tcp_finish(). */
 struct tcp_after {
-	uint32_t wake;  /* POLL* */
-	uint32_t puts;  /* references to be given back */
+	uint32_t wake;    /* POLL* */
+	uint32_t puts;    /* references to be given back */
 	struct pkt *free; /* packets, by next */
 };
 
@@ -234,8 +234,8 @@ void tcp_sock_end(struct tcp_sock *t, struct tcp_after *after);
 void tcp_sendq_init_cache(void);
 struct tcp_chunk *tcp_chunk_alloc_small(uint32_t flags) MUST_CHECK;
 /* Takes over a reference to the page. NULL: out of memory (not taken over). */
-struct tcp_chunk *tcp_chunk_alloc_page(struct page *page, uint32_t offset, uint32_t len,
-	uint32_t charge) MUST_CHECK;
+struct tcp_chunk *tcp_chunk_alloc_page(
+	struct page *page, uint32_t offset, uint32_t len, uint32_t charge) MUST_CHECK;
 void tcp_chunk_free(struct tcp_chunk *ch);
 /* Adds ch at seq; the charge is the caller's. */
 void tcp_sendq_add(struct tcp_sendq *q, struct tcp_chunk *ch, uint32_t seq);
@@ -291,10 +291,11 @@ void tcp_rx_drop(struct net_stack *net, struct pkt *p, uint16_t reason);
 /* A segment of t's connection. lock held. */
 void tcp_tx(struct tcp_sock *t, const struct tcp_segment *seg);
 /* One without a connection: to flow->remote. */
-void tcp_tx_reply(struct net_stack *net, const struct net_flow *flow, struct tcp_segment *seg,
-	uint8_t tos);
+void tcp_tx_reply(
+	struct net_stack *net, const struct net_flow *flow, struct tcp_segment *seg, uint8_t tos);
 /* The answer to a segment that belongs to nothing. */
-void tcp_tx_reset(struct net_stack *net, const struct net_flow *flow, const struct tcp_segment *seg);
+void tcp_tx_reset(
+	struct net_stack *net, const struct net_flow *flow, const struct tcp_segment *seg);
 /* The largest segment's payload and options on a path. */
 uint32_t tcp_path_mss_of(uint32_t mtu, bool v4);
 /* Resolves t's way to its peer, and takes its MTU. 0 or -errno of route_resolve(). lock held. */
@@ -318,8 +319,8 @@ uint32_t tcp_listener_backlog(const struct tcp_sock *t);
 void tcp_listener_stop(struct tcp_sock *t);
 void tcp_listen_init_cache(void);
 /* Segments for a listener, and for a half-open connection. p is taken over. min_iss 0: any ISN. Softirq. */
-void tcp_rx_listener(struct tcp_sock *t, const struct net_flow *flow,
-	const struct tcp_segment *seg, struct pkt *p, uint32_t min_iss);
+void tcp_rx_listener(struct tcp_sock *t, const struct net_flow *flow, const struct tcp_segment *seg,
+	struct pkt *p, uint32_t min_iss);
 bool tcp_rx_half(struct tcp_half *h, const struct tcp_segment *seg, struct pkt *p);
 /* An ICMP error about its SYN-ACK ends it. */
 void tcp_half_error(struct tcp_half *h, uint32_t seq);

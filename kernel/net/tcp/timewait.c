@@ -93,8 +93,8 @@ set_expiry(struct tcp_tw *x, const struct tcp_sock *t, nsec_t now)
 {
 	if (x->tw.state != TCP_FIN_WAIT2)
 		return;
-	uint32_t seconds = t->linger2_s > 0 ? (uint32_t)t->linger2_s
-					    : tcp_sysctl(x->net)->fin_timeout;
+	uint32_t seconds =
+		t->linger2_s > 0 ? (uint32_t)t->linger2_s : tcp_sysctl(x->net)->fin_timeout;
 	x->tw.expires = now + seconds * NSEC_PER_SEC;
 }
 
@@ -149,8 +149,8 @@ tcp_rx_tw(struct tcp_entry *e, const struct net_flow *flow, const struct tcp_seg
 	/* Without a listener a SYN is no reason to forget. */
 	if (v == TCP_VERDICT_NEW_SYN && tcp_find_listener(net, flow) == NULL)
 		v = TCP_VERDICT_RESET;
-	bool ended = (v == TCP_VERDICT_KILL || v == TCP_VERDICT_ABORT ||
-			     v == TCP_VERDICT_NEW_SYN) &&
+	bool ended =
+		(v == TCP_VERDICT_KILL || v == TCP_VERDICT_ABORT || v == TCP_VERDICT_NEW_SYN) &&
 		end(x);
 	spin_unlock(&x->lock);
 	if (v == TCP_VERDICT_REPLY)

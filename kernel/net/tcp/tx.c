@@ -79,8 +79,7 @@ tcp_tx(struct tcp_sock *t, const struct tcp_segment *out)
 }
 
 void
-tcp_tx_reply(
-	struct net_stack *net, const struct net_flow *to, struct tcp_segment *seg, uint8_t tos)
+tcp_tx_reply(struct net_stack *net, const struct net_flow *to, struct tcp_segment *seg, uint8_t tos)
 {
 	struct net_flow flow = *to;
 	struct route_ref ref;
