@@ -164,10 +164,11 @@ static const struct proc_entry fd_entry = {
 	"", S_IFLNK | 0700, PROC_PRIVATE, .readlink = readlink_fd, .follow = follow_fd};
 static const struct proc_numbers fd_numbers = {
 	.find = find_fd, .next = next_fd, .entry = &fd_entry};
-const struct proc_dir proc_fd_dir = {.id = PROC_DIR_FD, .numbers = &fd_numbers};
+const struct proc_dir proc_fd_dir = {.id = PROC_DIR_FD, .numbered = true, .numbers = &fd_numbers};
 
 static const struct proc_entry fdinfo_entry = {
 	"", S_IFREG | 0444, PROC_PRIVATE, .show = show_fdinfo};
 static const struct proc_numbers fdinfo_numbers = {
 	.find = find_fdinfo, .next = next_fd, .entry = &fdinfo_entry};
-const struct proc_dir proc_fdinfo_dir = {.id = PROC_DIR_FDINFO, .numbers = &fdinfo_numbers};
+const struct proc_dir proc_fdinfo_dir = {
+	.id = PROC_DIR_FDINFO, .numbered = true, .numbers = &fdinfo_numbers};

@@ -3,7 +3,7 @@
  * What the files of procfs share: nodes (inodes), the tables that say which names a directory has, and generators.
  *
  * A directory is a table of struct proc_entry, one per fixed name, and perhaps a struct proc_numbers for names that
- * are numbers (processes, threads, handles). An entry's function is called with the node that stands for it; the node
+ * are numbers (processes, threads, handles) or a struct proc_names for other names that come and go (interfaces). An entry's function is called with the node that stands for it; the node
  * holds references on its process and task, whose memory therefore stays, but which may have exited: generators find
  * out and answer -ESRCH.
  * Nothing here sleeps, allocates or writes text with a process's lock held: values are copied out first.
@@ -22,7 +22,7 @@ struct proc_node;
 struct proc_key {
 	struct process *process; /* NULL: the system */
 	struct task *task;       /* one thread of it; NULL: the process as a whole */
-	uint32_t number;         /* the last number in its path */
+	uint32_t number; /* the last number in its path, or that of the last thing it names */
 };
 
 struct proc_entry {
@@ -39,8 +39,10 @@ struct proc_entry {
 	ssize_t (*readlink)(struct proc_node *n, char *buf, size_t size);
 	int (*follow)(struct proc_node *n, struct magic_target *out);
 	const struct proc_dir *dir; /* directories */
+	const void *data;           /* its functions' own */
 };
 #define PROC_PRIVATE 1u /* only for who passes proc_check_access() */
+#define PROC_SETTING 2u /* who has write_caps has the permissions of its owner, root */
 
 /* Names that are numbers. */
 struct proc_numbers {
@@ -55,11 +57,23 @@ struct proc_numbers {
 	const struct proc_entry *entry;
 };
 
+/* Names of things that have numbers which never change: interfaces. The number is the child's key. */
+#define PROC_NAME_MAX 32u /* with its NUL */
+struct proc_names {
+	/* The number of what is called name in dir; false: nothing is. */
+	bool (*find)(const struct proc_node *dir, const char *name, size_t len, uint32_t *number);
+	/* The first number >= *number that exists, and its name; false: none. */
+	bool (*next)(const struct proc_node *dir, uint32_t *number, char name[PROC_NAME_MAX]);
+	const struct proc_entry *entry;
+};
+
 struct proc_dir {
 	uint32_t id; /* PROC_DIR_*: part of inode numbers */
 	uint32_t count;
 	const struct proc_entry *entries;
 	const struct proc_numbers *numbers; /* NULL: none */
+	const struct proc_names *names;     /* NULL: none; a directory has numbers or names */
+	bool numbered; /* the key's number is part of its names' inode numbers: handles, interfaces */
 };
 #define PROC_ENTRIES(a) .count = ARRAY_SIZE(a), .entries = (a)
 
@@ -78,6 +92,17 @@ enum {
 	PROC_DIR_TTY,
 	PROC_DIR_SWOS,
 	PROC_DIR_NET,
+	PROC_DIR_SYS_NET,
+	PROC_DIR_SYS_CORE,
+	PROC_DIR_SYS_IP4,
+	PROC_DIR_SYS_CONF4S,
+	PROC_DIR_SYS_CONF4,
+	PROC_DIR_SYS_IP6,
+	PROC_DIR_SYS_CONF6S,
+	PROC_DIR_SYS_CONF6,
+	PROC_DIR_SYS_NEIGH6S,
+	PROC_DIR_SYS_NEIGH6,
+	PROC_DIR_SYS_UNIX,
 	PROC_DIR_END,
 };
 
@@ -102,8 +127,20 @@ void proc_node_init_cache(void);
 /* -EACCES for an entry that is PROC_PRIVATE and not for the running task. */
 int proc_node_check(const struct proc_node *n) MUST_CHECK;
 
+/* Takes the references that a copy of key needs. */
+void proc_key_get(const struct proc_key *key);
+/* Of a name with a fixed place in dir's table; of what has been found, PROC_SLOT_NUMBER. */
+#define PROC_SLOT_NUMBER 255u
+uint64_t proc_inode_number(const struct proc_key *key, const struct proc_dir *dir, uint32_t slot);
+/* Of what has a number in dir. */
+uint64_t proc_child_inode_number(const struct proc_node *dir, uint32_t number);
+
+/* dir.c */
+extern const struct file_ops proc_dir_ops;
+int proc_dir_lookup(struct inode *i, struct dentry *d);
+
 /* file.c */
-extern const struct file_ops proc_dir_ops, proc_text_ops, proc_raw_ops;
+extern const struct file_ops proc_text_ops, proc_raw_ops;
 int proc_file_open(struct inode *i, struct file *f);
 
 /* access.c */
@@ -140,6 +177,7 @@ extern const struct proc_entry proc_root_entry;            /* root.c */
 extern const struct proc_numbers proc_processes;           /* pid.c */
 extern const struct proc_dir proc_fd_dir, proc_fdinfo_dir; /* fd.c */
 extern const struct proc_dir proc_sys_dir;                 /* sys.c */
+extern const struct proc_dir proc_sys_net_dir;             /* sys_net.c */
 extern const struct proc_dir proc_swos_dir;                /* swos.c */
 extern const struct proc_dir proc_net_dir;                 /* net.c */
 extern const struct proc_dir proc_tty_dir;                 /* devices.c */

@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nodes: inodes made from tables when a name is looked up, and directories read from the same tables.
- *
- * Names below a process are never cached (DENTRY_NOCACHE): the process may go at any time, and who may see it depends
- * on who looks. A node's inode number is computed from what it is, so that it is the same whenever it is looked up.
+ * Nodes: inodes made from tables when a name is looked up (dir.c). A node's inode number is computed from what it is, so
+ * that it is the same whenever it is looked up.
  */
-#include <string.h>
-
-#include "base/fmt.h"
-#include "core/sched.h"
-#include "fs/proc/format.h"
 #include "fs/proc/internal.h"
 #include "mm/slab.h"
 
-#define NUMBERS_AT  256u /* readdir's position of number 0: behind the dots and all fixed names */
-#define SLOT_BITS   6    /* of an entry in its table */
-#define SLOT_NUMBER ((1u << SLOT_BITS) - 1)
+#define NUMBER_MASK ((1u << 20) - 1)
 
 static struct slab_cache *node_cache;
 
@@ -26,25 +17,42 @@ proc_node_init_cache(void)
 }
 
 /*
- * The inode number of what has a slot in a directory: pid or tid (22 bits), whether it is below task/, the table, the
- * slot, the handle's number (20 bits).
+ * From the top: pid or tid (22 bits), whether it is below task/, the table (7), the slot (8), the number of a handle or
+ * an interface (20).
  */
-static uint64_t
-inode_number(const struct proc_key *key, const struct proc_dir *dir, uint32_t slot)
+uint64_t
+proc_inode_number(const struct proc_key *key, const struct proc_dir *dir, uint32_t slot)
 {
 	uint64_t id = key->task != NULL ? (uint64_t)key->task->tid
 		: key->process != NULL  ? (uint64_t)key->process->pid
 					: 0;
-	bool handle = dir->id == PROC_DIR_FD || dir->id == PROC_DIR_FDINFO;
-	return id << 33 | (uint64_t)(key->task != NULL) << 32 | (uint64_t)dir->id << 26 |
-		(uint64_t)slot << 20 | (handle ? key->number : 0);
+	return id << 36 | (uint64_t)(key->task != NULL) << 35 | (uint64_t)dir->id << 28 |
+		(uint64_t)slot << 20 | (dir->numbered ? key->number & NUMBER_MASK : 0);
 }
-_Static_assert(PROC_DIR_END <= 64, "table numbers have six bits");
-_Static_assert((HANDLES_MAX - 1) >> 20 == 0, "handle numbers have twenty bits");
+_Static_assert(PROC_DIR_END <= 128, "table numbers have seven bits");
+_Static_assert((HANDLES_MAX - 1) <= NUMBER_MASK, "handle numbers have twenty bits");
 _Static_assert(PID_MAX <= 1 << 22, "process numbers have 22 bits");
 
-static void
-key_get(const struct proc_key *key)
+/* What stands under a number has the inode number that looking it up would give. */
+uint64_t
+proc_child_inode_number(const struct proc_node *dir, uint32_t number)
+{
+	const struct proc_dir *t = dir->entry->dir;
+	uint64_t slot = (uint64_t)PROC_SLOT_NUMBER << 20 | (uint64_t)t->id << 28;
+	struct proc_key key = dir->key;
+	key.number = number;
+	switch (t->id) {
+	case PROC_DIR_ROOT:
+		return (uint64_t)number << 36 | slot;
+	case PROC_DIR_TASKS:
+		return (uint64_t)number << 36 | 1ULL << 35 | slot;
+	default:
+		return proc_inode_number(&key, t, PROC_SLOT_NUMBER);
+	}
+}
+
+void
+proc_key_get(const struct proc_key *key)
 {
 	if (key->process != NULL)
 		process_get(key->process);
@@ -107,17 +115,28 @@ magic_getattr(struct dentry *d, struct kstat *st)
 	return 0;
 }
 
-static int dir_lookup(struct inode *dir, struct dentry *d);
+/* Settings are changed by who has the capability for it, whoever he is. */
+static int
+setting_permission(struct inode *i, uint32_t may)
+{
+	const struct proc_entry *e = proc_node_of(i)->entry;
+	uint32_t mode = i->mode;
+	if (vfs_cred()->fsuid == 0 || (vfs_cred()->caps & e->write_caps) == e->write_caps)
+		mode >>= 6;
+	return (mode & may) == may ? 0 : -EACCES;
+}
 
-static const struct inode_ops dir_inode_ops = {.lookup = dir_lookup, .setattr = node_setattr};
+static const struct inode_ops dir_inode_ops = {.lookup = proc_dir_lookup, .setattr = node_setattr};
 static const struct inode_ops private_dir_inode_ops = {
-	.lookup = dir_lookup, .setattr = node_setattr, .permission = private_permission};
+	.lookup = proc_dir_lookup, .setattr = node_setattr, .permission = private_permission};
 static const struct inode_ops link_inode_ops = {.readlink = link_readlink, .setattr = node_setattr};
 static const struct inode_ops magic_inode_ops = {.readlink = link_readlink,
 	.follow = link_follow,
 	.getattr = magic_getattr,
 	.setattr = node_setattr};
 static const struct inode_ops file_inode_ops = {.open = proc_file_open, .setattr = node_setattr};
+static const struct inode_ops setting_inode_ops = {
+	.open = proc_file_open, .setattr = node_setattr, .permission = setting_permission};
 
 static const struct inode_ops *
 inode_ops_for(const struct proc_entry *e)
@@ -126,7 +145,7 @@ inode_ops_for(const struct proc_entry *e)
 		return (e->flags & PROC_PRIVATE) ? &private_dir_inode_ops : &dir_inode_ops;
 	if (e->readlink != NULL)
 		return e->follow != NULL ? &magic_inode_ops : &link_inode_ops;
-	return &file_inode_ops;
+	return (e->flags & PROC_SETTING) ? &setting_inode_ops : &file_inode_ops;
 }
 
 static const struct file_ops *
@@ -157,7 +176,7 @@ set_owner(struct proc_node *n)
 static uint32_t
 count_links(const struct proc_entry *e)
 {
-	if (e->dir == NULL || e->dir->numbers != NULL)
+	if (e->dir == NULL || e->dir->numbers != NULL || e->dir->names != NULL)
 		return 1; /* for a directory: nobody knows how many */
 	uint32_t n = 2;
 	for (uint32_t i = 0; i < e->dir->count; i++)
@@ -199,146 +218,3 @@ proc_node_destroy(struct inode *i)
 	key_put(&n->key);
 	slab_free(node_cache, n);
 }
-
-/* --- Looking up. --- */
-
-static bool
-name_is(const struct dentry *d, const char *name)
-{
-	return strncmp(name, d->name, d->name_len) == 0 && name[d->name_len] == '\0';
-}
-
-/* A fixed name: it is about what its directory is about. */
-static struct proc_node *
-make_fixed(const struct proc_node *dir, const struct proc_entry *e)
-{
-	const struct proc_dir *t = dir->entry->dir;
-	uint64_t ino = inode_number(&dir->key, t, (uint32_t)(e - t->entries));
-	key_get(&dir->key);
-	return proc_node_create(dir->inode.super, e, &dir->key, e->mode, ino);
-}
-
-static int
-lookup_number(const struct proc_node *dir, struct dentry *d)
-{
-	const struct proc_dir *t = dir->entry->dir;
-	uint32_t number;
-	if (!parse_number_name(d->name, d->name_len, &number))
-		return 0;
-	atomic_fetch_or_explicit(&d->flags, DENTRY_NOCACHE, memory_order_relaxed);
-	if (arch_current()->process == NULL)
-		return 0; /* kernel threads have no view to look it up in */
-	struct proc_key key = dir->key;
-	uint32_t mode = t->numbers->entry->mode;
-	key.number = number;
-	int err = t->numbers->find(dir, number, &key, &mode);
-	if (err != 0)
-		return err == -ENOENT ? 0 : err;
-	struct proc_node *n = proc_node_create(dir->inode.super, t->numbers->entry, &key, mode,
-		inode_number(&key, t, SLOT_NUMBER));
-	if (n == NULL)
-		return -ENOMEM;
-	dentry_bind(d, &n->inode);
-	return 0;
-}
-
-static bool
-dir_is_there(const struct proc_node *dir)
-{
-	return dir->key.process == NULL || (!proc_gone(dir) && proc_visible(dir->key.process));
-}
-
-static int
-dir_lookup(struct inode *i, struct dentry *d)
-{
-	struct proc_node *dir = proc_node_of(i);
-	const struct proc_dir *t = dir->entry->dir;
-	if (dir->key.process != NULL)
-		atomic_fetch_or_explicit(&d->flags, DENTRY_NOCACHE, memory_order_relaxed);
-	if (!dir_is_there(dir))
-		return -ENOENT;
-	for (uint32_t k = 0; k < t->count; k++) {
-		if (!name_is(d, t->entries[k].name))
-			continue;
-		struct proc_node *n = make_fixed(dir, &t->entries[k]);
-		if (n == NULL)
-			return -ENOMEM;
-		dentry_bind(d, &n->inode);
-		return 0;
-	}
-	return t->numbers != NULL ? lookup_number(dir, d) : 0;
-}
-
-/* --- Listing. --- */
-
-/* False: full. */
-static bool
-list_fixed(const struct proc_node *dir, struct dir_context *ctx)
-{
-	const struct proc_dir *t = dir->entry->dir;
-	for (; ctx->pos - 2 < t->count; ctx->pos++) {
-		uint32_t slot = (uint32_t)(ctx->pos - 2);
-		const struct proc_entry *e = &t->entries[slot];
-		if (!ctx->emit(ctx, e->name, strlen(e->name), inode_number(&dir->key, t, slot),
-			    dir_type_of_mode(e->mode)))
-			return false;
-	}
-	return true;
-}
-
-/* What stands under a number has the inode number that looking it up would give. */
-static uint64_t
-number_inode(const struct proc_node *dir, uint32_t number)
-{
-	const struct proc_dir *t = dir->entry->dir;
-	uint64_t slot = (uint64_t)SLOT_NUMBER << 20 | (uint64_t)t->id << 26;
-	struct proc_key key = dir->key;
-	key.number = number;
-	switch (t->id) {
-	case PROC_DIR_ROOT:
-		return (uint64_t)number << 33 | slot;
-	case PROC_DIR_TASKS:
-		return (uint64_t)number << 33 | 1ULL << 32 | slot;
-	default:
-		return inode_number(&key, t, SLOT_NUMBER);
-	}
-}
-
-static void
-list_numbers(const struct proc_node *dir, struct dir_context *ctx)
-{
-	const struct proc_numbers *numbers = dir->entry->dir->numbers;
-	if (ctx->pos < NUMBERS_AT)
-		ctx->pos = NUMBERS_AT;
-	if (ctx->pos - NUMBERS_AT > INT32_MAX)
-		return;
-	uint32_t number = (uint32_t)(ctx->pos - NUMBERS_AT);
-	for (; numbers->next(dir, &number); number++) {
-		char name[12];
-		size_t len = (size_t)base_scnprintf(name, sizeof(name), "%u", number);
-		ctx->pos = (uint64_t)NUMBERS_AT + number;
-		if (!ctx->emit(ctx, name, len, number_inode(dir, number),
-			    dir_type_of_mode(numbers->entry->mode)))
-			return;
-		ctx->pos++;
-		sched_point();
-	}
-}
-
-static int
-dir_readdir(struct file *f, struct dir_context *ctx)
-{
-	const struct proc_node *dir = proc_node_of(f->inode);
-	if (!dir_is_there(dir))
-		return -ENOENT;
-	int err = proc_node_check(dir);
-	if (err != 0)
-		return err;
-	if (!dir_emit_dots(f, ctx) || !list_fixed(dir, ctx))
-		return 0;
-	if (dir->entry->dir->numbers != NULL && arch_current()->process != NULL)
-		list_numbers(dir, ctx);
-	return 0;
-}
-
-const struct file_ops proc_dir_ops = {.readdir = dir_readdir, .seek = generic_file_seek};
