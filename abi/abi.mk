@@ -14,3 +14,4 @@ $(GEN)/:
 .PHONY: reference
 reference: ## Renew the generated reference pages under docs/reference
 	$(Q)$(PYTHON) tools/gen/abi.py --reference docs/reference/syscalls.md
+	$(Q)$(PYTHON) tools/gen/sysctl.py kernel/net/sysctl.def docs/reference/sysctl.md

@@ -10,7 +10,7 @@ UNIT_KERNEL_SRC += kernel/mm/area.c kernel/dev/bus/virtqueue.c kernel/fs/tmp/opt
 UNIT_KERNEL_SRC += kernel/net/sock/cmsg.c kernel/net/sock/bpf.c
 TSAN_KERNEL_SRC += $(patsubst %,kernel/core/%.c,wait mutex wallclock) kernel/obj/handle.c \
 	$(patsubst %,kernel/vfs/%.c,file iter rw pipe splice sendpages poll epoll eventfd)
-FUZZ_KERNEL_SRC += kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c
+FUZZ_KERNEL_SRC += kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c kernel/fs/proc/format.c
 # The network's cores, over a mock of pages and slabs: for both.
 NET_KERNEL_SRC += tests/unit/net_mock/net_mock.c
 NET_KERNEL_SRC += kernel/net/pkt.c kernel/net/link/gso.c kernel/net/link/gro.c kernel/net/link/steer_hash.c
@@ -20,7 +20,7 @@ NET_KERNEL_SRC += $(patsubst %,kernel/net/sock/netlink/%.c,attr decode encode)
 # IP as a whole, all but its calls, its thread and the sockets above it, over a mock of time, locks and interfaces.
 IP_KERNEL_SRC := $(filter-out $(NET_KERNEL_SRC) kernel/net/ip/ioctl% kernel/net/ip/worker.c \
 	kernel/net/udp/udp_sock.c kernel/net/udp/udp_data.c, \
-	kernel/net/hash.c $(wildcard kernel/net/ip/*.c kernel/net/udp/*.c) kernel/net/link/arp.c kernel/net/link/neigh.c)
+	kernel/net/hash.c kernel/net/sysctl.c $(wildcard kernel/net/ip/*.c kernel/net/udp/*.c) kernel/net/link/arp.c kernel/net/link/neigh.c)
 IP_KERNEL_SRC += tests/unit/ip_mock/ip_mock.c
 UNIT_KERNEL_SRC += $(NET_KERNEL_SRC) $(IP_KERNEL_SRC)
 FUZZ_KERNEL_SRC += $(NET_KERNEL_SRC) $(IP_KERNEL_SRC)
@@ -71,7 +71,7 @@ $(foreach s,$(NET_FUZZ_SRC),$(eval $(BUILD)/fuzz/$(s:.c=.o): FUZZ_CFLAGS += $(NE
 
 # IP's own find its mock before the others.
 IP_TEST_CFLAGS := -Itests/unit/ip_mock $(NET_TEST_CFLAGS)
-$(foreach s,$(IP_KERNEL_SRC) tests/unit/net_stack_test.c tests/host/net/tap.c,$(eval $(BUILD)/asan/$(s:.c=.o): \
+$(foreach s,$(IP_KERNEL_SRC) tests/unit/net_stack_test.c tests/unit/net_sysctl_test.c tests/host/net/tap.c,$(eval $(BUILD)/asan/$(s:.c=.o): \
 	override SAN_CFLAGS := -Itests/unit/ip_mock $(SAN_CFLAGS) $(NET_TEST_CFLAGS)))
 $(foreach s,$(IP_KERNEL_SRC) tests/fuzz/net_stack_fuzz.c,$(eval $(BUILD)/fuzz/$(s:.c=.o): \
 	override FUZZ_CFLAGS := -Itests/unit/ip_mock $(FUZZ_CFLAGS) $(NET_TEST_CFLAGS)))
@@ -137,7 +137,7 @@ $(LINT_FLAGS): | $(GENERATED)
 	$(foreach s,$(filter tests/%,$(sort $(NET_TEST_SRC) $(NET_FUZZ_SRC))),$(file >>$@,$(s) $(HOST_CFLAGS) \
 		-DSWOS_TEST $(NET_TEST_CFLAGS)))
 	$(file >>$@,tests/unit/timerwheel_test.c $(HOST_CFLAGS) -DSWOS_TEST -Ikernel)
-	$(foreach s,tests/unit/ip_mock tests/unit/net_stack_test.c tests/fuzz/net_stack_fuzz.c tests/host/net,\
+	$(foreach s,tests/unit/ip_mock tests/unit/net_stack_test.c tests/unit/net_sysctl_test.c tests/fuzz/net_stack_fuzz.c tests/host/net,\
 		$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST $(IP_TEST_CFLAGS)))
 	$(file >>$@,tests/tsan $(HOST_CFLAGS) -DSWOS_TEST $(FILES_TEST_CFLAGS))
 	$(file >>$@,tests/guest $(USER_CFLAGS))

@@ -13,6 +13,7 @@
 #include "net/link/rx.h"
 #include "net/pkt.h"
 #include "net/sock/netlink/netlink.h"
+#include "net/sock/sock.h"
 #include "net/sock/unix/unix.h"
 #include "net/tcp/tcp.h"
 #include "proc/view.h"
@@ -45,6 +46,14 @@ allocate_stack(void)
 	list_init(&net->taps);
 	net->next_ifindex = 1;
 	random_fill(&net->secrets, sizeof(net->secrets));
+	net->core = (struct net_core_sysctl){
+		.rmem_default = SOCK_BUF_DEFAULT,
+		.rmem_max = SOCK_BUF_MAX,
+		.wmem_default = SOCK_BUF_DEFAULT,
+		.wmem_max = SOCK_BUF_MAX,
+		.somaxconn = SOMAXCONN,
+		.max_backlog = NET_BACKLOG_MAX,
+	};
 	atomic_init(&net->memory_limit, default_memory_limit());
 	return net;
 }

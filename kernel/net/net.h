@@ -36,6 +36,13 @@ struct net_secrets {
 	uint64_t cookie[2][2];  /* SYN cookies, two generations */
 };
 
+/* Settings of sockets and CPUs (net.core.*), read without locks. */
+struct net_core_sysctl {
+	_Atomic uint32_t rmem_default, rmem_max, wmem_default, wmem_max; /* bytes */
+	_Atomic uint32_t somaxconn;
+	_Atomic uint32_t max_backlog; /* packets that wait on a CPU, of each kind */
+};
+
 struct net_stack {
 	struct mutex config_lock;         /* interfaces, addresses, routes: docs/network.md */
 	struct list_node netifs;          /* [config_lock, epoch] */
@@ -45,6 +52,7 @@ struct net_stack {
 	struct netif *loopback;        /* [I after boot] */
 	struct net_secrets secrets;    /* [I] but cookie, which its owner renews */
 	struct net_counters *counters; /* [I] one per CPU */
+	struct net_core_sysctl core;
 	/* Each owned by the part that its type names. [I after boot] */
 	struct neigh_table *neigh;   /* link/neigh.h: ARP and ND */
 	struct route_table *routes4; /* ip/route.h */
@@ -56,9 +64,8 @@ struct net_stack {
 	struct udp_stack *udp; /* UDP, ping and raw sockets */
 	struct unix_stack *unix_names;
 	struct netlink_stack *netlink;
-	_Atomic int64_t memory; /* bytes that sockets hold, of all kinds */
-	_Atomic int64_t
-		memory_limit; /* bytes; from the machine's memory at boot, sysctl net.core.mem_limit */
+	_Atomic int64_t memory;       /* bytes that sockets hold, of all kinds */
+	_Atomic int64_t memory_limit; /* bytes; from the machine's memory at boot */
 };
 
 /* The initial view's, made at boot; later views get their own. NULL: out of memory. */

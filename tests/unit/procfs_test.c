@@ -88,3 +88,34 @@ TEST(procfs_integers)
 	CHECK(!parse_integer("1 ", 0, 9, &n));
 	CHECK(!parse_integer("+1", 0, 9, &n));
 }
+
+TEST(procfs_number_lists)
+{
+	int64_t v[2] = {7, 7};
+	CHECK_EQ(parse_integers("12", 0, 100, v, 2), 1);
+	CHECK_EQ(v[0], 12);
+	CHECK_EQ(parse_integers(" 1\t 100 \n", 1, 100, v, 2), 2);
+	CHECK_EQ(v[0], 1);
+	CHECK_EQ(v[1], 100);
+	CHECK_EQ(parse_integers("-5 -1", -5, -1, v, 2), 2);
+	CHECK_EQ(v[1], -1);
+	static const char *const bad[] = {"", " ", "0", "101", "1 2 3", "1,2", "1x", "x", "- 1",
+		"--1", "+1", "1 -", "0x10", "99999999999999999999"};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK_EQ(parse_integers(bad[i], 1, 100, v, 2), 0);
+	CHECK_EQ(parse_integers("1 2", 1, 100, v, 1), 0);
+	CHECK_EQ(parse_integers("-9223372036854775808", INT64_MIN, INT64_MAX, v, 1), 1);
+	CHECK(v[0] == INT64_MIN);
+}
+
+TEST(procfs_ends_are_trimmed)
+{
+	char text[16] = "a b \t\n";
+	trim_end(text, 6);
+	CHECK_STR(text, "a b");
+	memcpy(text, " \n", 3);
+	trim_end(text, 2);
+	CHECK_STR(text, "");
+	trim_end(text, 0);
+	CHECK_STR(text, "");
+}

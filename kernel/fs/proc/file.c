@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/sched.h"
+#include "fs/proc/format.h"
 #include "fs/proc/internal.h"
 #include "mm/slab.h"
 
@@ -143,14 +144,6 @@ raw_read(struct file *f, struct iter *to, uint64_t *pos)
 	struct proc_node *n = proc_node_of(f->inode);
 	int err = check_use(n);
 	return err != 0 ? err : n->entry->read(n, to, pos);
-}
-
-static void
-trim_end(char *text, size_t len)
-{
-	while (len > 0 && strchr(" \t\n", text[len - 1]) != NULL)
-		len--;
-	text[len] = '\0';
 }
 
 static ssize_t

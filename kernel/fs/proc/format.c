@@ -87,21 +87,60 @@ parse_number_name(const char *s, size_t len, uint32_t *out)
 	return true;
 }
 
-bool
-parse_integer(const char *s, int64_t low, int64_t high, int64_t *out)
+static bool
+is_blank(char c)
 {
-	bool negative = *s == '-';
+	return c == ' ' || c == '\t' || c == '\n';
+}
+
+/* One number at *s, which then is behind it. */
+static bool
+take_integer(const char **s, int64_t low, int64_t high, int64_t *out)
+{
+	const char *at = *s;
+	bool negative = *at == '-';
 	int64_t value = 0;
-	s += negative;
-	if (*s == '\0')
+	at += negative;
+	if (*at < '0' || *at > '9')
 		return false;
-	for (; *s != '\0'; s++) {
-		if (*s < '0' || *s > '9' || __builtin_mul_overflow(value, 10, &value) ||
-			__builtin_sub_overflow(value, *s - '0', &value))
+	for (; *at >= '0' && *at <= '9'; at++) {
+		if (__builtin_mul_overflow(value, 10, &value) ||
+			__builtin_sub_overflow(value, *at - '0', &value))
 			return false;
 	}
 	if (!negative && __builtin_sub_overflow((int64_t)0, value, &value))
 		return false;
+	*s = at;
 	*out = value;
 	return value >= low && value <= high;
+}
+
+bool
+parse_integer(const char *s, int64_t low, int64_t high, int64_t *out)
+{
+	return take_integer(&s, low, high, out) && *s == '\0';
+}
+
+uint32_t
+parse_integers(const char *s, int64_t low, int64_t high, int64_t *out, uint32_t max)
+{
+	uint32_t n = 0;
+	for (;;) {
+		while (is_blank(*s))
+			s++;
+		if (*s == '\0')
+			return n;
+		if (n == max || !take_integer(&s, low, high, &out[n]) ||
+			(*s != '\0' && !is_blank(*s)))
+			return 0;
+		n++;
+	}
+}
+
+void
+trim_end(char *text, size_t len)
+{
+	while (len > 0 && is_blank(text[len - 1]))
+		len--;
+	text[len] = '\0';
 }

@@ -23,5 +23,12 @@ size_t format_bit_mask(char *buf, size_t n, const uint64_t *words, uint32_t nr);
 bool parse_number_name(const char *s, size_t len, uint32_t *out);
 /* A whole decimal number, perhaps with a minus, in the range. */
 bool parse_integer(const char *s, int64_t low, int64_t high, int64_t *out);
+/*
+ * Numbers in the range, as above, with blanks between them and perhaps around: how many there are, 1 to max, or 0 for
+ * what is not such a list. low <= high.
+ */
+uint32_t parse_integers(const char *s, int64_t low, int64_t high, int64_t *out, uint32_t max);
+/* What was written, len bytes of text[len + 1], becomes a string without white space at its end. */
+void trim_end(char *text, size_t len);
 
 #endif

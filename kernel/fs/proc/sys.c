@@ -368,6 +368,7 @@ static const struct proc_dir fs_dir = {.id = PROC_DIR_SYS_FS, PROC_ENTRIES(fs_en
 static const struct proc_entry sys_entries[] = {
 	{"fs", S_IFDIR | 0555, .dir = &fs_dir},
 	{"kernel", S_IFDIR | 0555, .dir = &kernel_dir},
+	{"net", S_IFDIR | 0555, .dir = &proc_sys_net_dir},
 	{"vm", S_IFDIR | 0555, .dir = &vm_dir},
 };
 const struct proc_dir proc_sys_dir = {.id = PROC_DIR_SYS, PROC_ENTRIES(sys_entries)};

@@ -192,6 +192,8 @@ in_devices_create(struct netif *nif)
 	atomic_init(&to->accept_ra, atomic_load(&from->accept_ra));
 	atomic_init(&to->autoconf, atomic_load(&from->autoconf));
 	atomic_init(&to->dad_transmits, atomic_load(&from->dad_transmits));
+	atomic_init(&to->hop_limit, atomic_load(&from->hop_limit));
+	atomic_init(&to->mtu, atomic_load(&from->mtu));
 	atomic_store_explicit(&nif->in4, in4, memory_order_release);
 	atomic_store_explicit(&nif->in6, in6, memory_order_release);
 	return 0;

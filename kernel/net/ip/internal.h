@@ -37,10 +37,8 @@ struct in6_device {
 	struct in_device in;
 	struct nd_device *nd; /* [I] */
 
-	_Atomic uint32_t hop_limit;    /* from routers; 0: the default */
-	_Atomic uint32_t reachable_ms; /* from routers */
+	_Atomic uint32_t reachable_ms; /* from routers and settings; 0: the default */
 	_Atomic uint32_t retrans_ms;
-	_Atomic uint32_t mtu;      /* from routers; 0: the interface's */
 	_Atomic uint32_t ra_flags; /* what routers say of DHCPv6: IF_RA_* of Linux */
 	struct in6_conf conf;
 };

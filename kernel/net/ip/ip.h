@@ -203,8 +203,10 @@ struct ip_sysctl *ip_sysctl(struct net_stack *net);
 /* IPv6's of an interface, or of those to come (net.ipv6.conf.*), read without locks. */
 struct in6_conf {
 	_Atomic uint32_t disable_ipv6, accept_ra, autoconf, dad_transmits; /* 0, 1, 1, 1 */
+	_Atomic uint32_t hop_limit; /* 64; routers change it */
+	_Atomic uint32_t mtu;       /* of the link's paths; routers change it; 0: the interface's */
 };
-/* Of all (written: all and those to come), of those to come, of one. */
+/* Of those to come, of one. */
 struct in6_conf *in6_conf_default(struct net_stack *net);
 struct in6_conf *in6_conf_of(const struct netif *nif); /* NULL: it has no IPv6 */
 /* Takes IPv6 off an interface, addresses and routes too, or puts it on again. Under config_lock; may sleep. */

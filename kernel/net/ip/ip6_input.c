@@ -124,6 +124,10 @@ ip6_input(struct netif *nif, struct pkt *p)
 		drop(nif, p, NET_DROP_TOO_SHORT);
 		return;
 	}
+	if (unlikely(in6_is_disabled(nif))) {
+		pkt_drop(nif->net, p, NET_DROP_IP6_DISABLED);
+		return;
+	}
 	enum ip6_error err = ip6_decode(pkt_data(p), p->head_len, p->len, &h);
 	if (unlikely(err != IP6_OK)) {
 		drop(nif, p, err == IP6_SHORT ? NET_DROP_TOO_SHORT : NET_DROP_IP_HEADER);

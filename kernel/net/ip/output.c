@@ -157,7 +157,7 @@ ttl_of(struct net_stack *net, const struct route_ref *ref, uint8_t ttl, bool v4)
 			atomic_load_explicit(&ref->netif->in6, memory_order_acquire);
 		uint32_t limit = in6 == NULL
 			? 0
-			: atomic_load_explicit(&in6->hop_limit, memory_order_relaxed);
+			: atomic_load_explicit(&in6->conf.hop_limit, memory_order_relaxed);
 		if (limit != 0)
 			return (uint8_t)limit;
 	}

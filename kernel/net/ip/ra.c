@@ -249,14 +249,14 @@ apply_parameters(struct netif *nif, const struct nd_router *r)
 {
 	struct in6_device *in6 = (struct in6_device *)in_device_of(nif, false);
 	if (r->hop_limit != 0)
-		atomic_store_explicit(&in6->hop_limit, r->hop_limit, memory_order_relaxed);
+		atomic_store_explicit(&in6->conf.hop_limit, r->hop_limit, memory_order_relaxed);
 	if (r->reachable_ms != 0 && r->reachable_ms <= 3600000)
 		atomic_store_explicit(&in6->reachable_ms, r->reachable_ms, memory_order_relaxed);
 	if (r->retrans_ms >= 100 && r->retrans_ms <= 60000)
 		atomic_store_explicit(&in6->retrans_ms, r->retrans_ms, memory_order_relaxed);
 	if (r->mtu >= IP6_MIN_MTU && r->mtu <= atomic_load(&nif->mtu) &&
-		r->mtu != atomic_load_explicit(&in6->mtu, memory_order_relaxed)) {
-		atomic_store_explicit(&in6->mtu, r->mtu, memory_order_relaxed);
+		r->mtu != atomic_load_explicit(&in6->conf.mtu, memory_order_relaxed)) {
+		atomic_store_explicit(&in6->conf.mtu, r->mtu, memory_order_relaxed);
 		route_new_generation(nif->net);
 	}
 }

@@ -257,8 +257,9 @@ mtu_of(struct net_stack *net, const struct route_ref *ref, const struct way *w,
 	uint32_t mtu = atomic_load_explicit(&w->netif->mtu, memory_order_relaxed);
 	if (!net_addr_is_v4(dst)) {
 		struct in6_device *in6 = atomic_load_explicit(&w->netif->in6, memory_order_acquire);
-		uint32_t link =
-			in6 != NULL ? atomic_load_explicit(&in6->mtu, memory_order_relaxed) : 0;
+		uint32_t link = in6 != NULL
+			? atomic_load_explicit(&in6->conf.mtu, memory_order_relaxed)
+			: 0;
 		if (link != 0 && link < mtu)
 			mtu = link;
 	}

@@ -26,7 +26,7 @@ set_defaults(struct ip_sysctl *s)
 static void
 set_defaults6(struct in6_conf *c)
 {
-	*c = (struct in6_conf){.accept_ra = 1, .autoconf = 1, .dad_transmits = 1};
+	*c = (struct in6_conf){.accept_ra = 1, .autoconf = 1, .dad_transmits = 1, .hop_limit = 64};
 }
 
 struct in6_conf *

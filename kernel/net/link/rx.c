@@ -101,7 +101,8 @@ rx_backlog_local(struct netif *nif, struct pkt *p)
 {
 	struct rx_cpu *rx = my_rx();
 	p->netif = nif;
-	if (unlikely(rx->local.count >= NET_BACKLOG_MAX)) {
+	if (unlikely(rx->local.count >=
+		    atomic_load_explicit(&nif->net->core.max_backlog, memory_order_relaxed))) {
 		pkt_drop(nif->net, p, NET_DROP_BACKLOG_FULL);
 		return;
 	}
@@ -116,7 +117,7 @@ rx_backlog_remote(uint32_t cpu, struct netif *nif, struct pkt *p)
 	struct rx_cpu *rx = rx_cpus[cpu];
 	p->netif = nif;
 	if (atomic_fetch_add_explicit(&rx->remote_count, 1, memory_order_relaxed) >=
-		NET_BACKLOG_MAX) {
+		atomic_load_explicit(&nif->net->core.max_backlog, memory_order_relaxed)) {
 		atomic_fetch_sub_explicit(&rx->remote_count, 1, memory_order_relaxed);
 		pkt_drop(nif->net, p, NET_DROP_BACKLOG_FULL);
 		return;

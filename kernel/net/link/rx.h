@@ -17,7 +17,8 @@ struct pkt;
 
 /* Frames that a device may bring up before another's turn. */
 #define NET_POLL_BUDGET 64u
-/* Packets that wait on one CPU, of each kind; more are lost (NET_DROP_BACKLOG_FULL). */
+/* Packets that wait on one CPU, of each kind, by default (net.core.netdev_max_backlog); more are lost
+ * (NET_DROP_BACKLOG_FULL). */
 #define NET_BACKLOG_MAX 1000u
 
 /* A queue of a device that is polled. */

@@ -4,6 +4,7 @@
  * everything it was given, then acts. Moving data: message.c.
  */
 #include "arch/uaccess.h"
+#include "net/net.h"
 #include "net/sock/msg.h"
 #include "net/sock/sock.h"
 #include "proc/process.h"
@@ -169,7 +170,10 @@ sys_listen(struct file *f, int backlog)
 	if (err != 0)
 		return err;
 	/* A negative one is a large one, as it is to Linux. */
-	return s->ops->listen(s, (uint32_t)backlog > SOMAXCONN ? SOMAXCONN : backlog);
+	uint32_t most = s->net == NULL
+		? SOMAXCONN
+		: atomic_load_explicit(&s->net->core.somaxconn, memory_order_relaxed);
+	return s->ops->listen(s, (uint32_t)backlog > most ? (int)most : backlog);
 }
 
 int64_t

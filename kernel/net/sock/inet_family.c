@@ -23,11 +23,27 @@ inet_need(int type, int protocol)
 	return type == SOCK_RAW ? CAP_RAWNET : CAP_NET;
 }
 
+/* Ping sockets are for members of some groups: by default of any (net.ipv4.ping_group_range). */
+static bool
+may_ping(struct net_stack *net)
+{
+	const struct cred *c = current_cred();
+	struct ip_sysctl *s = ip_sysctl(net);
+	uint32_t low = atomic_load_explicit(&s->ping_group_low, memory_order_relaxed);
+	uint32_t high = atomic_load_explicit(&s->ping_group_high, memory_order_relaxed);
+	bool may = c->egid >= low && c->egid <= high;
+	for (uint32_t i = 0; c->groups != NULL && i < c->groups->n && !may; i++)
+		may = c->groups->gid[i] >= low && c->groups->gid[i] <= high;
+	return may;
+}
+
 static int
 create_dgram(struct net_stack *net, uint16_t family, int protocol, struct sock **out)
 {
 	if (protocol == 0 || protocol == IPPROTO_UDP)
 		return udp_sock_create(net, family, UDP_KIND_UDP, IPPROTO_UDP, out);
+	if (protocol == (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6) && !may_ping(net))
+		return -EACCES;
 	if (protocol == (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
 		return udp_sock_create(net, family, UDP_KIND_PING, protocol, out);
 	return -EPROTONOSUPPORT;

@@ -269,7 +269,7 @@ get_ip6(struct inet_sock *i, int name, int32_t *v)
 		*v = i->tclass;
 		return 0;
 	case IPV6_UNICAST_HOPS:
-		*v = i->hops != 0 ? i->hops : (int32_t)ip_sysctl(i->s.net)->default_ttl;
+		*v = i->hops != 0 ? i->hops : (int32_t)in6_conf_default(i->s.net)->hop_limit;
 		return 0;
 	case IPV6_MULTICAST_HOPS:
 		*v = i->mcast_ttl;

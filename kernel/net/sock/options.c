@@ -4,6 +4,7 @@
  * integer at least, or a structure; a longer value's beginning counts. Unknown: -ENOPROTOOPT.
  */
 #include "core/softirq.h"
+#include "net/net.h"
 #include "net/sock/sock.h"
 #include "net/sock/unix/unix.h"
 #include "proc/process.h"
@@ -70,6 +71,16 @@ set_flag(struct sock *s, int name, uint32_t bit, bool on)
 	if (s->ops->option_changed != NULL)
 		s->ops->option_changed(s, name);
 	return 0;
+}
+
+static uint32_t
+buffer_limit(const struct sock *s, int name)
+{
+	if (s->net == NULL)
+		return SOCK_BUF_MAX;
+	return atomic_load_explicit(
+		name == SO_SNDBUF ? &s->net->core.wmem_max : &s->net->core.rmem_max,
+		memory_order_relaxed);
 }
 
 /* Buffer sizes: doubled, for what descriptors cost, and at least the minimum. */
@@ -145,7 +156,7 @@ set_number(struct sock *s, int name, int32_t v)
 	switch (name) {
 	case SO_SNDBUF:
 	case SO_RCVBUF:
-		return set_buffer(s, name, v, SOCK_BUF_MAX);
+		return set_buffer(s, name, v, buffer_limit(s, name));
 	case SO_SNDBUFFORCE:
 	case SO_RCVBUFFORCE:
 		if (!current_has_caps(CAP_NETADMIN))

@@ -3,6 +3,7 @@
 #include "net/sock/sock.h"
 
 #include "core/timer.h"
+#include "net/net.h"
 #include "net/sock/inet.h"
 #include "net/sock/packet/packet.h"
 #include "net/sock/unix/unix.h"
@@ -54,6 +55,10 @@ sock_init(struct sock *s, const struct sock_ops *ops, struct net_stack *net, int
 	atomic_store_explicit(&s->opts, 0, memory_order_relaxed);
 	atomic_store_explicit(&s->error, 0, memory_order_relaxed);
 	s->rcvbuf = s->sndbuf = SOCK_BUF_DEFAULT;
+	if (net != NULL) {
+		s->rcvbuf = atomic_load_explicit(&net->core.rmem_default, memory_order_relaxed);
+		s->sndbuf = atomic_load_explicit(&net->core.wmem_default, memory_order_relaxed);
+	}
 	s->rcv_used = s->snd_used = 0;
 	s->rcvlowat = 1;
 	s->linger_s = 0;
