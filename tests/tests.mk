@@ -105,6 +105,13 @@ NET_TAP := $(BUILD)/asan/net_tap
 $(NET_TAP): $(BUILD)/asan/tests/host/net/tap.o $(BUILD)/asan/lib.a $(SODIUM_HOST)
 	$(Q)$(CC) -fsanitize=address,undefined -o $@ $^ -lpthread
 
+# The guest's tests of TCP sockets for this machine's Linux, which judges them: tests/host/net/linux_test.py.
+GUEST_TCP     := $(BUILD)/host/guest_tcp
+GUEST_TCP_SRC := tests/guest/prog/main.c $(filter-out %/rights.c,$(wildcard tests/guest/prog/tcp/*.c))
+$(GUEST_TCP_SRC:%.c=$(BUILD)/host/%.o): HOST_CFLAGS += -D_GNU_SOURCE
+$(GUEST_TCP): $(GUEST_TCP_SRC:%.c=$(BUILD)/host/%.o)
+	$(Q)$(CC) -o $@ $^ -lpthread
+
 # Device trees as QEMU makes them, for the tests of the reader and as seeds of its fuzzer.
 QEMU       := qemu-system-aarch64 -nographic -nodefaults -nic none
 DTB_NAMES  := v2-1 v3-8 v2-virtualization v2-secure v3-boot
@@ -143,7 +150,7 @@ $(LINT_FLAGS): | $(GENERATED)
 	$(file >>$@,tests/guest $(USER_CFLAGS))
 
 .PHONY: campaign-explore test test-unit test-tsan test-fuzz campaign-fuzz campaign-ltp test-bins lint
-test-bins: $(EXPLORE_BIN) $(UNIT_BIN) $(NET_TAP) $(TSAN_BIN) $(FUZZ_BIN) $(DTBS) $(LINT_FLAGS)
+test-bins: $(EXPLORE_BIN) $(UNIT_BIN) $(NET_TAP) $(GUEST_TCP) $(TSAN_BIN) $(FUZZ_BIN) $(DTBS) $(LINT_FLAGS)
 
 RUN_TESTS = BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run
 
