@@ -109,6 +109,7 @@
 #define SO_BUSY_POLL            46
 #define SO_MAX_PACING_RATE      47
 #define SO_INCOMING_CPU         49
+#define SO_MEMINFO              55
 #define SO_PEERGROUPS           59
 #define SO_TIMESTAMP_NEW        63
 #define SO_TIMESTAMPNS_NEW      64

@@ -23,6 +23,7 @@ enum net_counter {
 
 struct net_counters {
 	uint64_t n[NET_COUNTERS];
+	_Atomic int64_t memory; /* this CPU's share of net_stack.memory (sock/charge.h) */
 };
 
 /* Keys of hashes, sequence numbers, ports, IP ids, cookies, timestamps: random at creation, never shown. */
@@ -64,7 +65,7 @@ struct net_stack {
 	struct udp_stack *udp; /* UDP, ping and raw sockets */
 	struct unix_stack *unix_names;
 	struct netlink_stack *netlink;
-	_Atomic int64_t memory;       /* bytes that sockets hold, of all kinds */
+	_Atomic int64_t memory; /* bytes that sockets hold, with the CPUs' shares (sock/charge.h) */
 	_Atomic int64_t memory_limit; /* bytes; from the machine's memory at boot */
 };
 

@@ -46,6 +46,8 @@ put_frags(const struct pkt *p, uint32_t first)
 static void
 free_descriptor(struct pkt *p)
 {
+	if (unlikely(p->charge != 0))
+		pkt_uncharge_owner(p);
 	if (unlikely(p->frags != p->inline_frags))
 		slab_free(frags_cache, p->frags);
 	slab_free(pkt_cache, p);
@@ -102,6 +104,8 @@ pkt_clone(const struct pkt *p)
 		return NULL;
 	memcpy(c, p, offsetof(struct pkt, frags));
 	c->next = NULL;
+	c->owner = NULL;
+	c->charge = 0;
 	c->frags = c->inline_frags;
 	if (p->frags != p->inline_frags) {
 		c->nr_frags = 0;

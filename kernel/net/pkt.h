@@ -19,6 +19,7 @@
 struct net_stack;
 struct netif;
 struct page;
+struct sock;
 
 /* Ethernet, IPv6 with no extension header or IPv4 with options, TCP with options, aligned; virtio's header before it. */
 #define PKT_HEADROOM 144u
@@ -77,6 +78,12 @@ struct pkt {
 	uint8_t ttl;        /* in: TTL or hop limit */
 	uint8_t protocol;   /* in: transport protocol */
 	uint8_t nr_frags, max_frags;
+	/*
+	 * out: the socket that it is sent for, or NULL; it exists while its sender is at it, and once the packet was charged
+	 * to it (charge != 0, pkt_hold()) until that is undone.
+	 */
+	struct sock *owner;
+	uint32_t charge; /* bytes that it is charged with */
 	nsec_t tstamp; /* in: when it was received, if somebody asked (realtime); out: departure time, 0: now */
 	union { /* whoever has it now */
 		struct {
@@ -105,10 +112,31 @@ void pkt_init(void); /* boot */
 
 /* An empty packet with the linear part at PKT_HEADROOM. NULL: out of memory (counted by the caller). */
 struct pkt *pkt_alloc(void) MUST_CHECK;
-/* A packet that shares p's pages. NULL: out of memory. */
+/* A packet that shares p's pages, without owner. NULL: out of memory. */
 struct pkt *pkt_clone(const struct pkt *p) MUST_CHECK;
 /* Done with it, it was delivered (not lost). NULL is nothing. */
 void pkt_free(struct pkt *p);
+
+/* Charge and discharge of a packet's owner (sock/charge.c). Any context but under locks that waking up takes. */
+void pkt_charge_owner(struct pkt *p);
+void pkt_uncharge_owner(struct pkt *p);
+
+/* It is going to wait, in a neighbour's or a device's queue: whoever sent it is charged until it is freed. */
+static inline void
+pkt_hold(struct pkt *p)
+{
+	if (p->owner != NULL && p->charge == 0)
+		pkt_charge_owner(p);
+}
+
+/* It is nobody's any more: it has arrived. */
+static inline void
+pkt_orphan(struct pkt *p)
+{
+	if (unlikely(p->charge != 0))
+		pkt_uncharge_owner(p);
+	p->owner = NULL;
+}
 
 /* The linear part. */
 static inline uint8_t *

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 sys.dont_write_bytecode = True
 
 from harness import check, contains, equal, main, test  # noqa: E402
-from vm import Nic, Vm  # noqa: E402
+from vm import Nic, Vm, build_path  # noqa: E402
 
 BASE = {"base": "initrd", "smp": 4}
 HUB = "hubport,hubid=0"  # carries frames to nobody
@@ -128,6 +128,19 @@ def frames_both_ways_over_a_tap():
             now = counters(guest)
             equal(now["frames_in"], link_sum(now), "frames in")
             check(devices(guest)["eth0"][1] >= 20 and devices(guest)["eth0"][9] >= 20, devices(guest))
+
+
+@test
+def senders_are_charged_for_what_waits():
+    """In a neighbour's queue and in a device's: memory charged is memory held, and a send buffer bounds it."""
+    with tap() as (netns, nic), Vm(netns=netns, nics=(nic,), base_image=build_path("guest/base.img"), **BASE) as guest:
+        guest.login()
+        equal(guest.shell("ifconfig eth0 10.9.0.2 netmask 255.255.255.0 up")[0], 0)
+        for command in ("charged_while_unresolved 10.9.0.77", "paced_by_the_device 10.9.0.1"):
+            status, output = guest.shell(f"/tests/guest +{command}")
+            check(status == 0, output)
+        now = counters(guest)
+        equal(now["frames_in"], link_sum(now), "frames in")
 
 
 @test

@@ -273,6 +273,14 @@ virtqueue_enable_interrupts_late(struct virtqueue *vq)
 }
 
 bool
+virtqueue_interrupt_is_spent(const struct virtqueue *vq)
+{
+	if ((vq->flags & VIRTQUEUE_EVENT_IDX) == 0)
+		return false; /* each use of a buffer gives one */
+	return (int16_t)(vq->used_idx - load16(&vq->avail[RING_START + vq->size])) > 0;
+}
+
+bool
 virtqueue_has_used(const struct virtqueue *vq)
 {
 	return load16(&vq->used[RING_IDX]) != __atomic_load_n(&vq->used_idx, __ATOMIC_RELAXED);

@@ -101,6 +101,11 @@ bool virtqueue_enable_interrupts(struct virtqueue *vq);
  * whether it is already.
  */
 bool virtqueue_enable_interrupts_late(struct virtqueue *vq);
+/*
+ * Whether more was taken than the interrupt that is enabled waits for: it has come, or will, finds nothing, and no
+ * further one comes before interrupts are enabled anew.
+ */
+bool virtqueue_interrupt_is_spent(const struct virtqueue *vq);
 /* Whether there is something to take. Unlike all else here, needs no serialising. */
 bool virtqueue_has_used(const struct virtqueue *vq);
 

@@ -153,9 +153,12 @@ vnet_transmit(struct netif *nif, struct pkt *p)
 	vnet_tx_header(p, header);
 	__builtin_memcpy(pkt_push(p, VNET_HEADER), header, VNET_HEADER);
 	pkt_queue_init(&done);
+	pkt_hold(p);
 	spin_lock_bh(&tx->queue->lock);
 	reclaim_locked(tx, &done);
 	bool sent = send_locked(tx, p);
+	if (virtqueue_interrupt_is_spent(&tx->queue->vq))
+		tx->armed = false;
 	bool more = !tx->armed && arm_locked(tx);
 	bool kick = virtqueue_kick_needed(&tx->queue->vq);
 	const char *broken = tx->queue->vq.broken;

@@ -6,6 +6,7 @@
 #include "fs/proc/internal.h"
 #include "net/link/netif.h"
 #include "net/net.h"
+#include "net/sock/charge.h"
 #include "proc/view.h"
 
 static struct net_stack *
@@ -84,6 +85,9 @@ proc_show_net_counters(struct proc_node *n, struct proc_text *t)
 	for (uint32_t i = 0; i < NET_COUNTERS; i++)
 		proc_printf(t, "%s %s %llu\n", names[i].group, names[i].label,
 			(unsigned long long)net_counter_sum(net_of(n), (enum net_counter)i));
+	proc_printf(t, "Memory held %lld\nMemory limit %lld\n",
+		(long long)net_memory_held(net_of(n)),
+		(long long)atomic_load_explicit(&net_of(n)->memory_limit, memory_order_relaxed));
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "fs/proc/internal.h"
 #include "mm/page.h"
 #include "mm/slab.h"
+#include "net/sock/charge.h"
 #include "syscall/syscall.h"
 
 static int
@@ -101,6 +102,7 @@ show_objects(struct proc_node *n, struct proc_text *t)
 	show_count(t, "pages_tables", s.tables);
 	show_count(t, "pages_stacks", s.stacks);
 	show_count(t, "pages_reserved", s.reserved);
+	show_count(t, "socket_memory", (uint64_t)net_memory_held(current_net()));
 	show_processes(t);
 	slab_for_each(show_slab, t);
 	return 0;

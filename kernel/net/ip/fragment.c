@@ -39,6 +39,7 @@ slice(const struct pkt *p, uint32_t header_len, uint32_t offset, uint32_t n)
 	pkt_trim_front(c, header_len + offset);
 	pkt_trim(c, n);
 	c->link_off = 0;
+	c->owner = p->owner;
 	return c;
 }
 

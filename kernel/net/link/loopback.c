@@ -18,6 +18,7 @@
 static void
 loopback_transmit(struct netif *nif, struct pkt *p)
 {
+	pkt_orphan(p);
 	/* A checksum that was never computed needs no check; one that a sender wrote is checked like any other's. */
 	p->csum = p->csum == PKT_CSUM_PARTIAL ? PKT_CSUM_GOOD : PKT_CSUM_NONE;
 	p->flags = PKT_LOOPBACK;

@@ -355,6 +355,7 @@ static struct pkt *
 enqueue(struct neigh *n, struct pkt *p)
 {
 	struct pkt *lost = n->queue.count >= NEIGH_QUEUE_MAX ? pkt_queue_take(&n->queue) : NULL;
+	pkt_hold(p);
 	pkt_queue_add(&n->queue, p);
 	return lost;
 }

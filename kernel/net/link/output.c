@@ -47,11 +47,12 @@ segment_and_give(struct netif *nif, struct pkt *p)
 		pkt_drop(nif->net, p, NET_DROP_SEGMENTATION);
 		return;
 	}
-	pkt_free(p);
-	while ((p = pkt_queue_take(&segments)) != NULL) {
-		p->netif = nif;
-		complete_and_give(nif, p);
+	for (struct pkt *s; (s = pkt_queue_take(&segments)) != NULL;) {
+		s->netif = nif;
+		s->owner = p->owner;
+		complete_and_give(nif, s);
 	}
+	pkt_free(p); /* last: its charge is what keeps the segments' owner */
 }
 
 void

@@ -5,6 +5,7 @@
  */
 #include "core/softirq.h"
 #include "net/net.h"
+#include "net/sock/charge.h"
 #include "net/sock/sock.h"
 #include "net/sock/unix/unix.h"
 #include "proc/process.h"
@@ -294,6 +295,24 @@ get_number(struct sock *s, int name, int32_t *v)
 	}
 }
 
+/* What the socket holds, in Linux's nine numbers. */
+static int
+get_meminfo(struct sock *s, void *value, uint32_t *len)
+{
+	spin_lock_bh(&s->lock);
+	uint32_t info[9] = {
+		[0] = s->rcv_used, /* RMEM_ALLOC */
+		[1] = s->rcvbuf,
+		[2] = sock_in_flight(s), /* WMEM_ALLOC */
+		[3] = s->sndbuf,
+		[5] = s->snd_used, /* WMEM_QUEUED */
+	};
+	spin_unlock_bh(&s->lock);
+	if (s->family == AF_UNIX)
+		info[2] = unix_outstanding(container_of(s, struct unix_sock, s));
+	return answer(value, len, info, sizeof(info));
+}
+
 int
 sock_get_option(struct sock *s, int name, void *value, uint32_t *len)
 {
@@ -318,6 +337,8 @@ sock_get_option(struct sock *s, int name, void *value, uint32_t *len)
 	case SO_SNDTIMEO:
 	case SO_SNDTIMEO_NEW:
 		return get_timeout(value, len, s->sndtimeo);
+	case SO_MEMINFO:
+		return get_meminfo(s, value, len);
 	case SO_PEERCRED: {
 		struct ucred_user none = {.pid = 0, .uid = UINT32_MAX, .gid = UINT32_MAX};
 		if (s->family == AF_UNIX)

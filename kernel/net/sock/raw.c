@@ -18,6 +18,7 @@
 #include "net/sock/inet.h"
 #include "net/sock/msg.h"
 #include "net/sock/pktio.h"
+#include "net/sock/rxqueue.h"
 
 #define ICMP6_FILTER_WORDS 8u
 
@@ -28,8 +29,7 @@ struct raw_sock {
 	struct net_addr remote; /* [lock] with connected */
 	bool connected;         /* [lock] */
 	bool closed;            /* [lock] */
-	struct pkt_queue queue; /* [lock] */
-	_Atomic uint32_t queued;
+	struct sock_rxqueue rx;
 	struct sock_filter_program *_Atomic filter;
 	uint32_t icmp_filter;                      /* ICMP types that are not wanted */
 	uint32_t icmp6_filter[ICMP6_FILTER_WORDS]; /* the same of ICMPv6 */
@@ -94,14 +94,11 @@ offer(struct raw_sock *r, const struct netif *nif, const struct pkt *p, bool v4,
 	spin_lock(&s->lock);
 	bool wanted = wants(r, nif, p, v4, flow);
 	struct pkt *c = wanted ? copy_for(p, v4) : NULL;
-	if (c != NULL && sock_filter_run(&r->filter, c, 0) != 0 &&
-		r->queue.truesize + c->truesize <= s->rcvbuf) {
+	if (c != NULL && sock_filter_run(&r->filter, c, 0) != 0) {
 		inet_pkt_keep_ifindex(c, nif->index);
 		if (c->tstamp == 0 && (s->opts & (SOCK_OPT_TIMESTAMP | SOCK_OPT_TIMESTAMPNS)))
 			c->tstamp = time_realtime();
-		pkt_queue_add(&r->queue, c);
-		atomic_store_explicit(&r->queued, r->queue.count, memory_order_release);
-		kept = true;
+		kept = sock_rxqueue_add(s, &r->rx, c) == 0;
 	}
 	spin_unlock(&s->lock);
 	if (kept)
@@ -125,55 +122,27 @@ raw_see(struct netif *nif, const struct pkt *p)
 	return taken;
 }
 
-static ssize_t
-give(struct raw_sock *r, const struct pkt *p, struct sock_msg *msg)
+static void
+describe(struct sock *s, const struct pkt *p, struct sock_msg *msg)
 {
-	uint32_t n = (uint32_t)min((size_t)p->len, msg->iter->count);
-	if (n < p->len)
-		msg->out_flags |= MSG_TRUNC;
-	if (pktio_copy(p, 0, n, msg->iter) != n)
-		return -EFAULT;
 	if (msg->addr != NULL) {
 		struct net_addr src, dst;
 		inet_pkt_addresses(p, &src, &dst);
-		inet_addr_encode(&r->i.s, &src, 0, inet_pkt_ifindex(p), msg->addr);
+		inet_addr_encode(s, &src, 0, inet_pkt_ifindex(p), msg->addr);
 	}
 	if (msg->cmsg != NULL)
-		inet_recv_cmsg(&r->i, p, msg->cmsg);
-	return (msg->flags & MSG_TRUNC) ? (ssize_t)p->len : (ssize_t)n;
+		inet_recv_cmsg(inet_of(s), p, msg->cmsg);
 }
 
 static ssize_t
 raw_recv(struct sock *s, struct sock_msg *msg)
 {
 	struct raw_sock *r = raw_of(s);
-	const bool peek = (msg->flags & MSG_PEEK) != 0;
 	if (msg->flags & MSG_ERRQUEUE)
 		return inet_recv_error(&r->i, msg);
 	if (msg->flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	nsec_t deadline = sock_deadline(s->rcvtimeo, msg->flags);
-	for (;;) {
-		int err = sock_take_error(s);
-		if (err == 0)
-			err = sock_wait(s, SOCK_READ_EVENTS, deadline, 0,
-				atomic_load_explicit(&r->queued, memory_order_acquire) != 0 ||
-					atomic_load_explicit(&s->error, memory_order_acquire) != 0);
-		if (err != 0)
-			return err;
-		mutex_lock(&s->read_lock);
-		spin_lock_bh(&s->lock);
-		struct pkt *p = peek ? r->queue.first : pkt_queue_take(&r->queue);
-		atomic_store_explicit(&r->queued, r->queue.count, memory_order_release);
-		spin_unlock_bh(&s->lock);
-		ssize_t n = p != NULL ? give(r, p, msg) : 0;
-		mutex_unlock(&s->read_lock);
-		if (p == NULL)
-			continue;
-		if (!peek)
-			pkt_free(p);
-		return n;
-	}
+	return sock_rxqueue_recv(s, &r->rx, msg, describe);
 }
 
 /* --- Out --- */
@@ -252,11 +221,15 @@ raw_send(struct sock *s, struct sock_msg *msg)
 		err = inet_send_cmsg(&r->i, msg->cmsg, &out);
 	if (err == 0)
 		err = sock_take_error(s);
+	if (err == 0)
+		err = sock_wait_to_send(s, msg->flags);
 	struct pkt *p;
 	if (err == 0)
 		err = pktio_make(msg->iter, (uint32_t)n, &p);
-	if (err == 0)
-		err = transmit(r, p, &out);
+	if (err != 0)
+		return err;
+	p->owner = s;
+	err = transmit(r, p, &out);
 	return err != 0 ? err : (ssize_t)n;
 }
 
@@ -317,10 +290,10 @@ static uint32_t
 raw_poll(struct sock *s, struct poll_table *pt)
 {
 	struct raw_sock *r = raw_of(s);
-	uint32_t ready = POLLOUT | POLLWRNORM | POLLWRBAND;
+	uint32_t ready = sock_is_writable(s) ? POLLOUT | POLLWRNORM | POLLWRBAND : 0;
 	if (atomic_load_explicit(&s->error, memory_order_acquire) != 0 || inet_has_errors(&r->i))
 		ready |= POLLERR;
-	if (atomic_load_explicit(&r->queued, memory_order_acquire) != 0)
+	if (!sock_rxqueue_is_empty(&r->rx))
 		ready |= POLLIN | POLLRDNORM;
 	return ready;
 }
@@ -329,14 +302,10 @@ static int64_t
 raw_ioctl(struct sock *s, uint32_t cmd, uint64_t arg)
 {
 	struct raw_sock *r = raw_of(s);
-	if (cmd == SIOCINQ) {
-		spin_lock_bh(&s->lock);
-		uint32_t n = r->queue.first != NULL ? r->queue.first->len : 0;
-		spin_unlock_bh(&s->lock);
-		return put_user_u32((uaddr_t){arg}, n);
-	}
+	if (cmd == SIOCINQ)
+		return put_user_u32((uaddr_t){arg}, sock_rxqueue_first_len(s, &r->rx));
 	if (cmd == SIOCOUTQ)
-		return put_user_u32((uaddr_t){arg}, 0);
+		return put_user_u32((uaddr_t){arg}, sock_in_flight(s));
 	return -ENOTTY;
 }
 
@@ -421,7 +390,7 @@ raw_close(struct sock *s)
 	ip_raw_count(s->net, s->family == AF_INET, -1);
 	spin_lock_bh(&s->lock);
 	r->closed = true;
-	pkt_queue_purge(&r->queue);
+	sock_rxqueue_purge(s, &r->rx);
 	spin_unlock_bh(&s->lock);
 	sock_filter_drop(&r->filter);
 	inet_end(&r->i);
@@ -460,7 +429,6 @@ raw_create(struct net_stack *net, uint16_t family, int protocol, struct sock **o
 	sock_init(&r->i.s, family == AF_INET ? &raw_ops4 : &raw_ops6, net, SOCK_RAW, protocol);
 	inet_init(&r->i);
 	r->local = family == AF_INET ? net_addr_v4(0) : (struct net_addr){0};
-	pkt_queue_init(&r->queue);
 	spin_lock_bh(&raw_lock);
 	epoch_list_add_tail(&raws, &r->node);
 	spin_unlock_bh(&raw_lock);

@@ -2,8 +2,10 @@
 /* What all sockets have in common: life and death, their file, errors and wake-ups, families. */
 #include "net/sock/sock.h"
 
+#include "core/panic.h"
 #include "core/timer.h"
 #include "net/net.h"
+#include "net/sock/charge.h"
 #include "net/sock/inet.h"
 #include "net/sock/packet/packet.h"
 #include "net/sock/unix/unix.h"
@@ -59,7 +61,8 @@ sock_init(struct sock *s, const struct sock_ops *ops, struct net_stack *net, int
 		s->rcvbuf = atomic_load_explicit(&net->core.rmem_default, memory_order_relaxed);
 		s->sndbuf = atomic_load_explicit(&net->core.wmem_default, memory_order_relaxed);
 	}
-	s->rcv_used = s->snd_used = 0;
+	s->rcv_used = s->snd_used = s->accounted = 0;
+	atomic_store_explicit(&s->in_flight, 0, memory_order_relaxed);
 	s->rcvlowat = 1;
 	s->linger_s = 0;
 	s->bound_if = 0;
@@ -73,8 +76,11 @@ sock_init(struct sock *s, const struct sock_ops *ops, struct net_stack *net, int
 void
 sock_put(struct sock *s)
 {
-	if (refcount_put(&s->refs))
-		s->ops->destroy(s);
+	if (!refcount_put(&s->refs))
+		return;
+	DEBUG_ASSERT(s->rcv_used == 0 && s->snd_used == 0 && s->accounted == 0 &&
+		sock_in_flight(s) == 0);
+	s->ops->destroy(s);
 }
 
 void

@@ -119,7 +119,9 @@ struct sock {
 	_Atomic uint32_t opts;       /* SOCK_OPT_* */
 	_Atomic int32_t error;       /* pending errno (positive), fetched once: sock_take_error() */
 	uint32_t rcvbuf, sndbuf;     /* [lock] limits of the charge, bytes */
-	uint32_t rcv_used, snd_used; /* [lock] charged now, true sizes */
+	uint32_t rcv_used, snd_used; /* [lock] held by queues now, true sizes (charge.h) */
+	uint32_t accounted;          /* [lock] streams: of these, what the stack was charged with */
+	_Atomic uint32_t in_flight;  /* datagrams: charge of its packets on their way (charge.h) */
 	uint32_t rcvlowat;           /* [lock] */
 	uint32_t linger_s;           /* [lock] */
 	uint32_t bound_if;           /* [lock] interface index, 0: any */

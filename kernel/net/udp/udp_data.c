@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/wallclock.h"
+#include "net/sock/charge.h"
 #include "net/sock/msg.h"
 #include "net/sock/pktio.h"
 #include "net/udp/udp_sock.h"
@@ -42,23 +43,19 @@ udp_sock_deliver(struct udp_end *end, struct pkt *p)
 	if (unlikely(opts & (SOCK_OPT_TIMESTAMP | SOCK_OPT_TIMESTAMPNS)) && p->tstamp == 0)
 		p->tstamp = time_realtime();
 	spin_lock(&s->lock);
-	bool mine = takes(u, p);
-	bool fits = u->queue.truesize + p->truesize <= s->rcvbuf;
-	if (likely(mine && fits)) {
+	uint16_t reason = NET_DROP_NO_SOCKET;
+	if (likely(takes(u, p))) {
 		inet_pkt_keep_ifindex(p, p->netif->index);
-		pkt_queue_add(&u->queue, p);
-		atomic_store_explicit(&u->queued, u->queue.count, memory_order_release);
+		reason = sock_rxqueue_add(s, &u->rx, p);
 	}
 	spin_unlock(&s->lock);
-	if (likely(mine && fits)) {
+	if (likely(reason == 0)) {
 		sock_wake(s, POLLIN | POLLRDNORM);
 		return;
 	}
-	if (mine) {
+	if (reason != NET_DROP_NO_SOCKET)
 		net_count(s->net, NET_UDP_RCVBUF_ERRORS);
-		atomic_fetch_add_explicit(&u->drops, 1, memory_order_relaxed);
-	}
-	pkt_drop(s->net, p, mine ? NET_DROP_SOCKET_FULL : NET_DROP_NO_SOCKET);
+	pkt_drop(s->net, p, reason);
 }
 
 void
@@ -76,31 +73,14 @@ udp_sock_error(struct udp_end *end, const struct ip_error *e)
 		sock_set_error(s, e->error);
 }
 
-/* The first packet, taken off the queue or (peek) left there; read_lock is held. */
-static struct pkt *
-take_first(struct udp_sock *u, bool peek)
+static void
+describe(struct sock *s, const struct pkt *p, struct sock_msg *msg)
 {
-	struct sock *s = &u->i.s;
-	spin_lock_bh(&s->lock);
-	struct pkt *p = peek ? u->queue.first : pkt_queue_take(&u->queue);
-	atomic_store_explicit(&u->queued, u->queue.count, memory_order_release);
-	spin_unlock_bh(&s->lock);
-	return p;
-}
-
-static ssize_t
-give(struct udp_sock *u, const struct pkt *p, struct sock_msg *msg)
-{
-	uint32_t n = (uint32_t)min((size_t)p->len, msg->iter->count);
-	if (n < p->len)
-		msg->out_flags |= MSG_TRUNC;
-	if (pktio_copy(p, 0, n, msg->iter) != n)
-		return -EFAULT;
+	struct udp_sock *u = udp_of(s);
 	if (msg->addr != NULL) {
 		struct net_addr src, dst;
 		inet_pkt_addresses(p, &src, &dst);
-		inet_addr_encode(
-			&u->i.s, &src, p->cb.udp.remote_port, inet_pkt_ifindex(p), msg->addr);
+		inet_addr_encode(s, &src, p->cb.udp.remote_port, inet_pkt_ifindex(p), msg->addr);
 	}
 	if (msg->cmsg != NULL) {
 		inet_recv_cmsg(&u->i, p, msg->cmsg);
@@ -108,24 +88,6 @@ give(struct udp_sock *u, const struct pkt *p, struct sock_msg *msg)
 		if (size != 0 && p->len > p->gso_size)
 			cmsg_put(msg->cmsg, SOL_UDP, UDP_GRO, &size, sizeof(size));
 	}
-	return (msg->flags & MSG_TRUNC) ? (ssize_t)p->len : (ssize_t)n;
-}
-
-/* 0: the end; 1: look again; -errno. */
-static int
-wait_for_datagram(struct udp_sock *u, nsec_t deadline)
-{
-	struct sock *s = &u->i.s;
-	int err = sock_take_error(s);
-	if (err != 0)
-		return err;
-	if (__atomic_load_n(&s->shut, __ATOMIC_ACQUIRE) & SOCK_SHUT_RD)
-		return 0;
-	err = sock_wait(s, SOCK_READ_EVENTS, deadline, 0,
-		atomic_load_explicit(&u->queued, memory_order_acquire) != 0 ||
-			atomic_load_explicit(&s->error, memory_order_acquire) != 0 ||
-			(__atomic_load_n(&s->shut, __ATOMIC_ACQUIRE) & SOCK_SHUT_RD));
-	return err != 0 ? err : 1;
 }
 
 ssize_t
@@ -136,23 +98,7 @@ udp_sock_recv(struct sock *s, struct sock_msg *msg)
 		return inet_recv_error(&u->i, msg);
 	if (msg->flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	const bool peek = (msg->flags & MSG_PEEK) != 0;
-	nsec_t deadline = sock_deadline(s->rcvtimeo, msg->flags);
-	for (int err = 1;;) {
-		if (atomic_load_explicit(&u->queued, memory_order_acquire) == 0)
-			err = wait_for_datagram(u, deadline);
-		if (err <= 0)
-			return err;
-		mutex_lock(&s->read_lock);
-		struct pkt *p = take_first(u, peek);
-		ssize_t n = p != NULL ? give(u, p, msg) : 0;
-		mutex_unlock(&s->read_lock);
-		if (p == NULL)
-			continue;
-		if (!peek)
-			pkt_free(p);
-		return n;
-	}
+	return sock_rxqueue_recv(s, &u->rx, msg, describe);
 }
 
 /* --- Out --- */
@@ -242,11 +188,14 @@ udp_sock_send(struct sock *s, struct sock_msg *msg)
 		err = sock_take_error(s);
 	if (err == 0 && (__atomic_load_n(&s->shut, __ATOMIC_ACQUIRE) & SOCK_SHUT_WR))
 		return sock_broken_pipe(msg->flags);
+	if (err == 0)
+		err = sock_wait_to_send(s, msg->flags);
 	struct pkt *p;
 	if (err == 0)
 		err = pktio_make(msg->iter, (uint32_t)n, &p);
 	if (err != 0)
-		return err;
+		return err == -EPIPE ? sock_broken_pipe(msg->flags) : err;
+	p->owner = s;
 	p->gso_size = out.gso_size;
 	err = send_packet(u, p, &out, to_peer, special);
 	if (err == -EMSGSIZE && inet_has(&u->i, INET_RECVERR | INET_RECVERR6))

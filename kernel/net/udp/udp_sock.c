@@ -55,7 +55,6 @@ udp_sock_create(
 	sock_init(&u->i.s, ops, net, SOCK_DGRAM, protocol);
 	inet_init(&u->i);
 	u->kind = kind;
-	pkt_queue_init(&u->queue);
 	udp_end_init(&u->end, net, &end_ops, u->i.s.uid);
 	u->end.flow.local = any_of(u);
 	take_options(u);
@@ -190,7 +189,7 @@ static uint32_t
 udp_sock_poll(struct sock *s, struct poll_table *pt)
 {
 	struct udp_sock *u = udp_of(s);
-	uint32_t ready = POLLOUT | POLLWRNORM | POLLWRBAND;
+	uint32_t ready = sock_is_writable(s) ? POLLOUT | POLLWRNORM | POLLWRBAND : 0;
 	uint8_t shut = __atomic_load_n(&s->shut, __ATOMIC_ACQUIRE);
 	if (atomic_load_explicit(&s->error, memory_order_acquire) != 0 || inet_has_errors(&u->i))
 		ready |= POLLERR;
@@ -198,7 +197,7 @@ udp_sock_poll(struct sock *s, struct poll_table *pt)
 		ready |= POLLRDHUP | POLLIN | POLLRDNORM;
 	if (shut == (SOCK_SHUT_RD | SOCK_SHUT_WR))
 		ready |= POLLHUP;
-	if (atomic_load_explicit(&u->queued, memory_order_acquire) != 0)
+	if (!sock_rxqueue_is_empty(&u->rx))
 		ready |= POLLIN | POLLRDNORM;
 	return ready;
 }
@@ -207,14 +206,10 @@ static int64_t
 udp_sock_ioctl(struct sock *s, uint32_t cmd, uint64_t arg)
 {
 	struct udp_sock *u = udp_of(s);
-	if (cmd == SIOCINQ) {
-		spin_lock_bh(&s->lock);
-		uint32_t n = u->queue.first != NULL ? u->queue.first->len : 0;
-		spin_unlock_bh(&s->lock);
-		return put_user_u32((uaddr_t){arg}, n);
-	}
+	if (cmd == SIOCINQ)
+		return put_user_u32((uaddr_t){arg}, sock_rxqueue_first_len(s, &u->rx));
 	if (cmd == SIOCOUTQ)
-		return put_user_u32((uaddr_t){arg}, 0); /* what was sent is the interface's */
+		return put_user_u32((uaddr_t){arg}, sock_in_flight(s));
 	return -ENOTTY;
 }
 
@@ -296,8 +291,7 @@ udp_sock_close(struct sock *s)
 	spin_lock_bh(&s->lock);
 	u->closed = true;
 	udp_unbind(&u->end, u->kind);
-	pkt_queue_purge(&u->queue);
-	atomic_store_explicit(&u->queued, 0, memory_order_relaxed);
+	sock_rxqueue_purge(s, &u->rx);
 	spin_unlock_bh(&s->lock);
 	inet_end(&u->i);
 }

@@ -10,17 +10,16 @@
 #define NET_UDP_UDP_SOCK_H
 
 #include "net/sock/inet.h"
+#include "net/sock/rxqueue.h"
 #include "net/udp/udp.h"
 
 struct udp_sock {
 	struct inet_sock i; /* first */
 	struct udp_end end;
-	enum udp_kind kind;      /* [I] */
-	struct pkt_queue queue;  /* [lock] received */
-	_Atomic uint32_t queued; /* [lock to change] packets in it */
-	uint16_t gso_size;       /* UDP_SEGMENT */
-	bool closed;             /* [lock] */
-	_Atomic uint32_t drops;  /* for want of room */
+	enum udp_kind kind; /* [I] */
+	struct sock_rxqueue rx;
+	uint16_t gso_size; /* UDP_SEGMENT */
+	bool closed;       /* [lock] */
 	struct epoch_head epoch;
 };
 

@@ -182,3 +182,22 @@ pkt_drop(struct net_stack *net, struct pkt *p, uint16_t reason)
 	net_mock_last_drop = reason;
 	pkt_free(p);
 }
+
+/* --- Charges. --- */
+
+int64_t net_mock_charged;
+
+void
+pkt_charge_owner(struct pkt *p)
+{
+	p->charge = p->truesize;
+	net_mock_charged += p->charge;
+}
+
+void
+pkt_uncharge_owner(struct pkt *p)
+{
+	net_mock_charged -= p->charge;
+	p->charge = 0;
+	p->owner = NULL;
+}

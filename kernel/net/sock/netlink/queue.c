@@ -7,6 +7,7 @@
 
 #include "core/softirq.h"
 #include "mm/slab.h"
+#include "net/sock/charge.h"
 #include "net/sock/netlink/netlink.h"
 
 static uint32_t
@@ -18,27 +19,23 @@ true_size(uint32_t size)
 struct nl_message *
 nl_message_alloc(struct net_stack *net, uint32_t size, uint32_t flags)
 {
-	int64_t n = true_size(size);
-	if (atomic_fetch_add_explicit(&net->memory, n, memory_order_relaxed) + n >
-		atomic_load_explicit(&net->memory_limit, memory_order_relaxed))
-		goto fail;
+	if (net_memory_is_short(net))
+		return NULL;
 	struct nl_message *m = kmalloc(true_size(size), flags);
-	if (m != NULL) {
-		m->next = NULL;
-		m->len = 0;
-		m->size = size;
-		m->group = 0;
-		return m;
-	}
-fail:
-	atomic_fetch_sub_explicit(&net->memory, n, memory_order_relaxed);
-	return NULL;
+	if (m == NULL)
+		return NULL;
+	net_memory_add(net, true_size(size));
+	m->next = NULL;
+	m->len = 0;
+	m->size = size;
+	m->group = 0;
+	return m;
 }
 
 void
 nl_message_free(struct net_stack *net, struct nl_message *m)
 {
-	atomic_fetch_sub_explicit(&net->memory, true_size(m->size), memory_order_relaxed);
+	net_memory_add(net, -(int64_t)true_size(m->size));
 	kfree(m);
 }
 

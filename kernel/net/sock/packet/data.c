@@ -77,21 +77,21 @@ packet_see(struct netif_tap *tap, struct netif *nif, const struct pkt *p)
 	bool kept = false;
 	spin_lock_bh(&s->lock);
 	struct pkt *c = NULL;
-	if (!ps->closed && ps->queue.truesize + p->truesize <= s->rcvbuf)
+	if (!ps->closed && sock_refuses_rcv(s, p->truesize) == 0)
 		c = copy_for(p, nif, start, wanted);
 	ps->seen++;
 	if (c != NULL) {
 		if (c->tstamp == 0)
 			c->tstamp = time_realtime();
-		pkt_queue_add(&ps->queue, c);
-		atomic_store_explicit(&ps->queued, ps->queue.count, memory_order_release);
-		kept = true;
-	} else {
-		ps->lost++;
+		kept = sock_rxqueue_add(s, &ps->rx, c) == 0;
 	}
+	if (!kept)
+		ps->lost++;
 	spin_unlock_bh(&s->lock);
 	if (kept)
 		sock_wake(s, POLLIN | POLLRDNORM);
+	else
+		pkt_free(c); /* a copy: the frame itself goes on */
 }
 
 static void
@@ -120,16 +120,11 @@ put_cmsgs(struct packet_sock *ps, const struct pkt *p, const struct frame_info *
 	cmsg_put(out, SOL_PACKET, PACKET_AUXDATA, &aux, sizeof(aux));
 }
 
-static ssize_t
-give(struct packet_sock *ps, const struct pkt *p, struct sock_msg *msg)
+static void
+describe(struct sock *s, const struct pkt *p, struct sock_msg *msg)
 {
 	struct frame_info info;
 	memcpy(&info, &p->cb, sizeof(info));
-	uint32_t n = (uint32_t)min((size_t)p->len, msg->iter->count);
-	if (n < p->len)
-		msg->out_flags |= MSG_TRUNC;
-	if (pktio_copy(p, 0, n, msg->iter) != n)
-		return -EFAULT;
 	if (msg->addr != NULL) {
 		struct sockaddr_ll ll = {
 			.sll_family = AF_PACKET,
@@ -144,39 +139,15 @@ give(struct packet_sock *ps, const struct pkt *p, struct sock_msg *msg)
 		memcpy(msg->addr->bytes, &ll, sizeof(ll));
 	}
 	if (msg->cmsg != NULL)
-		put_cmsgs(ps, p, &info, msg->cmsg);
-	return (msg->flags & MSG_TRUNC) ? (ssize_t)p->len : (ssize_t)n;
+		put_cmsgs(packet_of(s), p, &info, msg->cmsg);
 }
 
 ssize_t
 packet_recv(struct sock *s, struct sock_msg *msg)
 {
-	struct packet_sock *ps = packet_of(s);
-	const bool peek = (msg->flags & MSG_PEEK) != 0;
-	nsec_t deadline = sock_deadline(s->rcvtimeo, msg->flags);
 	if (msg->flags & (MSG_OOB | MSG_ERRQUEUE))
 		return (msg->flags & MSG_OOB) ? -EINVAL : -EAGAIN;
-	for (;;) {
-		int err = sock_take_error(s);
-		if (err == 0)
-			err = sock_wait(s, SOCK_READ_EVENTS, deadline, 0,
-				atomic_load_explicit(&ps->queued, memory_order_acquire) != 0 ||
-					atomic_load_explicit(&s->error, memory_order_acquire) != 0);
-		if (err != 0)
-			return err;
-		mutex_lock(&s->read_lock);
-		spin_lock_bh(&s->lock);
-		struct pkt *p = peek ? ps->queue.first : pkt_queue_take(&ps->queue);
-		atomic_store_explicit(&ps->queued, ps->queue.count, memory_order_release);
-		spin_unlock_bh(&s->lock);
-		ssize_t n = p != NULL ? give(ps, p, msg) : 0;
-		mutex_unlock(&s->read_lock);
-		if (p == NULL)
-			continue;
-		if (!peek)
-			pkt_free(p);
-		return n;
-	}
+	return sock_rxqueue_recv(s, &packet_of(s)->rx, msg, describe);
 }
 
 /* Where a frame goes: what the address says, else what the socket is bound to. */
@@ -257,11 +228,14 @@ packet_send(struct sock *s, struct sock_msg *msg)
 	int err = find_target(ps, msg, &t);
 	if (err == 0)
 		err = sock_take_error(s);
+	if (err == 0)
+		err = sock_wait_to_send(s, msg->flags);
 	struct pkt *p;
 	if (err == 0)
 		err = pktio_make(msg->iter, (uint32_t)n, &p);
 	if (err != 0)
 		return err;
+	p->owner = s;
 	bh_disable();
 	err = transmit(ps, p, &t);
 	bh_enable();

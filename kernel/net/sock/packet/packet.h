@@ -8,7 +8,7 @@
 #include "net/link/netif.h"
 #include "net/pkt.h"
 #include "net/sock/filter.h"
-#include "net/sock/sock.h"
+#include "net/sock/rxqueue.h"
 
 #define ETH_P_ALL 0x0003u
 
@@ -32,10 +32,9 @@ struct packet_sock {
 	_Atomic bool auxdata, ignore_outgoing;      /* options */
 	struct packet_member *members;              /* [config_lock] */
 	struct sock_filter_program *_Atomic filter; /* [config_lock to change] */
-	struct pkt_queue queue;                     /* [lock] */
-	_Atomic uint32_t queued;                    /* [lock to change] */
-	uint32_t seen, lost;                        /* [lock] since PACKET_STATISTICS last asked */
-	bool closed;                                /* [lock] */
+	struct sock_rxqueue rx;
+	uint32_t seen, lost; /* [lock] since PACKET_STATISTICS last asked */
+	bool closed;         /* [lock] */
 	struct epoch_head epoch;
 };
 

@@ -88,10 +88,10 @@ static uint32_t
 packet_poll(struct sock *s, struct poll_table *pt)
 {
 	struct packet_sock *ps = packet_of(s);
-	uint32_t ready = POLLOUT | POLLWRNORM | POLLWRBAND;
+	uint32_t ready = sock_is_writable(s) ? POLLOUT | POLLWRNORM | POLLWRBAND : 0;
 	if (atomic_load_explicit(&s->error, memory_order_acquire) != 0)
 		ready |= POLLERR;
-	if (atomic_load_explicit(&ps->queued, memory_order_acquire) != 0)
+	if (!sock_rxqueue_is_empty(&ps->rx))
 		ready |= POLLIN | POLLRDNORM;
 	return ready;
 }
@@ -100,14 +100,11 @@ static int64_t
 packet_ioctl(struct sock *s, uint32_t cmd, uint64_t arg)
 {
 	struct packet_sock *ps = packet_of(s);
-	uint32_t n = 0;
-	if (cmd != SIOCINQ && cmd != SIOCOUTQ)
-		return -ENOTTY;
-	spin_lock_bh(&s->lock);
-	if (cmd == SIOCINQ && ps->queue.first != NULL)
-		n = ps->queue.first->len;
-	spin_unlock_bh(&s->lock);
-	return put_user_u32((uaddr_t){arg}, n);
+	if (cmd == SIOCINQ)
+		return put_user_u32((uaddr_t){arg}, sock_rxqueue_first_len(s, &ps->rx));
+	if (cmd == SIOCOUTQ)
+		return put_user_u32((uaddr_t){arg}, sock_in_flight(s));
+	return -ENOTTY;
 }
 
 static int
@@ -144,8 +141,7 @@ packet_close(struct sock *s)
 	mutex_unlock(&s->net->config_lock);
 	spin_lock_bh(&s->lock);
 	ps->closed = true;
-	pkt_queue_purge(&ps->queue);
-	atomic_store_explicit(&ps->queued, 0, memory_order_relaxed);
+	sock_rxqueue_purge(s, &ps->rx);
 	spin_unlock_bh(&s->lock);
 	sock_filter_drop(&ps->filter);
 }
@@ -195,7 +191,6 @@ packet_create(struct net_stack *net, int type, int protocol, struct sock **out)
 	sock_init(&ps->s, &packet_ops, net, type, protocol);
 	ps->ethertype = __builtin_bswap16((uint16_t)protocol);
 	ps->tap.see = packet_see;
-	pkt_queue_init(&ps->queue);
 	mutex_lock(&net->config_lock);
 	tap_on(ps);
 	mutex_unlock(&net->config_lock);

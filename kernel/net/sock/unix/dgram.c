@@ -212,7 +212,7 @@ static int
 make_message(struct unix_sock *u, struct sock_msg *msg, struct unix_msg **out)
 {
 	struct scm_rights *rights = NULL;
-	int err = unix_msg_make(msg->iter, (uint32_t)msg->iter->count, out);
+	int err = unix_msg_make(u, msg->iter, (uint32_t)msg->iter->count, out);
 	struct unix_msg *m = *out;
 	if (err != 0)
 		return err;

@@ -3,6 +3,7 @@
 #include "net/sock/cmsg.h"
 #include "mm/page.h"
 #include "mm/slab.h"
+#include "net/sock/charge.h"
 #include "net/sock/unix/rights.h"
 #include "net/sock/unix/unix.h"
 #include "proc/process.h"
@@ -47,15 +48,20 @@ bufs_fill(struct unix_msg *m, struct iter *from, uint32_t left)
 	return 0;
 }
 
-/* A message of n bytes of the running process, which are still to be put there. NULL: out of memory. */
-static struct unix_msg *
-msg_alloc(uint32_t n)
+/* A message of n bytes of the running process, which are still to be put there. -ENOMEM, -ENOBUFS. */
+static int
+msg_alloc(const struct unix_sock *u, uint32_t n, struct unix_msg **out)
 {
+	struct net_stack *net = u->s.net;
+	*out = NULL;
+	if (net != NULL && net_memory_is_short(net))
+		return -ENOBUFS;
 	struct unix_msg *m = slab_alloc(msg_cache, 0);
 	if (unlikely(m == NULL))
-		return NULL;
+		return -ENOMEM;
 	const struct cred *c = current_cred();
 	m->next = NULL;
+	m->net = net;
 	m->sender = NULL;
 	m->rights = NULL;
 	m->bufs = NULL;
@@ -64,40 +70,54 @@ msg_alloc(uint32_t n)
 	m->pos = 0;
 	m->truesize = UNIX_MSG_SIZE;
 	m->nr_pages = 0;
-	return m;
+	*out = m;
+	return 0;
 }
 
-struct unix_msg *
-unix_msg_of_pages(struct page **pages, uint32_t offset, uint32_t n)
+/* Its memory is all there: charged until unix_msg_free(). */
+static void
+msg_charge(const struct unix_msg *m)
 {
-	struct unix_msg *m = msg_alloc(n);
-	if (m == NULL)
-		return NULL;
+	if (m->net != NULL)
+		net_memory_add(m->net, m->truesize);
+}
+
+int
+unix_msg_of_pages(struct unix_sock *u, struct page **pages, uint32_t offset, uint32_t n,
+	struct unix_msg **out)
+{
+	int err = msg_alloc(u, n, out);
+	if (err != 0)
+		return err;
+	struct unix_msg *m = *out;
 	m->page_offset = offset;
 	m->nr_pages = (uint32_t)((offset + n + PAGE_MASK) >> PAGE_SHIFT);
 	m->truesize += m->nr_pages * (uint32_t)PAGE_SIZE;
 	for (uint32_t i = 0; i < m->nr_pages; i++)
 		m->pages[i] = page_get(pages[i]);
-	return m;
+	msg_charge(m);
+	return 0;
 }
 
 int
-unix_msg_make(struct iter *from, uint32_t n, struct unix_msg **out)
+unix_msg_make(struct unix_sock *u, struct iter *from, uint32_t n, struct unix_msg **out)
 {
-	struct unix_msg *m = msg_alloc(n);
-	*out = m;
-	if (unlikely(m == NULL))
-		return -ENOMEM;
+	int err = msg_alloc(u, n, out);
+	if (unlikely(err != 0))
+		return err;
+	struct unix_msg *m = *out;
 	uint32_t part = min(n, UNIX_MSG_DATA);
-	int err = iter_copy_from(from, m->data, part) == part ? 0 : -EFAULT;
+	err = iter_copy_from(from, m->data, part) == part ? 0 : -EFAULT;
 	if (unlikely(n > part) && err == 0)
 		err = bufs_fill(m, from, n - part);
 	if (unlikely(err != 0)) {
 		bufs_free(m);
 		slab_free(msg_cache, m);
 		*out = NULL;
+		return err;
 	}
-	return err;
+	msg_charge(m);
+	return 0;
 }
 
 /* Takes a datagram off the charge of who sent it. */
@@ -114,6 +134,8 @@ uncharge(struct unix_sock *sender, uint32_t truesize)
 void
 unix_msg_free(struct unix_msg *m)
 {
+	if (m->net != NULL)
+		net_memory_add(m->net, -(int64_t)m->truesize);
 	if (unlikely(m->rights != NULL))
 		rights_free(m->rights);
 	if (m->sender != NULL)

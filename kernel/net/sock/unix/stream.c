@@ -81,7 +81,7 @@ send_chunk(struct unix_sock *u, struct unix_sock *p, const struct sock_msg *msg,
 		return err;
 	uint32_t n = (uint32_t)min(msg->iter->count, (size_t)UNIX_CHUNK);
 	struct unix_msg *m;
-	err = unix_msg_make(msg->iter, n, &m);
+	err = unix_msg_make(u, msg->iter, n, &m);
 	if (unlikely(err != 0))
 		return err;
 	if (creds != NULL)
@@ -151,8 +151,10 @@ unix_stream_send_pages(
 	int err = wait_for_room(u, p, sock_deadline(s->sndtimeo, flags));
 	if (err == 0) {
 		n = min(n, room_for_pages(u, p, offset));
-		struct unix_msg *m = unix_msg_of_pages(pages, offset, (uint32_t)n);
-		err = m != NULL ? push(p, m) : -ENOMEM;
+		struct unix_msg *m;
+		err = unix_msg_of_pages(u, pages, offset, (uint32_t)n, &m);
+		if (err == 0)
+			err = push(p, m);
 	}
 	if (err == 0)
 		return (ssize_t)n;

@@ -52,6 +52,7 @@ struct unix_buf {
  */
 struct unix_msg {
 	struct unix_msg *next;
+	struct net_stack *net;     /* charged with it; NULL: there is none */
 	struct unix_sock *sender;  /* datagrams: referenced, charged; else NULL */
 	struct scm_rights *rights; /* handles in flight, or NULL */
 	struct unix_buf *bufs;
@@ -169,10 +170,13 @@ bool unix_writable(const struct unix_sock *u);
 
 /* message.c: messages and queues. */
 void unix_msg_init_cache(void);
-/* A message with the next n bytes of from. 0; -ENOMEM (-ENOBUFS to datagrams' senders is their business), -EFAULT. */
-int unix_msg_make(struct iter *from, uint32_t n, struct unix_msg **out) MUST_CHECK;
-/* A message that refers to pages, of which it takes references. NULL: out of memory. */
-struct unix_msg *unix_msg_of_pages(struct page **pages, uint32_t offset, uint32_t n) MUST_CHECK;
+/* A message of u's with the next n bytes of from, charged to the stack. 0; -ENOMEM (-ENOBUFS to datagrams' senders is
+ * their business), -ENOBUFS: sockets hold too much; -EFAULT. */
+int unix_msg_make(
+	struct unix_sock *u, struct iter *from, uint32_t n, struct unix_msg **out) MUST_CHECK;
+/* A message that refers to pages, of which it takes references. -ENOMEM, -ENOBUFS. */
+int unix_msg_of_pages(struct unix_sock *u, struct page **pages, uint32_t offset, uint32_t n,
+	struct unix_msg **out) MUST_CHECK;
 void unix_msg_free(struct unix_msg *m); /* with its rights, and the charge on its sender */
 /* Copies [offset, offset + n) to the iterator; bytes copied. */
 uint32_t unix_msg_copy(const struct unix_msg *m, uint32_t offset, uint32_t n, struct iter *to);
