@@ -12,6 +12,7 @@ $(eval $(call object_rule,k,$$(KERNEL_CFLAGS) $$(KERNEL_CFLAGS_$$(subst /,_,$$*)
 $(eval $(call object_rule,host,$$(HOST_CFLAGS)))
 $(eval $(call object_rule,asan,$$(SAN_CFLAGS)))
 $(eval $(call object_rule,tsan,$$(TSAN_CFLAGS)))
+$(eval $(call object_rule,tsan/cpus,$$(CPUS_TEST_CFLAGS) $$(TSAN_CFLAGS)))
 $(eval $(call object_rule,fuzz,$$(FUZZ_CFLAGS)))
 
 $(BUILD)/k/%.o: %.S $(FLAGFILES) | $(GENERATED)

@@ -2,6 +2,7 @@
 #
 #   build/asan/unit      every tests/unit/*.c with lib/ and UNIT_KERNEL_SRC, under ASan and UBSan
 #   build/tsan/NAME      each tests/tsan/NAME.c with the same harness, lib/ and TSAN_KERNEL_SRC, under TSan
+#   build/tsan/cpus-test tests/tsan/cpus: the kernel's scheduler and what interrupts leave for later, likewise
 #   build/fuzz/NAME      each tests/fuzz/NAME_fuzz.c with lib/ and FUZZ_KERNEL_SRC, under libFuzzer, ASan and UBSan;
 #                        seeds in tests/fuzz/corpus/NAME, and generated ones in build/fuzz/seeds/NAME
 #
@@ -80,6 +81,15 @@ $(foreach s,$(IP_KERNEL_SRC) tests/fuzz/net_stack_fuzz.c,$(eval $(BUILD)/fuzz/$(
 FILES_TEST_CFLAGS := -Itests/tsan/mock -Ikernel -Ikernel/arch/include -Ikernel/arch/aarch64/include
 $(TSAN_KERNEL_SRC:%.c=$(BUILD)/tsan/%.o) $(BUILD)/tsan/tests/tsan/files.o: TSAN_CFLAGS += $(FILES_TEST_CFLAGS)
 
+# The kernel's core on several CPUs (tests/tsan/cpus/machine.h): objects of their own, since this machine is another one.
+CPUS_KERNEL_SRC := $(patsubst %,kernel/core/%.c,sched thread timer timerwheel softirq epoch wait wallclock ipi irq mutex \
+	loadavg)
+CPUS_TEST_CFLAGS := -Itests/tsan/cpus -Ikernel -Ikernel/arch/include -Ikernel/arch/aarch64/include
+CPUS_BIN := $(BUILD)/tsan/cpus-test
+$(CPUS_BIN): $(patsubst %.c,$(BUILD)/tsan/cpus/%.o,$(wildcard tests/tsan/cpus/*.c) $(CPUS_KERNEL_SRC)) \
+		$(BUILD)/tsan/tests/unit/main.o $(BUILD)/tsan/lib.a
+	$(Q)$(CC) -fsanitize=thread -o $@ $^ -lpthread
+
 # What a test does not use of lib/ is not linked, so that it needs no more than what it tests.
 define lib_archive
 $(BUILD)/$(1)/lib.a: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(LIB_SRC) $(2)) $(MAKEFILE_LIST)
@@ -147,10 +157,11 @@ $(LINT_FLAGS): | $(GENERATED)
 	$(foreach s,tests/unit/ip_mock tests/unit/net_stack_test.c tests/unit/net_sysctl_test.c tests/fuzz/net_stack_fuzz.c tests/host/net,\
 		$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST $(IP_TEST_CFLAGS)))
 	$(file >>$@,tests/tsan $(HOST_CFLAGS) -DSWOS_TEST $(FILES_TEST_CFLAGS))
+	$(file >>$@,tests/tsan/cpus $(HOST_CFLAGS) -DSWOS_TEST $(CPUS_TEST_CFLAGS))
 	$(file >>$@,tests/guest $(USER_CFLAGS))
 
 .PHONY: campaign-explore test test-unit test-tsan test-fuzz campaign-fuzz campaign-ltp test-bins lint
-test-bins: $(EXPLORE_BIN) $(UNIT_BIN) $(NET_TAP) $(GUEST_TCP) $(TSAN_BIN) $(FUZZ_BIN) $(DTBS) $(LINT_FLAGS)
+test-bins: $(EXPLORE_BIN) $(UNIT_BIN) $(NET_TAP) $(GUEST_TCP) $(TSAN_BIN) $(CPUS_BIN) $(FUZZ_BIN) $(DTBS) $(LINT_FLAGS)
 
 RUN_TESTS = BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run
 
@@ -160,7 +171,7 @@ test: all test-bins ## Everything that CI runs
 test-unit: $(UNIT_BIN) $(DTBS) ## The pure cores on this machine, under sanitizers
 	@$(RUN_TESTS) unit
 
-test-tsan: $(TSAN_BIN)
+test-tsan: $(TSAN_BIN) $(CPUS_BIN)
 	@$(RUN_TESTS) tsan
 
 test-fuzz: $(FUZZ_BIN) $(DTBS) ## Each fuzz target for FUZZ_SECONDS (10)

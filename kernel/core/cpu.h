@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/rbtree.h"
 #include "core/cpumask.h"
+#include "core/relaxed.h"
 #include "core/spinlock.h"
 #include "core/thread.h"
 #include "core/types.h"
@@ -30,10 +31,11 @@ struct run_queue {
 	struct spinlock lock;    /* irq-safe; two are taken in address order */
 	struct rb_root tree;     /* [lock] by vruntime, the running thread not in it */
 	struct thread *leftmost; /* [lock] */
-	uint32_t nr_running;     /* [lock] runnable threads, the running one included, idle not */
-	uint64_t load;           /* [lock] sum of their weights */
-	uint64_t min_vruntime;   /* [lock] never goes back */
-	bool misplaced;          /* [lock] it may hold threads whose affinity excludes this CPU */
+	_Atomic uint32_t
+		nr_running; /* [lock to change] runnable threads, the running one included, idle not */
+	uint64_t load;      /* [lock] sum of their weights */
+	_Atomic uint64_t min_vruntime; /* [lock to change] never goes back */
+	bool misplaced; /* [lock] it may hold threads whose affinity excludes this CPU */
 };
 
 /* A CPU's part in epochs, and the callbacks that wait on it (core/epoch.c). */
@@ -48,7 +50,7 @@ struct epoch_cpu {
 };
 
 struct cpu {
-	struct thread *current; /* [this CPU] */
+	struct thread *_Atomic current; /* [rq.lock to change] */
 	void *overflow_stack; /* [I] top of the stack for a kernel stack overflow; entry.S knows the offset */
 	uint32_t id; /* [I] index in cpus[], 0 is the boot CPU */
 	_Atomic bool online;
@@ -62,11 +64,10 @@ struct cpu {
 	struct page_cache_percpu pages; /* [this CPU, irqs masked] */
 	uint32_t irq_depth;             /* [this CPU] */
 	bool irq_from_user; /* [this CPU] whom the interrupt being handled interrupted */
-	uint64_t user_samples,
-		system_samples; /* [this CPU] slice ends that found it in user mode, in the kernel */
-	uint64_t idle_ns;
-	uint64_t nr_switches, nr_irqs, nr_syscalls; /* [this CPU] statistics */
-	void *arch;                                 /* [I] struct arch_cpu */
+	/* [this CPU to change] Statistics; slice ends that found it in user mode, in the kernel. */
+	_Atomic uint64_t user_samples, system_samples;
+	_Atomic uint64_t idle_ns, nr_switches, nr_irqs;
+	void *arch; /* [I] struct arch_cpu */
 	void *slab; /* [this CPU] slab allocator's per-CPU magazines (mm/slab.c) */
 	_Atomic uint32_t ipi_pending;
 	uint32_t kicks_held; /* [this CPU] nested sched_hold_kicks() */
@@ -90,7 +91,8 @@ extern uint32_t cpu_count;
 static inline struct cpu *
 this_cpu(void)
 {
-	return arch_current()->cpu;
+	/* Nobody changes it while the thread has a CPU, so that the compiler may keep it. */
+	return *(struct cpu **)&arch_current()->cpu;
 }
 
 #define for_each_cpu(i) for (uint32_t i = 0; i < cpu_count; i++)

@@ -79,9 +79,9 @@ irq_release(uint32_t intid)
 	struct irq_entry *e = &irq_table[intid];
 	uint64_t saved = spin_lock_irq_save(&table_lock);
 	chip->disable(intid);
-	atomic_store_explicit(&e->fn, NULL, memory_order_release);
+	atomic_store_explicit(&e->fn, NULL, memory_order_seq_cst); /* pairs with handle_one() */
 	spin_unlock_irq_restore(&table_lock, saved);
-	while (atomic_load_explicit(&e->running, memory_order_acquire) != 0)
+	while (atomic_load_explicit(&e->running, memory_order_seq_cst) != 0)
 		arch_relax();
 }
 
@@ -89,8 +89,9 @@ static void
 handle_one(uint32_t intid)
 {
 	struct irq_entry *e = &irq_table[intid];
-	atomic_fetch_add_explicit(&e->running, 1, memory_order_acquire);
-	irq_handler_fn *fn = atomic_load_explicit(&e->fn, memory_order_acquire);
+	/* Both in one order with irq_release(): it sees this CPU here, or its withdrawal is seen. */
+	atomic_fetch_add_explicit(&e->running, 1, memory_order_seq_cst);
+	irq_handler_fn *fn = atomic_load_explicit(&e->fn, memory_order_seq_cst);
 	if (likely(fn != NULL)) {
 		fn(e->arg);
 	} else if (e->spurious++ == 0) {
@@ -110,7 +111,7 @@ irq_handle(void)
 	if (cpu->irq_from_user)
 		epoch_quiescent(cpu);
 	while ((intid = chip->acknowledge()) != IRQ_NONE) {
-		cpu->nr_irqs++;
+		relaxed_add(&cpu->nr_irqs, 1);
 		random_add_interrupt(intid);
 		if (likely(intid < chip->count))
 			handle_one(intid);

@@ -23,7 +23,7 @@ load_average_get(uint32_t avg[3], nsec_t now)
 {
 	uint32_t runnable = 0;
 	for_each_cpu (i)
-		runnable += cpus[i]->rq.nr_running;
+		runnable += relaxed_read(&cpus[i]->rq.nr_running);
 	uint64_t flags = spin_lock_irq_save(&load_lock);
 	/* After an hour nothing is left of what was before. */
 	uint64_t periods = min((now - load_sampled) / PERIOD_NS, (uint64_t)720);

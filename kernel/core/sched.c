@@ -138,15 +138,15 @@ tree_remove(struct run_queue *rq, struct thread *t)
 static void
 account(struct run_queue *rq, struct thread *t, nsec_t now)
 {
-	uint64_t ran = now - t->run_start;
-	t->run_start = now;
+	uint64_t ran = now - relaxed_read(&t->run_start);
+	relaxed_write(&t->run_start, now);
 	t->run_total += ran;
 	t->vruntime += likely(t->weight == WEIGHT_NICE_0) ? ran : ran * WEIGHT_NICE_0 / t->weight;
 	uint64_t least = t->vruntime;
 	if (rq->leftmost != NULL && before(rq->leftmost->vruntime, least))
 		least = rq->leftmost->vruntime;
-	if (before(rq->min_vruntime, least))
-		rq->min_vruntime = least;
+	if (before(relaxed_read(&rq->min_vruntime), least))
+		relaxed_write(&rq->min_vruntime, least);
 }
 
 /*
@@ -200,7 +200,7 @@ sched_release_kicks(void)
 static void
 request_resched(struct cpu *cpu)
 {
-	thread_set_flags(cpu->current, TF_RESCHED);
+	thread_set_flags(relaxed_read(&cpu->current), TF_RESCHED);
 	if (cpu != this_cpu())
 		kick_cpu(cpu);
 }
@@ -209,21 +209,22 @@ static void
 enqueue(struct cpu *cpu, struct thread *t, bool woken)
 {
 	struct run_queue *rq = &cpu->rq;
-	if (woken && before(t->vruntime, rq->min_vruntime - SLEEPER_CREDIT))
-		t->vruntime = rq->min_vruntime - SLEEPER_CREDIT;
-	t->cpu = cpu;
+	uint64_t earliest = relaxed_read(&rq->min_vruntime) - SLEEPER_CREDIT;
+	if (woken && before(t->vruntime, earliest))
+		t->vruntime = earliest;
+	relaxed_write(&t->cpu, cpu);
 	t->on_rq = true;
-	rq->nr_running++;
+	relaxed_write(&rq->nr_running, relaxed_read(&rq->nr_running) + 1);
 	rq->load += t->weight;
 	tree_insert(rq, t);
-	struct thread *running = cpu->current;
+	struct thread *running = relaxed_read(&cpu->current);
 	if (running == cpu->idle) {
 		request_resched(cpu);
 	} else if (before(t->vruntime + WAKE_GRAIN_NS, running->vruntime)) {
 		request_resched(cpu);
 	} else if (cpu == this_cpu()) {
-		arm_slice(cpu, running->run_start);
-	} else if (rq->nr_running == 2) {
+		arm_slice(cpu, relaxed_read(&running->run_start));
+	} else if (relaxed_read(&rq->nr_running) == 2) {
 		kick_cpu(cpu); /* it arms its own timer */
 	}
 }
@@ -232,7 +233,7 @@ static void
 dequeue(struct run_queue *rq, struct thread *t)
 {
 	t->on_rq = false;
-	rq->nr_running--;
+	relaxed_write(&rq->nr_running, relaxed_read(&rq->nr_running) - 1);
 	rq->load -= t->weight;
 }
 
@@ -243,13 +244,26 @@ allowed(const struct thread *t, uint32_t cpu)
 		atomic_load_explicit(&cpus[cpu]->online, memory_order_relaxed);
 }
 
+/* t, which is off every queue, keeps its place among others: as far behind the one's minimum as behind the other's. */
+static void
+translate(struct thread *t, const struct cpu *from, const struct cpu *to)
+{
+	t->vruntime += relaxed_read(&to->rq.min_vruntime) - relaxed_read(&from->rq.min_vruntime);
+}
+
+static uint32_t
+running_on(uint32_t cpu)
+{
+	return relaxed_read(&cpus[cpu]->rq.nr_running);
+}
+
 /* Where a thread that wakes or starts should run: where it was if that is idle, any idle CPU, the least loaded one. */
 static struct cpu *
 place(const struct thread *t)
 {
 	if (cpu_count == 1)
 		return cpus[0];
-	uint32_t last = t->cpu->id, best = last;
+	uint32_t last = relaxed_read(&t->cpu)->id, best = last;
 	if (allowed(t, last) && cpu_is_idle(last))
 		return cpus[last];
 	uint32_t least = UINT32_MAX;
@@ -259,8 +273,9 @@ place(const struct thread *t)
 			continue;
 		if (cpu_is_idle(id))
 			return cpus[id];
-		if (cpus[id]->rq.nr_running < least) {
-			least = cpus[id]->rq.nr_running;
+		uint32_t waiting = running_on(id);
+		if (waiting < least) {
+			least = waiting;
 			best = id;
 		}
 	}
@@ -286,12 +301,31 @@ static struct cpu *
 lock_thread_cpu(struct thread *t) NO_LOCK_ANALYSIS
 {
 	for (;;) {
-		struct cpu *cpu =
-			atomic_load_explicit((struct cpu * _Atomic *)&t->cpu, memory_order_acquire);
+		struct cpu *cpu = relaxed_read(&t->cpu);
 		spin_lock(&cpu->rq.lock);
-		if (likely(cpu == t->cpu))
+		if (likely(cpu == atomic_load_explicit(&t->cpu, memory_order_acquire)))
 			return cpu;
 		spin_unlock(&cpu->rq.lock);
+	}
+}
+
+/*
+ * Makes t the other CPU's, whose lock is to be taken next; until then it is off every queue and RUNNING, so that nobody
+ * else wakes or runs it. Pairs with lock_thread_cpu(): who finds it there sees what was done under the former lock.
+ */
+static void
+leave_for(struct thread *t, struct cpu *to)
+{
+	atomic_store_explicit(&t->cpu, to, memory_order_release);
+}
+
+/* After t was put on the queue that it left for: its affinity may have changed when no lock was held. */
+static void
+recheck(struct cpu *cpu, const struct thread *t)
+{
+	if (unlikely(!allowed(t, cpu->id))) {
+		cpu->rq.misplaced = true;
+		request_resched(cpu);
 	}
 }
 
@@ -300,21 +334,22 @@ sched_wake_states(struct thread *t, uint32_t states) NO_LOCK_ANALYSIS
 {
 	uint64_t flags = arch_irq_save();
 	sched_hold_kicks();
-	struct cpu *cpu = lock_thread_cpu(t);
+	struct cpu *cpu = lock_thread_cpu(t), *former = cpu;
 	bool woken = (states >> atomic_load_explicit(&t->state, memory_order_relaxed)) & 1;
 	if (woken) {
 		atomic_store_explicit(&t->state, THREAD_RUNNING, memory_order_relaxed);
 		if (!t->on_rq) {
 			struct cpu *target = place(t);
 			if (target != cpu) {
-				/* Nobody else can wake or run it while it is RUNNING and off every queue. */
-				t->cpu = target;
+				leave_for(t, target);
 				spin_unlock(&cpu->rq.lock);
 				spin_lock(&target->rq.lock);
-				t->vruntime += target->rq.min_vruntime - cpu->rq.min_vruntime;
+				translate(t, cpu, target);
 				cpu = target;
 			}
 			enqueue(cpu, t, true);
+			if (cpu != former)
+				recheck(cpu, t);
 		}
 	}
 	spin_unlock(&cpu->rq.lock);
@@ -331,12 +366,14 @@ sched_start(struct thread *t) NO_LOCK_ANALYSIS
 	struct cpu *cpu = lock_thread_cpu(t); /* others may have found it already */
 	struct cpu *target = place(t);
 	if (target != cpu) {
-		t->cpu = target;
+		leave_for(t, target);
 		spin_unlock(&cpu->rq.lock);
 		spin_lock(&target->rq.lock);
 	}
-	t->vruntime = target->rq.min_vruntime;
+	t->vruntime = relaxed_read(&target->rq.min_vruntime);
 	enqueue(target, t, false);
+	if (target != cpu)
+		recheck(target, t);
 	spin_unlock(&target->rq.lock);
 	sched_release_kicks();
 	arch_irq_restore(flags);
@@ -351,7 +388,7 @@ even_out(struct cpu *from, struct cpu *to) NO_LOCK_ANALYSIS
 {
 	bool done = true;
 	lock_two(&from->rq, &to->rq);
-	if (from->rq.nr_running > to->rq.nr_running + 1) {
+	if (running_on(from->id) > running_on(to->id) + 1) {
 		struct rb_node *n = rb_last(&from->rq.tree);
 		while (n != NULL && !allowed(thread_of_node(n), to->id))
 			n = rb_prev(n);
@@ -359,7 +396,7 @@ even_out(struct cpu *from, struct cpu *to) NO_LOCK_ANALYSIS
 			struct thread *t = thread_of_node(n);
 			tree_remove(&from->rq, t);
 			dequeue(&from->rq, t);
-			t->vruntime += to->rq.min_vruntime - from->rq.min_vruntime;
+			translate(t, from, to);
 			enqueue(to, t, false);
 		}
 		done = n != NULL;
@@ -377,10 +414,9 @@ steal(struct cpu *self)
 	for (;;) {
 		struct cpu *busiest = self;
 		for_each_cpu (i)
-			if (!cpumask_test(&tried, i) &&
-				cpus[i]->rq.nr_running > busiest->rq.nr_running)
+			if (!cpumask_test(&tried, i) && running_on(i) > running_on(busiest->id))
 				busiest = cpus[i];
-		if (busiest->rq.nr_running <= self->rq.nr_running + 1 || even_out(busiest, self))
+		if (running_on(busiest->id) <= running_on(self->id) + 1 || even_out(busiest, self))
 			return;
 		cpumask_set(&tried, busiest->id);
 	}
@@ -396,9 +432,9 @@ push(struct cpu *self)
 		for_each_cpu (i)
 			if (!cpumask_test(&tried, i) &&
 				atomic_load_explicit(&cpus[i]->online, memory_order_relaxed) &&
-				cpus[i]->rq.nr_running < least->rq.nr_running)
+				running_on(i) < running_on(least->id))
 				least = cpus[i];
-		if (self->rq.nr_running <= least->rq.nr_running + 1 || even_out(self, least))
+		if (running_on(self->id) <= running_on(least->id) + 1 || even_out(self, least))
 			return;
 		cpumask_set(&tried, least->id);
 	}
@@ -451,11 +487,12 @@ evict_misplaced(struct cpu *cpu) NO_LOCK_ANALYSIS
 		tree_remove(rq, t);
 		dequeue(rq, t);
 		struct cpu *to = place(t);
-		t->vruntime += to->rq.min_vruntime - rq->min_vruntime;
-		t->cpu = to; /* off every queue and RUNNING: nobody else touches it */
+		translate(t, cpu, to);
+		leave_for(t, to);
 		spin_unlock(&rq->lock);
 		spin_lock(&to->rq.lock);
 		enqueue(to, t, false);
+		recheck(to, t);
 		spin_unlock(&to->rq.lock);
 		spin_lock(&rq->lock);
 		n = rb_first(&rq->tree);
@@ -469,7 +506,7 @@ schedule(void) NO_LOCK_ANALYSIS
 	uint64_t flags = arch_irq_save();
 	struct cpu *cpu = this_cpu();
 	struct run_queue *rq = &cpu->rq;
-	struct thread *prev = cpu->current;
+	struct thread *prev = arch_current();
 
 	epoch_quiescent(cpu);
 	spin_lock(&rq->lock);
@@ -485,16 +522,16 @@ schedule(void) NO_LOCK_ANALYSIS
 		if (state == THREAD_RUNNING) {
 			rq->misplaced |= !cpumask_test(&prev->affinity, cpu->id);
 			tree_insert(rq, prev);
-			prev->nr_involuntary++;
+			relaxed_add(&prev->nr_involuntary, 1);
 		} else {
 			dequeue(rq, prev);
-			prev->nr_voluntary++;
+			relaxed_add(&prev->nr_voluntary, 1);
 		}
 	} else {
-		cpu->idle_ns += now - prev->run_start;
+		relaxed_add(&cpu->idle_ns, now - relaxed_read(&prev->run_start));
 	}
 	struct thread *next = pick(cpu);
-	next->run_start = now;
+	relaxed_write(&next->run_start, now);
 	if (next != cpu->idle)
 		arm_slice(cpu, now);
 	if (next == prev) {
@@ -504,8 +541,8 @@ schedule(void) NO_LOCK_ANALYSIS
 		arch_irq_restore(flags);
 		return;
 	}
-	cpu->nr_switches++;
-	cpu->current = next;
+	relaxed_add(&cpu->nr_switches, 1);
+	relaxed_write(&cpu->current, next);
 	if (next->space != prev->space)
 		arch_space_switch(next->space);
 	arch_switch(prev, next);
@@ -538,7 +575,7 @@ thread_wait_off_cpu(struct thread *t) NO_LOCK_ANALYSIS
 	for (;;) {
 		uint64_t flags = arch_irq_save();
 		struct cpu *cpu = lock_thread_cpu(t);
-		bool off = !t->on_rq && cpu->current != t &&
+		bool off = !t->on_rq && relaxed_read(&cpu->current) != t &&
 			atomic_load_explicit(&t->state, memory_order_relaxed) == THREAD_DEAD;
 		spin_unlock(&cpu->rq.lock);
 		arch_irq_restore(flags);
@@ -622,8 +659,8 @@ sched_runtime(struct thread *t) NO_LOCK_ANALYSIS
 	uint64_t flags = arch_irq_save();
 	struct cpu *cpu = lock_thread_cpu(t);
 	uint64_t total = t->run_total;
-	if (cpu->current == t)
-		total += time_now() - t->run_start;
+	if (relaxed_read(&cpu->current) == t)
+		total += time_now() - relaxed_read(&t->run_start);
 	spin_unlock(&cpu->rq.lock);
 	arch_irq_restore(flags);
 	return total;
@@ -633,12 +670,13 @@ sched_runtime(struct thread *t) NO_LOCK_ANALYSIS
 static void
 sample(struct cpu *cpu)
 {
+	struct thread *t = arch_current();
 	if (cpu->irq_from_user) {
-		cpu->user_samples++;
-		cpu->current->user_samples++;
+		relaxed_add(&cpu->user_samples, 1);
+		relaxed_add(&t->user_samples, 1);
 	} else {
-		cpu->system_samples++;
-		cpu->current->system_samples++;
+		relaxed_add(&cpu->system_samples, 1);
+		relaxed_add(&t->system_samples, 1);
 	}
 }
 
@@ -647,12 +685,12 @@ static void
 slice_over(struct timer *timer) NO_LOCK_ANALYSIS
 {
 	struct cpu *cpu = this_cpu();
-	if (cpu->current == cpu->idle)
+	if (arch_current() == cpu->idle)
 		return;
 	sample(cpu);
 	push(cpu);
-	if (cpu->rq.nr_running > 1 || epoch_is_due(cpu))
-		thread_set_flags(cpu->current, TF_RESCHED);
+	if (running_on(cpu->id) > 1 || epoch_is_due(cpu))
+		thread_set_flags(arch_current(), TF_RESCHED);
 	arm_slice(cpu, time_now());
 }
 
@@ -661,7 +699,7 @@ void
 sched_ipi(void)
 {
 	struct cpu *cpu = this_cpu();
-	if (cpu->rq.nr_running > 1)
+	if (running_on(cpu->id) > 1)
 		arm_slice(cpu, time_now());
 }
 
@@ -720,11 +758,12 @@ sched_get_load(struct sched_load *out)
 	nsec_t now = time_now();
 	for_each_cpu (i) {
 		struct cpu *c = cpus[i];
-		out->idle_ns += c->idle_ns;
-		if (c->current == c->idle)
-			out->idle_ns += now - min(now, c->idle->run_start);
-		out->nr_switches += c->nr_switches;
-		out->nr_running += c->rq.nr_running;
+		nsec_t since = relaxed_read(&c->idle->run_start);
+		out->idle_ns += relaxed_read(&c->idle_ns);
+		if (relaxed_read(&c->current) == c->idle)
+			out->idle_ns += now - min(now, since);
+		out->nr_switches += relaxed_read(&c->nr_switches);
+		out->nr_running += running_on(i);
 	}
 	load_average_get(out->avg, now);
 }

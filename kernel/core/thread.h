@@ -47,7 +47,7 @@ enum thread_state {
 
 struct thread {
 	struct arch_thread arch; /* at offset 0: arch assembly reaches it from the thread pointer */
-	struct cpu *cpu;         /* [rq lock of cpu] where it runs, ran or is queued */
+	struct cpu *_Atomic cpu; /* [rq lock of cpu to change] where it runs, ran or is queued */
 	_Atomic uint32_t flags;  /* TF_* */
 	_Atomic uint32_t state;  /* enum thread_state; see above */
 	struct process *process; /* [I] NULL for a kernel thread */
@@ -61,14 +61,15 @@ struct thread {
 	int8_t nice;            /* [rq lock] -20..19 */
 	uint32_t weight;        /* [rq lock] from nice */
 	uint64_t vruntime;      /* [rq lock] weighted nanoseconds */
-	uint64_t run_start;     /* [rq lock] when it was last put on a CPU or accounted */
-	uint64_t run_total;     /* [rq lock] nanoseconds on a CPU */
-	uint64_t user_samples,
-		system_samples; /* [its CPU] slice ends that found it in user mode, in the kernel */
-	uint64_t slice_start;   /* [rq lock] run_total at the start of this turn */
-	uint64_t nr_voluntary, nr_involuntary; /* [own] context switches */
-	struct cpumask affinity;               /* [rq lock] */
-	char name[16];                         /* [own] NUL-terminated comm */
+	_Atomic uint64_t
+		run_start;  /* [rq lock to change] when it was last put on a CPU or accounted */
+	uint64_t run_total; /* [rq lock] nanoseconds on a CPU */
+	/* [its CPU to change] Slice ends that found it in user mode, in the kernel. */
+	_Atomic uint64_t user_samples, system_samples;
+	uint64_t slice_start; /* [rq lock] run_total at the start of this turn */
+	_Atomic uint64_t nr_voluntary, nr_involuntary; /* [own to change] context switches */
+	struct cpumask affinity;                       /* [rq lock] */
+	char name[16];                                 /* [own] NUL-terminated comm */
 
 	struct timer *sleep_timer; /* [own] the deadline it sleeps under */
 	uint32_t syscall_nr;       /* [own] for the log and the tracer */

@@ -22,7 +22,8 @@ ns_to_ticks(uint64_t ns)
 static uint64_t
 user_part(const struct task *t, uint64_t total)
 {
-	uint64_t user = t->thread.user_samples, all = user + t->thread.system_samples;
+	uint64_t user = relaxed_read(&t->thread.user_samples);
+	uint64_t all = user + relaxed_read(&t->thread.system_samples);
 	if (all == user)
 		return total;
 	/* The proportion in 32 bits, so that no product overflows. */
@@ -41,8 +42,8 @@ task_rusage(struct task *t, struct rusage_sum *out)
 		.stime_ns = total - user,
 		.min_flt = t->min_flt,
 		.maj_flt = t->maj_flt,
-		.nr_voluntary = t->thread.nr_voluntary,
-		.nr_involuntary = t->thread.nr_involuntary,
+		.nr_voluntary = relaxed_read(&t->thread.nr_voluntary),
+		.nr_involuntary = relaxed_read(&t->thread.nr_involuntary),
 	};
 }
 

@@ -24,9 +24,8 @@ signal_wake_task(struct task *t, uint32_t states)
 	if (&t->thread == arch_current() || sched_wake_states(&t->thread, states))
 		return;
 	arch_mb(); /* the flags before the look at who runs; a thread that starts to run tests them itself */
-	struct cpu *cpu = *(struct cpu *volatile *)&t->thread.cpu;
-	if (cpu != NULL && cpu != this_cpu() &&
-		*(struct thread *volatile *)&cpu->current == &t->thread)
+	struct cpu *cpu = relaxed_read(&t->thread.cpu);
+	if (cpu != NULL && cpu != this_cpu() && relaxed_read(&cpu->current) == &t->thread)
 		cpu_send_ipi(cpu, IPI_RESCHEDULE);
 }
 

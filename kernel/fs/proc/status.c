@@ -122,7 +122,7 @@ take_task_locked(struct task *t, struct snapshot *s)
 	s->blocked = t->sig.blocked;
 	s->nice = t->thread.nice;
 	s->policy = t->thread.policy;
-	struct cpu *cpu = PROC_READ(t->thread.cpu);
+	struct cpu *cpu = relaxed_read(&t->thread.cpu);
 	s->cpu = cpu != NULL ? cpu->id : 0;
 	if (s->state == '\0')
 		s->state =

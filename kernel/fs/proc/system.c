@@ -63,9 +63,10 @@ proc_show_loadavg(struct proc_node *n, struct proc_text *t)
 static uint64_t
 idle_ns(const struct cpu *c, nsec_t now)
 {
-	uint64_t idle = PROC_READ(c->idle_ns);
-	if (PROC_READ(c->current) == c->idle)
-		idle += now - min(now, PROC_READ(c->idle->run_start));
+	uint64_t idle = relaxed_read(&c->idle_ns);
+	nsec_t since = relaxed_read(&c->idle->run_start);
+	if (relaxed_read(&c->current) == c->idle)
+		idle += now - min(now, since);
 	return min(idle, now);
 }
 
@@ -78,7 +79,8 @@ static struct cpu_time
 cpu_time(const struct cpu *c, nsec_t now)
 {
 	uint64_t idle = idle_ns(c, now), busy = now - idle;
-	uint64_t in_user = PROC_READ(c->user_samples), all = in_user + PROC_READ(c->system_samples);
+	uint64_t in_user = relaxed_read(&c->user_samples);
+	uint64_t all = in_user + relaxed_read(&c->system_samples);
 	uint64_t user = all == 0 ? busy : busy / all * in_user;
 	return (struct cpu_time){user, busy - user, idle};
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Lock-free code and locks on the host under TSan: a program for each tests/tsan/*.c."""
+"""Lock-free code and locks on the host under TSan: a program for each tests/tsan/*.c, and one for several CPUs."""
 
 import glob
 import os
@@ -10,5 +10,5 @@ ORDER = 30
 
 
 def jobs(context):
-    names = sorted(os.path.basename(p)[:-2] for p in glob.glob("tests/tsan/*.c"))
+    names = sorted(os.path.basename(p)[:-2] for p in glob.glob("tests/tsan/*.c")) + ["cpus-test"]
     return [Job(f"tsan/{n}", [context.path("tsan", n)], env={"TSAN_OPTIONS": "halt_on_error=1"}) for n in names]
