@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""iperf3 (Debian's) in swos and in Linux, alternately, on the same machine: bulk over loopback, to and from the host over
+a tap. Guest-side figures in Gbit per second of guest time, medians.
+
+usage: bench/iperf.py [--runs N] [--only swos|linux] [loopback|out|in]…
+
+Exit status 1 when swos does not reach 1.2 times Linux's figure.
+"""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tools" / "run"))
+
+import vm  # noqa: E402
+
+BAR = 1.2
+BYTES = "200M"
+HOST, GUEST = "10.9.0.1", "10.9.0.2"
+MACHINE = {"smp": 1, "mem": "512M", "icount": True, "rng": False, "base": "initrd"}
+# What is run in the guest, and whose line of the summary is the guest's.
+TRANSFERS = {"loopback": ("-c 127.0.0.1", "receiver"), "out": (f"-c {HOST}", "sender"),
+             "in": (f"-c {HOST} -R", "receiver")}
+
+
+@contextlib.contextmanager
+def peer():
+    """A network namespace with the tap t0 and iperf3 on it; gives its name."""
+    name = f"swos-iperf-{os.getpid()}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        for words in ("tuntap add t0 mode tap vnet_hdr", f"address add {HOST}/24 dev t0", "link set t0 up"):
+            subprocess.run(["ip", "-n", name, *words.split()], check=True)
+        with subprocess.Popen(["ip", "netns", "exec", name, "iperf3", "-s"], stdout=subprocess.DEVNULL) as server:
+            try:
+                yield name
+            finally:
+                server.terminate()
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+def linux_machine():
+    ready = subprocess.run([ROOT / "bench/linux-iperf", ROOT / "build/bench/iperf"], check=True, text=True,
+                           stdout=subprocess.PIPE)
+    kernel, disk = ready.stdout.split()
+    return {"kernel": kernel, "base_image": disk, "append": "console=ttyAMA0 quiet panic=-1"}
+
+
+@contextlib.contextmanager
+def booted(system, machine, netns):
+    nic = vm.Nic("tap,ifname=t0,script=no,downscript=no")
+    with vm.Vm(netns=netns, nics=(nic,), timeout=300, **MACHINE, **machine) as guest:
+        if system == "swos":
+            guest.login()
+        else:
+            guest.wait_for(r"# $")
+        guest.shell(f"ifconfig eth0 {GUEST} netmask 255.255.255.0 up")
+        guest.shell("iperf3 -s -D")
+        yield guest
+
+
+def measure(guest, transfer):
+    """Gbit per second of guest time."""
+    arguments, line = TRANSFERS[transfer]
+    status, text = guest.shell(f"iperf3 {arguments} -n {BYTES} -f m")
+    match = re.search(rf"([\d.]+) Mbits/sec.*{line}", text)
+    if status != 0 or not match:
+        raise vm.VmError(f"iperf3 {arguments}: status {status}\n{text}")
+    return float(match.group(1)) / 1000
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", choices=("swos", "linux"))
+    parser.add_argument("transfers", nargs="*")
+    options = parser.parse_args()
+    transfers = options.transfers or list(TRANSFERS)
+    systems = {"linux": linux_machine, "swos": lambda: {"base_image": str(ROOT / "build/bench/iperf.img")}}
+    machines = {name: make() for name, make in systems.items() if options.only in (None, name)}
+    got = {(t, s): [] for t in transfers for s in machines}
+    for _ in range(options.runs):
+        for system, machine in machines.items():
+            with peer() as netns, booted(system, machine, netns) as guest:
+                for t in transfers:
+                    begin = time.monotonic()
+                    got[t, system].append(measure(guest, t))
+                    print(f"{t} {system} {got[t, system][-1]:.2f} ({time.monotonic() - begin:.0f} s)", file=sys.stderr)
+    missed = False
+    for t in transfers:
+        medians = {s: statistics.median(got[t, s]) for s in machines}
+        ratio = medians["swos"] / medians["linux"] if len(medians) == 2 else float("nan")
+        missed |= ratio < BAR
+        print(f"iperf3_{t:<14} " + "  ".join(f"{s} {v:.2f}" for s, v in medians.items()) +
+              f" Gbit/s  bar >= {BAR} x  ratio {ratio:.2f}{'  MISSED' if ratio < BAR else ''}", flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
