@@ -3,9 +3,12 @@
 """iperf3 (Debian's) in swos and in Linux, alternately, on the same machine: bulk over loopback, to and from the host over
 a tap. Guest-side figures in Gbit per second of guest time, medians.
 
-usage: bench/iperf.py [--runs N] [--only swos|linux] [loopback|out|in]…
+usage: bench/iperf.py [--runs N] [--only swos|linux] [loopback|out|in|scaling]…
 
-Exit status 1 when swos does not reach 1.2 times Linux's figure.
+Scaling, which only runs when it is named, is four flows on two CPUs against one on one, in real time on host threads: it
+wants two idle host cores.
+
+Exit status 1 when swos does not reach 1.2 times Linux's figure, or scales by less than 1.6.
 """
 
 import argparse
@@ -24,10 +27,12 @@ sys.path.insert(0, str(ROOT / "tools" / "run"))
 
 import vm  # noqa: E402
 
-BAR = 1.2
+BAR, SCALING_BAR = 1.2, 1.6
 BYTES = "200M"
 HOST, GUEST = "10.9.0.1", "10.9.0.2"
-MACHINE = {"smp": 1, "mem": "512M", "icount": True, "rng": False, "base": "initrd"}
+MACHINE = {"mem": "512M", "rng": False, "base": "initrd"}
+COUNTED = {"smp": 1, "icount": True}
+FLOWS, SECONDS, FIRST_PORT = 4, 5, 5201
 # What is run in the guest, and whose line of the summary is the guest's.
 TRANSFERS = {"loopback": ("-c 127.0.0.1", "receiver"), "out": (f"-c {HOST}", "sender"),
              "in": (f"-c {HOST} -R", "receiver")}
@@ -58,15 +63,12 @@ def linux_machine():
 
 
 @contextlib.contextmanager
-def booted(system, machine, netns):
-    nic = vm.Nic("tap,ifname=t0,script=no,downscript=no")
-    with vm.Vm(netns=netns, nics=(nic,), timeout=300, **MACHINE, **machine) as guest:
+def booted(system, machine):
+    with vm.Vm(timeout=300, **MACHINE, **machine) as guest:
         if system == "swos":
             guest.login()
         else:
             guest.wait_for(r"# $")
-        guest.shell(f"ifconfig eth0 {GUEST} netmask 255.255.255.0 up")
-        guest.shell("iperf3 -s -D")
         yield guest
 
 
@@ -80,19 +82,15 @@ def measure(guest, transfer):
     return float(match.group(1)) / 1000
 
 
-def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", choices=("swos", "linux"))
-    parser.add_argument("transfers", nargs="*")
-    options = parser.parse_args()
-    transfers = options.transfers or list(TRANSFERS)
-    systems = {"linux": linux_machine, "swos": lambda: {"base_image": str(ROOT / "build/bench/iperf.img")}}
-    machines = {name: make() for name, make in systems.items() if options.only in (None, name)}
+def bulk(machines, runs, transfers):
+    """All transfers in each system's guest, in turn. Whether a bar was missed."""
     got = {(t, s): [] for t in transfers for s in machines}
-    for _ in range(options.runs):
+    nic = vm.Nic("tap,ifname=t0,script=no,downscript=no")
+    for _ in range(runs):
         for system, machine in machines.items():
-            with peer() as netns, booted(system, machine, netns) as guest:
+            with peer() as netns, booted(system, {"netns": netns, "nics": (nic,), **COUNTED, **machine}) as guest:
+                guest.shell(f"ifconfig eth0 {GUEST} netmask 255.255.255.0 up")
+                guest.shell("iperf3 -s -D")
                 for t in transfers:
                     begin = time.monotonic()
                     got[t, system].append(measure(guest, t))
@@ -104,6 +102,50 @@ def main():
         missed |= ratio < BAR
         print(f"iperf3_{t:<14} " + "  ".join(f"{s} {v:.2f}" for s, v in medians.items()) +
               f" Gbit/s  bar >= {BAR} x  ratio {ratio:.2f}{'  MISSED' if ratio < BAR else ''}", flush=True)
+    return missed
+
+
+def together(system, machine, cpus, flows):
+    """Mbit per second of so many flows over loopback, each between processes of its own."""
+    ports = range(FIRST_PORT, FIRST_PORT + flows)
+    with booted(system, {"smp": cpus, "multithread": True, **machine}) as guest:
+        for port in ports:
+            guest.shell(f"iperf3 -s -D -p {port}")
+        start = "".join(f"iperf3 -c 127.0.0.1 -p {port} -t {SECONDS} -f m >/tmp/flow.{port} & " for port in ports)
+        status, text = guest.shell(f"{start} wait; cat /tmp/flow.*")
+        rates = re.findall(r"([\d.]+) Mbits/sec.*receiver", text)
+        if status != 0 or len(rates) != flows:
+            raise vm.VmError(f"{flows} flows on {cpus} CPUs: status {status}\n{text}")
+        return sum(map(float, rates))
+
+
+def scaling(machines, runs):
+    """Four flows on two CPUs against one on one. Whether the bar was missed."""
+    best = {s: 0.0 for s in machines}
+    for _ in range(runs):
+        for system, machine in machines.items():
+            one, four = together(system, machine, 1, 1), together(system, machine, 2, FLOWS)
+            best[system] = max(best[system], four / one)
+            print(f"scaling {system} {one:.0f} {four:.0f} Mbit/s {four / one:.2f}", file=sys.stderr)
+    missed = best.get("swos", SCALING_BAR) < SCALING_BAR
+    print(f"iperf3_{'scaling':<14} " + "  ".join(f"{s} {v:.2f}" for s, v in best.items()) +
+          f" x  bar >= {SCALING_BAR}{'  MISSED' if missed else ''}", flush=True)
+    return missed
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", choices=("swos", "linux"))
+    parser.add_argument("transfers", nargs="*", choices=[[], *TRANSFERS, "scaling"])
+    options = parser.parse_args()
+    systems = {"linux": linux_machine, "swos": lambda: {"base_image": str(ROOT / "build/bench/iperf.img")}}
+    machines = {name: make() for name, make in systems.items() if options.only in (None, name)}
+    names = options.transfers or list(TRANSFERS)
+    transfers = [t for t in names if t in TRANSFERS]
+    missed = bulk(machines, options.runs, transfers) if transfers else False
+    if "scaling" in names:
+        missed |= scaling(machines, options.runs)
     return 1 if missed else 0
 
 
