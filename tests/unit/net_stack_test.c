@@ -1,145 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The IP stack as a whole: frames in, frames out, in virtual time, with a peer that is made of bytes. */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/reader.h"
-#include "net/ip/frag.h"
-#include "net/ip/internal.h"
-#include "net/link/neigh.h"
-#include "net/udp/udp.h"
-#include "tests/unit/ip_mock/ip_mock.h"
-#include "tests/unit/net_mock/net_mock.h"
-#include "tests/unit/test.h"
-#include "wire/arp.h"
-#include "wire/checksum.h"
-#include "wire/ether.h"
-#include "wire/icmp.h"
-#include "wire/ip4.h"
-#include "wire/ip6.h"
-#include "wire/nd.h"
-#include "wire/udp.h"
-
-static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0, 0, 2};
-static const uint8_t all_mac[6] = {255, 255, 255, 255, 255, 255};
-
-#define OURS net_swap32(0x0a000001u)
-#define PEER net_swap32(0x0a000002u)
-
-static struct net_stack *net;
-static struct netif *eth;
-
-/* What was sent, the newest last. */
-#define KEPT 64u
-static struct {
-	size_t len;
-	uint8_t bytes[2048];
-} sent[KEPT];
-static uint32_t sent_count;
-
-static void
-keep(struct netif *nif, const uint8_t *frame, size_t n)
-{
-	if (sent_count < KEPT && n <= sizeof(sent[0].bytes)) {
-		sent[sent_count].len = n;
-		memcpy(sent[sent_count].bytes, frame, n);
-	}
-	sent_count++;
-}
-
-static uint8_t *
-last(void)
-{
-	CHECK(sent_count > 0 && sent_count <= KEPT);
-	return sent[sent_count - 1].bytes;
-}
-
-static void
-add_address(struct netif *nif, struct net_addr a, uint8_t prefix)
-{
-	struct ip_addr_config c = {.addr = a, .prefix = prefix};
-	mutex_lock(&net->config_lock);
-	CHECK_EQ(ip_addr_add(nif, &c, false), 0);
-	mutex_unlock(&net->config_lock);
-}
-
-static void
-begin(void)
-{
-	net_mock_begin();
-	net = ip_mock_stack();
-	net_mock_begin();
-	eth = ip_mock_netif(net, our_mac, 1500);
-	add_address(eth, net_addr_v4(OURS), 24);
-	ip_mock_pass(20 * NSEC_PER_SEC); /* DAD, router solicitations */
-	sent_count = 0;
-	ip_mock_sent = keep;
-}
-
-/* --- What the peer says --- */
-
-static uint8_t frame[IP_MOCK_FRAME];
-
-static void
-peer_arp(uint16_t op, uint32_t sender, uint32_t target, const uint8_t *to)
-{
-	struct arp a = {.op = op, .sender = sender, .target = target};
-	memcpy(a.sender_mac, peer_mac, 6);
-	if (op == ARP_REPLY)
-		memcpy(a.target_mac, our_mac, 6);
-	ether_write(frame, to, peer_mac, ETHER_TYPE_ARP);
-	arp_encode(frame + 14, &a);
-	ip_mock_receive(eth, frame, 42);
-}
-
-/* An IPv4 packet of n bytes of payload, which lie at frame + 34 already. */
-static void
-peer_ip4_at(uint32_t src, uint32_t dst, uint8_t protocol, size_t n, uint16_t offset, bool more,
-	const uint8_t *to)
-{
-	struct ip4_header h = {.src = src,
-		.dst = dst,
-		.total_len = (uint16_t)(20 + n),
-		.id = 77,
-		.offset = offset,
-		.more = more,
-		.ttl = 64,
-		.protocol = protocol};
-	ether_write(frame, to, peer_mac, ETHER_TYPE_IP4);
-	ip4_encode(frame + 14, &h);
-	ip_mock_receive(eth, frame, 34 + n);
-}
-
-static void
-peer_ip4(uint8_t protocol, size_t n)
-{
-	peer_ip4_at(PEER, OURS, protocol, n, 0, false, our_mac);
-}
-
-static void
-put_echo(uint8_t *at, uint8_t type, uint16_t id, size_t data)
-{
-	icmp_encode(at, &(struct icmp_header){.type = type, .id = id, .seq = 1});
-	for (size_t i = 0; i < data; i++)
-		at[8 + i] = (uint8_t)(i * 7 + i / 256);
-	uint16_t sum = checksum_finish(checksum_add(0, at, 8 + data));
-	memcpy(at + 2, &sum, 2);
-}
-
-static void
-put_udp(uint8_t *at, uint16_t src, uint16_t dst, size_t data)
-{
-	struct udp_header h = {.src_port = net_swap16(src),
-		.dst_port = net_swap16(dst),
-		.length = (uint16_t)(8 + data)};
-	uint32_t a = PEER, b = OURS;
-	memset(at + 8, 'x', data);
-	udp_encode(at, &h);
-	uint64_t sum = checksum_pseudo(&a, &b, 4, (uint32_t)(8 + data), 17);
-	h.checksum = checksum_finish(checksum_add(sum, at, 8 + data));
-	udp_encode(at, &h);
-}
+#include "tests/unit/net_stack.h"
 
 /* --- ARP and echo --- */
 
@@ -332,64 +193,6 @@ TEST(stack_drops_what_cannot_be_true)
 }
 
 /* --- Neighbours --- */
-
-struct endpoint {
-	struct udp_end end;
-	uint32_t got, errors;
-	int error;
-	struct net_flow from;
-	uint32_t len;
-};
-
-static void
-endpoint_deliver(struct udp_end *end, struct pkt *p)
-{
-	struct endpoint *e = container_of(end, struct endpoint, end);
-	e->got++;
-	e->len = p->len;
-	ip_flow_of(p, &e->from);
-	e->from.remote_port = p->cb.udp.remote_port;
-	pkt_free(p);
-}
-
-static void
-endpoint_error(struct udp_end *end, const struct ip_error *about)
-{
-	struct endpoint *e = container_of(end, struct endpoint, end);
-	e->errors++;
-	e->error = about->error;
-}
-
-static const struct udp_end_ops endpoint_ops = {
-	.deliver = endpoint_deliver, .error = endpoint_error};
-
-static void
-endpoint_bind(struct endpoint *e, struct net_addr local, uint16_t port)
-{
-	*e = (struct endpoint){0};
-	udp_end_init(&e->end, net, &endpoint_ops, 0);
-	if (!net_addr_is_v4(&local))
-		atomic_fetch_or(&e->end.flags, UDP_END_IPV6);
-	CHECK_EQ(udp_bind(&e->end, UDP_KIND_UDP, &local, net_swap16(port), 0), 0);
-}
-
-static int
-endpoint_send(struct endpoint *e, struct net_addr to, uint16_t port, uint32_t n)
-{
-	struct net_flow flow = {.local = e->end.flow.local,
-		.remote = to,
-		.local_port = e->end.flow.local_port,
-		.remote_port = net_swap16(port)};
-	struct route_ref ref;
-	struct pkt *p = pkt_alloc();
-	CHECK(p != NULL && n <= pkt_tailroom(p));
-	memset(pkt_put(p, n), 'y', n);
-	route_ref_init(&ref);
-	int err = udp_send(net, &ref, p, &flow, 0, 0, 0);
-	route_ref_drop(&ref);
-	ip_mock_pass(0);
-	return err;
-}
 
 TEST(stack_gives_a_silent_neighbour_up_and_tells_the_sender)
 {
@@ -584,42 +387,6 @@ TEST(stack_ephemeral_ports_are_random_unique_and_run_out)
 
 /* --- IPv6 --- */
 
-static const struct net_addr peer6 = {.b = {0xfe, 0x80, [15] = 2}};
-
-static struct net_addr
-our_link_local(void)
-{
-	struct ip_addr *a = ip_addr_first(eth, false);
-	CHECK(a != NULL && net_addr_is_link_local(&a->conf.addr));
-	return a->conf.addr;
-}
-
-/* An ICMPv6 message of n bytes that lies at frame + 54. */
-static void
-peer_icmp6(struct net_addr src, struct net_addr dst, size_t n, uint8_t hops)
-{
-	struct ip6_header h = {.payload_len = (uint16_t)n, .next = 58, .hop_limit = hops};
-	memcpy(h.src, &src, 16);
-	memcpy(h.dst, &dst, 16);
-	uint8_t to[6] = {0x33, 0x33, dst.b[12], dst.b[13], dst.b[14], dst.b[15]};
-	ether_write(frame, dst.b[0] == 0xff ? to : our_mac, peer_mac, ETHER_TYPE_IP6);
-	ip6_encode(frame + 14, &h);
-	frame[56] = frame[57] = 0;
-	uint64_t sum = checksum_pseudo(&src, &dst, 16, (uint32_t)n, 58);
-	uint16_t field = checksum_finish(checksum_add(sum, frame + 54, n));
-	memcpy(frame + 56, &field, 2);
-	ip_mock_receive(eth, frame, 54 + n);
-}
-
-static void
-peer_solicits(struct net_addr target, uint8_t hops)
-{
-	size_t n = nd_encode_neighbour_solicit(frame + 54, target.b, peer_mac, NULL);
-	struct net_addr group = {
-		.b = {0xff, 2, [11] = 1, [12] = 0xff, target.b[13], target.b[14], target.b[15]}};
-	peer_icmp6(peer6, group, n, hops);
-}
-
 TEST(stack_checks_its_link_local_address_before_using_it)
 {
 	net_mock_begin();
@@ -697,20 +464,7 @@ TEST(stack_answers_solicitations_and_echo_over_ipv6)
 	CHECK_MEM(last() + 22, &own, 16);
 }
 
-static size_t
-put_ra(uint8_t *at, uint16_t lifetime, uint32_t valid, uint8_t net_byte)
-{
-	uint8_t m[] = {134, 0, 0, 0, 64, 0, (uint8_t)(lifetime >> 8), (uint8_t)lifetime, 0, 0, 0, 0,
-		0, 0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 2, 5, 1, 0, 0, 0, 0, 5, 0x78, 3, 4, 64, 0xc0,
-		(uint8_t)(valid >> 24), (uint8_t)(valid >> 16), (uint8_t)(valid >> 8),
-		(uint8_t)valid, 0, 0, 0, 60, 0, 0, 0, 0, 0x20, 1, 0xd, 0xb8, 0, 0, 0, net_byte, 0,
-		0, 0, 0, 0, 0, 0, 0};
-	memcpy(at, m, sizeof(m));
-	return sizeof(m);
-}
-
 static const struct net_addr nodes = {.b = {0xff, 2, [15] = 1}};
-static const struct net_addr far6 = {.b = {0x2a, 0, [15] = 1}};
 
 TEST(stack_configures_itself_from_a_router)
 {
@@ -739,6 +493,56 @@ TEST(stack_configures_itself_from_a_router)
 	CHECK(ip_addr_first(eth, false) != NULL && ip_addr_next(ip_addr_first(eth, false)) != NULL);
 	ip_mock_pass(7300 * NSEC_PER_SEC);
 	CHECK(ip_addr_next(ip_addr_first(eth, false)) == NULL);
+	route_ref_drop(&ref);
+}
+
+static uint32_t routes_told, routes_gone;
+
+static void
+hear_route(struct ip_listener *l, const struct fib_spec *s, bool gone)
+{
+	(void)l;
+	CHECK(!s->v4);
+	routes_told += !gone;
+	routes_gone += gone;
+}
+
+TEST(stack_tells_of_routes_that_go_by_themselves)
+{
+	static struct ip_listener listener;
+	begin();
+	listener = (struct ip_listener){.route = hear_route};
+	routes_told = routes_gone = 0;
+	mutex_lock(&net->config_lock);
+	ip_add_listener(net, &listener);
+	mutex_unlock(&net->config_lock);
+	/* The default route's lifetime ends, then the prefix's and the address's. */
+	peer_icmp6(peer6, nodes, put_ra(frame + 54, 100, 7200, 1), 255);
+	ip_mock_pass(50 * NSEC_PER_SEC);
+	CHECK(routes_told >= 3 && routes_gone == 0);
+	ip_mock_pass(60 * NSEC_PER_SEC);
+	CHECK_EQ(routes_gone, 1);
+	ip_mock_pass(7200 * NSEC_PER_SEC);
+	CHECK_EQ(routes_gone, routes_told);
+	/* An interface that goes down takes its routes along. */
+	uint32_t before = routes_gone;
+	ip_mock_set_up(eth, false);
+	CHECK(routes_gone > before);
+}
+
+TEST(stack_asked_for_a_way_makes_no_neighbour)
+{
+	struct net_flow flow = {.remote = net_addr_v4(net_swap32(0x0a000042))};
+	struct route_ref ref;
+	begin();
+	uint32_t before = count_neighbours();
+	route_ref_init(&ref);
+	CHECK_EQ(route_ask(net, &ref, &flow), 0);
+	CHECK(ref.netif == eth && ref.mtu == 1500 && flow.local.w[3] == OURS);
+	CHECK(!route_is_valid(net, &ref, true));
+	CHECK_EQ(count_neighbours(), before);
+	CHECK_EQ(route_resolve(net, &ref, &flow), 0);
+	CHECK_EQ(count_neighbours(), before + 1);
 	route_ref_drop(&ref);
 }
 

@@ -7,6 +7,7 @@
 #include "core/softirq.h"
 #include "core/timer.h"
 #include "dev/net/virtio_net.h"
+#include "mm/object.h"
 #include "mm/page.h"
 #include "net/link/internal.h"
 
@@ -66,8 +67,21 @@ refill(struct vnet_rx_queue *rx)
 	spin_unlock_bh(&rx->queue->lock);
 	if (kick)
 		virtio_queue_notify(rx->queue);
-	if (unlikely(!full))
+	if (unlikely(!full)) {
+		ip_work_raise(&rx->reclaim);
 		wheel_start(&rx->refill, time_now() + REFILL_DELAY);
+	}
+}
+
+/*
+ * Nobody else may be asking for memory that could reclaim some: what only those may take who cannot wait is filled up
+ * from the page cache here.
+ */
+static void
+reclaim_for_buffers(struct ip_work *w)
+{
+	(void)w;
+	vm_reclaim(RX_BUFFERS);
 }
 
 static void
@@ -200,6 +214,7 @@ vnet_rx_create(struct virtio_net *v, uint32_t i)
 	rx->frame.features = v->dev->features;
 	rx->frame.most = rx->queue->vq.size;
 	wheel_timer_init(&rx->refill, refill_again);
+	ip_work_init(&rx->reclaim, reclaim_for_buffers);
 	return 0;
 }
 

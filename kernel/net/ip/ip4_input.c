@@ -35,8 +35,7 @@ check_addresses(struct netif *nif, const struct pkt *p, uint32_t src, uint32_t d
 	if (src == 0) /* a host without an address (DHCP) speaks to all */
 		return dst == UINT32_MAX || is_multicast4(dst) ? 0 : NET_DROP_MARTIAN;
 	struct net_addr a = net_addr_v4(src);
-	const struct fib_spec *s = fib_lookup(&nif->net->routes4->fib, &a, 0);
-	return s != NULL && s->table == ROUTE_TABLE_LOCAL ? NET_DROP_MARTIAN : 0;
+	return likely(route_is_foreign(nif->net->routes4, &a)) ? 0 : NET_DROP_MARTIAN;
 }
 
 /* Whether a packet to dst is for this host. */

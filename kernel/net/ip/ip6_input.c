@@ -22,8 +22,7 @@ has_bad_addresses(const struct netif *nif, const struct net_addr *src, const str
 		return true;
 	if (net_addr_is_any(src))
 		return false;
-	const struct fib_spec *s = fib_lookup(&nif->net->routes6->fib, src, 0);
-	if (s == NULL || s->table != ROUTE_TABLE_LOCAL)
+	if (likely(route_is_foreign(nif->net->routes6, src)))
 		return false;
 	/* From ourselves, on a wire: a link-local address may be another link's; one that is still being checked is
 	 * that of the host which has it already. */

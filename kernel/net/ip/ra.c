@@ -430,12 +430,6 @@ is_up(const struct netif *nif)
 	return (flags & IFF_UP) != 0;
 }
 
-static bool
-is_expired(const struct fib_spec *s, const void *now)
-{
-	return s->expires != 0 && s->expires <= *(const nsec_t *)now;
-}
-
 void
 nd_state_work(struct ip_work *w)
 {
@@ -444,7 +438,7 @@ nd_state_work(struct ip_work *w)
 	nsec_t now = time_now(), next = now + LIFE_LOOK_MAX;
 	bool gone;
 	mutex_lock(&nif->net->config_lock);
-	fib_flush(&nif->net->routes6->fib, is_expired, &now);
+	next = min(next, route_flush_expired(nif->net));
 	for (struct ip_addr *a = ip_addr_first(nif, false); a != NULL;) {
 		nsec_t at = look_at(nif, a, now, &gone);
 		next = min(next, at);

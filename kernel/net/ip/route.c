@@ -2,6 +2,7 @@
 /* Routes in the kernel: the table's memory and time, resolving a way, configuration. See route.h. */
 #include "net/ip/route.h"
 
+#include "core/cpu.h"
 #include "core/epoch.h"
 #include "core/epochlist.h"
 #include "core/timer.h"
@@ -56,10 +57,15 @@ static struct route_table *
 route_table_make(struct net_stack *net)
 {
 	struct route_table *t = kzalloc(sizeof(*t));
-	if (t != NULL) {
-		fib_init(&t->fib, &fib_env, ROUTES_MAX);
-		t->net = net;
+	if (t == NULL)
+		return NULL;
+	t->foreign = kcalloc(cpu_count, ROUTE_FOREIGN * sizeof(*t->foreign));
+	if (t->foreign == NULL) {
+		kfree(t);
+		return NULL;
 	}
+	fib_init(&t->fib, &fib_env, ROUTES_MAX);
+	t->net = net;
 	return t;
 }
 
@@ -69,6 +75,19 @@ route_stack_init(struct net_stack *net)
 	net->routes4 = route_table_make(net);
 	net->routes6 = route_table_make(net);
 	return net->routes4 != NULL && net->routes6 != NULL ? 0 : -ENOMEM;
+}
+
+bool
+route_is_foreign_slowly(
+	struct route_table *t, const struct net_addr *a, struct route_foreign *known)
+{
+	/* Read first: an address that comes while the table is looked at begins another generation. */
+	uint32_t generation = fib_generation(&t->fib);
+	const struct fib_spec *s = fib_lookup(&t->fib, a, 0);
+	if (s != NULL && s->table == ROUTE_TABLE_LOCAL)
+		return false;
+	*known = (struct route_foreign){.addr = *a, .generation = generation};
+	return true;
 }
 
 static struct fib *
@@ -273,29 +292,48 @@ mtu_of(struct net_stack *net, const struct route_ref *ref, const struct way *w,
 	return learnt != 0 && learnt < mtu ? learnt : mtu;
 }
 
+/* The way, and what of it stands in the reference but the neighbour and the generation. */
+static int
+ask(struct net_stack *net, struct route_ref *ref, struct net_flow *flow, struct way *w)
+{
+	int err = find_way(net, ref, flow, w);
+	if (err == 0 && w->type == ROUTE_TYPE_BROADCAST && (ref->flags & ROUTE_BROADCAST) == 0)
+		err = -EACCES;
+	if (err == 0)
+		err = settle_source(net, ref, w, flow);
+	if (err != 0)
+		return err;
+	ref->netif = w->netif;
+	ref->type = w->type;
+	ref->scope = w->scope;
+	ref->mtu = mtu_of(net, ref, w, &flow->remote);
+	return 0;
+}
+
+int
+route_ask(struct net_stack *net, struct route_ref *ref, struct net_flow *flow)
+{
+	struct way w;
+	route_ref_drop(ref);
+	return ask(net, ref, flow, &w);
+}
+
 int
 route_resolve(struct net_stack *net, struct route_ref *ref, struct net_flow *flow)
 {
-	bool v4 = net_addr_is_v4(&flow->remote);
 	struct way w;
 	route_ref_drop(ref);
 	/* Read first: what changes while the way is looked for makes the result stale, not wrong. */
-	uint32_t generation = route_generation(net, v4);
-	int err = find_way(net, ref, flow, &w);
-	if (err == 0 && w.type == ROUTE_TYPE_BROADCAST && (ref->flags & ROUTE_BROADCAST) == 0)
-		err = -EACCES;
-	if (err == 0)
-		err = settle_source(net, ref, &w, flow);
+	uint32_t generation = route_generation(net, net_addr_is_v4(&flow->remote));
+	int err = ask(net, ref, flow, &w);
 	if (err != 0)
 		return err;
 	struct neigh *n = neigh_get_for(w.netif, &w.next_hop);
-	if (n == NULL)
+	if (n == NULL) {
+		ref->netif = NULL;
 		return -ENOBUFS;
+	}
 	ref->neigh = n;
-	ref->netif = w.netif;
-	ref->type = w.type;
-	ref->scope = w.scope;
-	ref->mtu = mtu_of(net, ref, &w, &flow->remote);
 	ref->generation = generation;
 	return 0;
 }
@@ -358,17 +396,67 @@ goes_through(const struct fib_spec *s, const void *nif)
 	return s->netif == nif;
 }
 
+/* Which routes go, and whom it is told; each is told before it is gone. */
+struct flush {
+	struct net_stack *net;
+	bool (*match)(const struct fib_spec *s, const void *ctx);
+	const void *ctx;
+};
+
+static bool
+matches_and_is_told(const struct fib_spec *s, const void *ctx)
+{
+	const struct flush *f = ctx;
+	if (!f->match(s, f->ctx))
+		return false;
+	ip_notify_route(f->net, s, true);
+	return true;
+}
+
+static void
+flush6(struct net_stack *net, bool (*match)(const struct fib_spec *s, const void *ctx),
+	const void *ctx)
+{
+	struct flush f = {.net = net, .match = match, .ctx = ctx};
+	fib_flush(fib_of(net, false), matches_and_is_told, &f);
+}
+
+struct expiry {
+	nsec_t now;
+	nsec_t *next; /* the first of what is left */
+};
+
+static bool
+is_expired(const struct fib_spec *s, const void *ctx)
+{
+	const struct expiry *e = ctx;
+	if (s->expires == 0)
+		return false;
+	if (s->expires > e->now)
+		*e->next = min(*e->next, (nsec_t)s->expires);
+	return s->expires <= e->now;
+}
+
+nsec_t
+route_flush_expired(struct net_stack *net)
+{
+	nsec_t next = DEADLINE_NEVER;
+	flush6(net, is_expired, &(struct expiry){.now = time_now(), .next = &next});
+	return next;
+}
+
 void
 route_flush_netif6(struct net_stack *net, struct netif *nif)
 {
-	fib_flush(fib_of(net, false), goes_through, nif);
+	flush6(net, goes_through, nif);
 	route_new_generation(net);
 }
 
 void
 route_flush_netif(struct net_stack *net, struct netif *nif)
 {
-	fib_flush(fib_of(net, true), goes_through, nif);
-	fib_flush(fib_of(net, false), goes_through, nif);
+	fib_flush(
+		fib_of(net, true), goes_through, nif); /* of IPv4's nothing is told, as on Linux */
+	flush6(net, goes_through, nif);
 	route_new_generation(net);
 }

@@ -12,6 +12,7 @@
 #ifndef NET_IP_ROUTE_H
 #define NET_IP_ROUTE_H
 
+#include "core/cpu.h"
 #include "core/types.h"
 #include "net/addr.h"
 #include "net/ip/fib.h"
@@ -61,13 +62,39 @@ void route_ref_drop(struct route_ref *ref);
 struct route_table {
 	struct fib fib;
 	struct net_stack *net;
+	struct route_foreign *foreign; /* [I] ROUTE_FOREIGN for each CPU */
 };
+
+/* Sources of packets that were looked up and are not this host's: a CPU's own, bottom halves off. */
+#define ROUTE_FOREIGN 32u
+struct route_foreign {
+	struct net_addr addr;
+	uint32_t generation; /* of the table, as of then; 0: none */
+};
+
+bool route_is_foreign_slowly(
+	struct route_table *t, const struct net_addr *a, struct route_foreign *known);
 
 /* Generation of the tables of a version; never 0. */
 static inline uint32_t
 route_generation(struct net_stack *net, bool v4)
 {
 	return fib_generation(&(v4 ? net->routes4 : net->routes6)->fib);
+}
+
+/*
+ * Whether no address and no broadcast address of this host is a, which a packet came from: what is asked for every
+ * packet, and so remembered until routes change. Bottom halves off.
+ */
+static inline bool
+route_is_foreign(struct route_table *t, const struct net_addr *a)
+{
+	uint32_t hash = (a->w[1] ^ a->w[2] ^ a->w[3]) * 0x9e3779b1u;
+	struct route_foreign *known =
+		&t->foreign[this_cpu()->id * ROUTE_FOREIGN + hash / (1u << 27)];
+	if (likely(known->generation == fib_generation(&t->fib) && net_addr_equal(&known->addr, a)))
+		return true;
+	return route_is_foreign_slowly(t, a, known);
 }
 
 /* v4: whether the destination is IPv4. Inside an epoch. */
@@ -85,6 +112,8 @@ route_is_valid(struct net_stack *net, const struct route_ref *ref, bool v4)
  * ours), -EADDRNOTAVAIL (no source), -ENETDOWN, -ENOBUFS. *ref is unresolved after an error.
  */
 int route_resolve(struct net_stack *net, struct route_ref *ref, struct net_flow *flow) MUST_CHECK;
+/* The same for who only asks: makes no neighbour, and *ref cannot be sent with. */
+int route_ask(struct net_stack *net, struct route_ref *ref, struct net_flow *flow) MUST_CHECK;
 
 /* Resolves anew if a new generation has begun; the fast case is one comparison. Errors as route_resolve(). */
 static inline int
@@ -112,6 +141,8 @@ int route_delete(struct net_stack *net, const struct fib_spec *spec) MUST_CHECK;
 /* Everything that goes through an interface, because it went down (addresses' routes come back when it is up). */
 void route_flush_netif(struct net_stack *net, struct netif *nif);
 void route_flush_netif6(struct net_stack *net, struct netif *nif); /* IPv6's alone */
+/* What a router announced, or an administrator added, for a time that is over. When the next one's is, or never. */
+nsec_t route_flush_expired(struct net_stack *net);
 /* Starts a new generation: something that cached ways depend on has changed. Any context. */
 void route_new_generation(struct net_stack *net);
 

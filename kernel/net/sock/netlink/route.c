@@ -116,7 +116,7 @@ look_up(struct nl_call *c, const struct nl_route_request *r, struct nl_route_inf
 		flow.local = v4 ? net_addr_v4(0) : (struct net_addr){0};
 	route_ref_init(&ref);
 	ref.flags = ROUTE_BROADCAST;
-	int err = route_resolve(c->net, &ref, &flow);
+	int err = route_ask(c->net, &ref, &flow);
 	if (err != 0)
 		return err;
 	const struct fib_spec *s =

@@ -10,6 +10,8 @@ struct cpu {
 	uint32_t id;
 };
 
+static const uint32_t cpu_count = 1;
+
 static inline struct cpu *
 this_cpu(void)
 {
