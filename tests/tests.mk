@@ -160,6 +160,20 @@ $(LINT_FLAGS): | $(GENERATED)
 	$(file >>$@,tests/tsan/cpus $(HOST_CFLAGS) -DSWOS_TEST $(CPUS_TEST_CFLAGS))
 	$(file >>$@,tests/guest $(USER_CFLAGS))
 
+# Floods come from a program on this machine.
+NET_FLOOD := build/host/flood
+test-bins: $(NET_FLOOD)
+$(NET_FLOOD): build/host/tests/net/flood.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) -o $@ $^
+
+.PHONY: campaign-net-scale campaign-net-flood
+campaign-net-scale: all build/guest/base.img ## 20,000 TCP connections over a tap: memory of each (docs/campaigns.md)
+	tests/net/scale.py
+
+campaign-net-flood: all build/guest/base.img $(NET_FLOOD) ## SYN, ACK and RST floods beside a transfer (docs/campaigns.md)
+	tests/net/flood.py $(FLOOD_SECONDS)
+
 .PHONY: campaign-explore test test-unit test-tsan test-fuzz campaign-fuzz campaign-ltp test-bins lint
 test-bins: $(EXPLORE_BIN) $(UNIT_BIN) $(NET_TAP) $(GUEST_TCP) $(TSAN_BIN) $(CPUS_BIN) $(FUZZ_BIN) $(DTBS) $(LINT_FLAGS)
 

@@ -23,7 +23,16 @@ build/guest/root/tests/guest: $(GUEST_PROG_OBJ)
 build/guest/root/tests/guest-wx: build/guest/root/tests/guest
 	$(Q)ln -f $< $@
 
-build/guest/base.img: build/guest/root/tests/guest-wx build/base.img
+# What the host's tests of the network talk to.
+build/guest/root/tests/echo: build/guest/tests/guest/peer/echo.o
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_LD) -o $@ $^ $(MUSL_LIBS)
+
+build/guest/tests/guest/peer/%.o: tests/guest/peer/%.c $(FLAGFILES) ports/ports.mk | $(GENERATED) $(SYSROOT_STAMP)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(MUSL_CFLAGS) $(WARN) $(INCLUDES) -D_GNU_SOURCE -MMD -MP -c -o $@ $<
+
+build/guest/base.img: build/guest/root/tests/guest-wx build/guest/root/tests/echo build/base.img
 	$(Q)$(MAKE) image ROOT_EXTRA=build/guest/root WX=/tests/guest-wx OUT=$@
 
 test-bins: build/kernel.img build/guest/base.img
