@@ -5,7 +5,7 @@
 #include "core/panic.h"
 #include "mm/page.h"
 #include "mm/slab.h"
-#include "net/tcp/tcp_impl.h"
+#include "net/tcp/listen_impl.h"
 
 #define BUCKETS     256u
 #define BUCKETS_MAX 262144u
@@ -86,7 +86,7 @@ tcp_init(void)
 {
 	tcp_sock_init();
 	tcp_sendq_init_cache();
-	tcp_listen_init_cache();
+	tcp_half_init_cache();
 	tcp_tw_init_cache();
 	ip_register_protocol(IPPROTO_TCP, &tcp_protocol);
 	inet_register_stream(tcp_sock_create);

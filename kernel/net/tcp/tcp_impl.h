@@ -214,6 +214,15 @@ int tcp_sock_create(struct net_stack *net, uint16_t family, struct sock **out);
 struct tcp_sock *tcp_sock_for(struct tcp_sock *listener, const struct net_flow *flow);
 /* The last reference: freed after a grace period. Any context. */
 void tcp_sock_destroy(struct sock *s);
+/* The core's defaults, as the stack's tunables say. lock held, or nobody else has it. */
+void tcp_sock_init_conn(struct tcp_sock *t);
+
+/* connect.c */
+int tcp_sock_connect(struct sock *s, const struct sock_addr *addr, uint32_t flags);
+
+/* close.c */
+int tcp_sock_shutdown(struct sock *s, int how);
+void tcp_sock_close(struct sock *s);
 /* Ends a connection without a file, in disorder: nobody will accept it. Its reference is given back. Softirq. */
 void tcp_abandon(struct tcp_sock *t);
 
@@ -317,7 +326,6 @@ uint32_t tcp_listener_ready(const struct tcp_sock *t);
 uint32_t tcp_listener_backlog(const struct tcp_sock *t);
 /* Stops listening: pending connections go to another listener of the same group, or end. user_lock held. */
 void tcp_listener_stop(struct tcp_sock *t);
-void tcp_listen_init_cache(void);
 /* Segments for a listener, and for a half-open connection. p is taken over. min_iss 0: any ISN. Softirq. */
 void tcp_rx_listener(struct tcp_sock *t, const struct net_flow *flow, const struct tcp_segment *seg,
 	struct pkt *p, uint32_t min_iss);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* Connections whose handshake was completed: their sockets, and the queue from which they are accepted. */
+#include "net/tcp/listen_impl.h"
+
+/* A socket of the connection, in the place of h (or of nothing) in the table. NULL: no memory, or it is there. */
+struct tcp_sock *
+tcp_child_make(struct tcp_sock *listener, struct tcp_half *h, const struct net_flow *flow,
+	const struct tcp_request *r)
+{
+	struct net_stack *net = listener->i.s.net;
+	struct tcp_sock *child = tcp_sock_for(listener, flow);
+	if (child == NULL)
+		return NULL;
+	/* Nobody else knows it yet: its lock is not needed. */
+	bool way = tcp_tx_route(child) == 0;
+	struct tcp_env env = tcp_env_of(child);
+	tcp_conn_from_request(&child->c, &env, r);
+	sock_get(&child->i.s); /* the table's */
+	bool there = way &&
+		(h != NULL ? tcp_table_replace(net, &h->e, &child->e)
+			   : tcp_table_add(net, &child->e));
+	if (!there) {
+		sock_put(&child->i.s);
+		sock_put(&child->i.s);
+		return NULL;
+	}
+	tcp_port_share(net, &child->owner, &listener->owner);
+	net_count(net, NET_TCP_PASSIVE_OPENS);
+	return child;
+}
+
+/* A child whose handshake is complete is to be accepted; its reference goes to the queue. */
+void
+tcp_child_queue(struct tcp_sock *t, struct tcp_sock *child)
+{
+	struct tcp_listener *l = tcp_listener_of(t);
+	bool open = false;
+	if (l != NULL) {
+		spin_lock(&l->lock);
+		open = !l->closed;
+		if (open) {
+			child->accept_next = NULL;
+			if (l->last == NULL)
+				l->first = child;
+			else
+				l->last->accept_next = child;
+			l->last = child;
+			atomic_store_explicit(&l->ready,
+				atomic_load_explicit(&l->ready, memory_order_relaxed) + 1,
+				memory_order_release);
+		}
+		spin_unlock(&l->lock);
+	}
+	if (open)
+		sock_wake(&t->i.s, POLLIN | POLLRDNORM);
+	else
+		tcp_abandon(child);
+}
+
+/* The child processes what completed its handshake, then waits to be accepted. p is taken over. */
+void
+tcp_child_start(
+	struct tcp_sock *t, struct tcp_sock *child, const struct tcp_segment *seg, struct pkt *p)
+{
+	if (!tcp_rx_sock(child, seg, p))
+		pkt_drop(t->i.s.net, p, NET_DROP_TCP_CLOSED);
+	tcp_child_queue(t, child);
+}
