@@ -59,6 +59,7 @@ tcp_timer_fn(struct wheel_timer *w)
 	}
 	if (t->e.hashed)
 		tcp_timer_update(t);
+	sock_account(&t->i.s);
 	spin_unlock(&t->i.s.lock);
 	tcp_finish(t, &after);
 }

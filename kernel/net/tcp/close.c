@@ -13,7 +13,7 @@ tcp_abandon(struct tcp_sock *t)
 	tcp_close(&t->c, &env, TCP_CLOSE_ABORT, &act);
 	if (t->e.hashed)
 		tcp_act(t, &env, &act, &after);
-	spin_unlock_bh(&t->i.s.lock);
+	tcp_unlock(&t->i.s);
 	tcp_finish(t, &after);
 }
 
@@ -48,7 +48,7 @@ tcp_sock_shutdown(struct sock *s, int how)
 			tcp_act(t, &env, &act, &after);
 		}
 	}
-	spin_unlock_bh(&s->lock);
+	tcp_unlock(s);
 	mutex_unlock(&t->user_lock);
 	tcp_finish(t, &after);
 	return err;
@@ -112,7 +112,7 @@ tcp_sock_close(struct sock *s)
 	bool lingers = (opts & SOCK_OPT_LINGER) && t->e.hashed;
 	uint32_t seconds = s->linger_s;
 	close_locked(t, lingers && seconds == 0, &after);
-	spin_unlock_bh(&s->lock);
+	tcp_unlock(s);
 	tcp_finish(t, &after);
 	if (lingers && seconds != 0)
 		linger(t, seconds);
@@ -120,7 +120,7 @@ tcp_sock_close(struct sock *s)
 	if (!t->e.hashed)
 		tcp_port_release(s->net, &t->owner);
 	tcp_recvq_purge(t);
-	spin_unlock_bh(&s->lock);
+	tcp_unlock(s);
 	mutex_unlock(&t->user_lock);
 	/* Groups and errors; the way to the peer is still needed by what remains. */
 	inet_end(&t->i);

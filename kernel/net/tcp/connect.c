@@ -110,7 +110,7 @@ disconnect(struct tcp_sock *t)
 	route_ref_drop(&t->i.ref);
 	forget_peer(t);
 	atomic_store_explicit(&s->error, 0, memory_order_relaxed);
-	spin_unlock_bh(&s->lock);
+	tcp_unlock(s);
 	mutex_unlock(&s->read_lock);
 	tcp_finish(t, &after);
 	return 0;

@@ -5,7 +5,9 @@
  */
 #include "kernel/net/tcp/core_internal.h"
 
-#define CORK_US 200000u
+#define CORK_US        200000u
+#define HEADERS_MAX    120u /* of IP and TCP with all options, which count for IP's 65,535 bytes too */
+#define PACE_CREDIT_NS 4000000u /* what a late timer may have held up is caught up with */
 #define TSO_DIVISOR \
 	3u /* of a window, what is worth waiting for before sending less than it would let */
 
@@ -282,7 +284,7 @@ static uint32_t
 sendable(struct tcp_conn *c, uint32_t unit)
 {
 	uint32_t wanted = c->write_seq - c->snd_nxt,
-		 n = min(wanted, max(TCP_SEND_MAX / unit, 1u) * unit);
+		 n = min(wanted, max((TCP_SEND_MAX - HEADERS_MAX) / unit, 1u) * unit);
 	int32_t wnd = (int32_t)(window_end(c) - c->snd_nxt);
 	uint32_t flight = tcp_in_flight(c), cwnd = c->cwnd > flight ? c->cwnd - flight : 0;
 	bool force = c->todo & (TCPT_NEW_FORCE | TCPT_TLP);
@@ -336,8 +338,10 @@ sent_new(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_segment
 	if (now - c->last_rcv_ms < c->ato_ms)
 		c->flags |= TCPF_PUSH_SENT;
 	c->last_snd_ms = now;
-	if (c->pacing_rate != 0 && out->len > 0)
-		c->pace_at = max(c->pace_at, env->now) + out->len * 1000000000ull / c->pacing_rate;
+	if (c->pacing_rate != 0 && out->len > 0) {
+		uint64_t due = env->now - min(env->now, (uint64_t)PACE_CREDIT_NS);
+		c->pace_at = max(c->pace_at, due) + out->len * 1000000000ull / c->pacing_rate;
+	}
 	if (c->timer != TCP_TIMER_REO && c->timer != TCP_TIMER_RTO)
 		tcp_arm_xmit(c, env);
 }

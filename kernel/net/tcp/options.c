@@ -181,7 +181,7 @@ tcp_setsockopt(struct sock *s, int level, int name, const void *value, uint32_t 
 	memcpy(&v, value, sizeof(v));
 	spin_lock_bh(&s->lock);
 	err = set_number(t, name, v);
-	spin_unlock_bh(&s->lock);
+	tcp_unlock(s);
 	return err;
 }
 

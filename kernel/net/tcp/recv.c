@@ -80,7 +80,7 @@ consume(struct tcp_sock *t, uint32_t n)
 	} else {
 		t->c.read_seq += n;
 	}
-	spin_unlock_bh(&t->i.s.lock);
+	tcp_unlock(&t->i.s);
 	tcp_finish(t, &after);
 }
 

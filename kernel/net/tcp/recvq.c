@@ -238,11 +238,12 @@ tcp_recvq_admit(struct tcp_sock *t, const struct tcp_env *env, const struct pkt 
 {
 	const struct sock *s = &t->i.s;
 	uint32_t limit = s->rcvbuf + s->rcvbuf / SLACK_PART;
-	if (likely(s->rcv_used + p->truesize <= limit) || s->rcv_used == 0)
+	bool is_short = net_memory_is_short(s->net);
+	if (likely(s->rcv_used + p->truesize <= limit && !is_short) || s->rcv_used == 0)
 		return true;
 	if (t->ooo_used != 0)
 		prune(t, env);
-	return s->rcv_used + p->truesize <= limit;
+	return s->rcv_used + p->truesize <= limit && !is_short;
 }
 
 /* --- Reading: recv.c walks the queue; this takes what was read off it. --- */

@@ -97,6 +97,7 @@ tcp_rx_sock(struct tcp_sock *t, const struct tcp_segment *in, struct pkt *p)
 	if (len != 0)
 		tcp_recvq_update_space(t);
 	tcp_act(t, &env, &act, &after);
+	sock_account(&t->i.s);
 	spin_unlock(&t->i.s.lock);
 	tcp_finish(t, &after);
 	return true;
@@ -236,7 +237,7 @@ error_for_sock(struct tcp_sock *t, const struct ip_error *e, uint32_t seq)
 	}
 	if (act.what != 0)
 		tcp_act(t, &env, &act, &after);
-	spin_unlock_bh(&i->s.lock);
+	tcp_unlock(&i->s);
 	tcp_finish(t, &after);
 }
 

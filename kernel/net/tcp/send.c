@@ -20,8 +20,11 @@ has_memory(const struct tcp_sock *t)
 {
 	const struct sock *s = &t->i.s;
 	uint32_t lowat = t->notsent_lowat;
-	if (__atomic_load_n(&s->snd_used, __ATOMIC_RELAXED) >=
-		__atomic_load_n(&s->sndbuf, __ATOMIC_RELAXED))
+	uint32_t used = __atomic_load_n(&s->snd_used, __ATOMIC_RELAXED);
+	if (used >= __atomic_load_n(&s->sndbuf, __ATOMIC_RELAXED))
+		return false;
+	/* A little is every socket's, whatever the others hold: its acknowledgement wakes who waits for more. */
+	if (unlikely(used >= SOCK_SNDBUF_MIN && net_memory_is_short(s->net)))
 		return false;
 	if (lowat == UINT32_MAX)
 		lowat = tcp_sysctl(s->net)->notsent_lowat;
@@ -175,7 +178,7 @@ send_short(struct tcp_sock *t, struct iter *from, uint32_t n, uint32_t write_fla
 			continue;
 		}
 		written(t, n, write_flags);
-		spin_unlock_bh(&s->lock);
+		tcp_unlock(s);
 		if (unlikely(ch != NULL))
 			tcp_chunk_free(ch);
 		return n;
@@ -292,7 +295,7 @@ append(struct tcp_sock *t, struct pages *list, uint32_t write_flags)
 	}
 	s->snd_used += list->charge;
 	written(t, list->len, write_flags);
-	spin_unlock_bh(&s->lock);
+	tcp_unlock(s);
 	return 0;
 }
 

@@ -113,6 +113,7 @@ tcp_sock_destroy(struct sock *s)
 {
 	struct tcp_sock *t = tcp_of(s);
 	tcp_recvq_purge(t);
+	sock_account(s);
 	route_ref_drop(&t->i.ref);
 	atomic_fetch_sub_explicit(&s->net->tcp->sockets, 1, memory_order_relaxed);
 	epoch_call(&t->epoch, free_later);

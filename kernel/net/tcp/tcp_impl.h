@@ -27,6 +27,7 @@
 #include "net/ip/ip.h"
 #include "net/net.h"
 #include "net/pkt.h"
+#include "net/sock/charge.h"
 #include "net/sock/inet.h"
 #include "net/tcp/tcp.h"
 
@@ -198,6 +199,14 @@ tcp_env_of(const struct tcp_sock *t)
 {
 	return (struct tcp_env){
 		.now = time_now(), .mss = t->path_mss, .memory = &tcp_kernel_memory};
+}
+
+/* Lets the lock go, once the stack's books say what the socket holds now. */
+static inline void
+tcp_unlock(struct sock *s) RELEASES(s->lock) NO_LOCK_ANALYSIS
+{
+	sock_account(s);
+	spin_unlock_bh(&s->lock);
 }
 
 /* What is to be done once the lock is released: tcp_finish(). */
