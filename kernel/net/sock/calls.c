@@ -203,16 +203,15 @@ accept_into(const struct file_ref *listener, uint32_t flags, const struct accept
 	if (err != 0)
 		return err;
 	struct file *f;
+	struct sock_addr a;
+	bool named = uaddr_is_null(out->addr) || child->ops->getname(child, true, &a) == 0;
 	err = sock_make_file(child, flags, &f);
 	if (err != 0)
 		return err;
-	if (!uaddr_is_null(out->addr)) {
-		struct sock_addr a;
-		if (child->ops->getname(child, true, &a) != 0)
-			err = -ECONNABORTED;
-		else
-			err = sock_addr_to_user(&a, out->addr, out->len);
-	}
+	if (!named)
+		err = -ECONNABORTED;
+	else if (!uaddr_is_null(out->addr))
+		err = sock_addr_to_user(&a, out->addr, out->len);
 	if (err != 0) {
 		file_put(f);
 		return err;

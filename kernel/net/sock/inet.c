@@ -35,7 +35,7 @@ inet_addr_decode(const struct sock *s, const struct sock_addr *from, struct inet
 		if (in.sin_family != AF_INET && !(in.sin_family == AF_UNSPEC && in.sin_addr == 0))
 			return -EAFNOSUPPORT;
 		if (s->family == AF_INET6)
-			return -EAFNOSUPPORT;
+			return from->len < SOCKADDR_IN6_MIN ? -EINVAL : -EAFNOSUPPORT;
 		out->addr = net_addr_v4(in.sin_addr);
 		out->port = in.sin_port;
 		return 0;

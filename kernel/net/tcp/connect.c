@@ -174,9 +174,9 @@ tcp_sock_connect(struct sock *s, const struct sock_addr *addr, uint32_t flags)
 	if (addr->len < sizeof(addr->family))
 		return -EINVAL;
 	bool unspec = addr->family == AF_UNSPEC;
-	int err = unspec ? 0 : inet_addr_decode(s, addr, &a);
-	if (err != 0)
-		return err;
+	int err = unspec ? 0 : tcp_addr_decode(s, addr, &a);
+	if (err != 0) /* what has a peer needs no address to refuse another */
+		return t->call == TCP_CALL_CONNECTED ? -EISCONN : err;
 	if (net_addr_is_any(&a.addr)) /* this host, as BSD has it */
 		a.addr = s->family == AF_INET || net_addr_is_v4(&a.addr)
 			? net_addr_v4(net_swap32(0x7f000001))
@@ -188,14 +188,18 @@ tcp_sock_connect(struct sock *s, const struct sock_addr *addr, uint32_t flags)
 	mutex_unlock(&t->user_lock);
 	if (unspec || err != 0)
 		return err;
+	/* Who does not wait is told that it is in progress even if it is over already: programs rely on one way. */
+	if (begun && (flags & O_NONBLOCK))
+		return -EINPROGRESS;
 	if (is_opening(t)) {
+		int late = begun ? -EINPROGRESS : -EALREADY;
 		nsec_t deadline =
 			sock_deadline(s->sndtimeo, (flags & O_NONBLOCK) ? MSG_DONTWAIT : 0);
 		if (deadline == 0)
-			return begun ? -EINPROGRESS : -EALREADY;
+			return late;
 		err = sock_wait(s, WRITE_EVENTS | POLLHUP | POLLERR, deadline, 0, !is_opening(t));
 		if (err == -EAGAIN)
-			return -EINPROGRESS;
+			return late;
 		if (err != 0)
 			return err;
 	}

@@ -160,6 +160,9 @@ tcp_setsockopt(struct sock *s, int level, int name, const void *value, uint32_t 
 {
 	struct tcp_sock *t = tcp_of(s);
 	int32_t v;
+	/* Which versions it takes is settled with its port. */
+	if (level == SOL_IPV6 && name == IPV6_V6ONLY && t->e.flow.local_port != 0)
+		return -EINVAL;
 	int err = inet_setsockopt(&t->i, level, name, value, len);
 	if (err == 0) {
 		/* The way to the peer may depend on it, and what may be bound beside it. */

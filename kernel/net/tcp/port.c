@@ -8,6 +8,14 @@
 #include "mm/slab.h"
 #include "net/tcp/tcp_impl.h"
 
+static struct slab_cache *port_cache; /* [I after boot] */
+
+void
+tcp_port_init_cache(void)
+{
+	port_cache = slab_cache_create("tcp_port", sizeof(struct tcp_port), 0);
+}
+
 static uint32_t
 hash_of(uint16_t port)
 {
@@ -34,7 +42,7 @@ get_port(struct tcp_stack *tcp, uint16_t number)
 	struct tcp_port *p = find_port(tcp, number);
 	if (p != NULL)
 		return p;
-	p = kmalloc(sizeof(*p), KM_ATOMIC | KM_ZERO);
+	p = slab_alloc(port_cache, KM_ATOMIC | KM_ZERO);
 	if (p == NULL)
 		return NULL;
 	list_init(&p->owners);
@@ -46,7 +54,7 @@ get_port(struct tcp_stack *tcp, uint16_t number)
 static void
 free_port(struct epoch_head *head)
 {
-	kfree(container_of(head, struct tcp_port, epoch));
+	slab_free(port_cache, container_of(head, struct tcp_port, epoch));
 }
 
 static void
@@ -110,8 +118,7 @@ excludes(const struct tcp_owner *other, const struct tcp_owner *o, const struct 
 	if (other == o ||
 		(ifindex != 0 && other->flow->ifindex != 0 && ifindex != other->flow->ifindex))
 		return false;
-	if ((both & TCP_OWNER_REUSEADDR) != 0 &&
-		((o->flags | other->flags) & TCP_OWNER_LISTENS) == 0)
+	if ((both & TCP_OWNER_REUSEADDR) != 0 && (other->flags & TCP_OWNER_LISTENS) == 0)
 		return false;
 	if ((both & TCP_OWNER_REUSEPORT) != 0 && o->uid == other->uid)
 		return false;

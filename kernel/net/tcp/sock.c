@@ -142,12 +142,23 @@ bind_locked(struct tcp_sock *t, const struct inet_addr *a)
 	return err;
 }
 
+/* An address, which if it is link-local says of which link, or the socket does. */
+int
+tcp_addr_decode(const struct sock *s, const struct sock_addr *from, struct inet_addr *a)
+{
+	int err = inet_addr_decode(s, from, a);
+	bool needs_scope = net_addr_is_link_local(&a->addr) && !net_addr_is_v4(&a->addr);
+	if (err == 0 && needs_scope && a->scope == 0 && s->bound_if == 0)
+		err = -EINVAL;
+	return err;
+}
+
 static int
 tcp_bind(struct sock *s, const struct sock_addr *addr)
 {
 	struct tcp_sock *t = tcp_of(s);
 	struct inet_addr a;
-	int err = inet_addr_decode(s, addr, &a);
+	int err = tcp_addr_decode(s, addr, &a);
 	if (err == 0 && net_addr_is_multicast(&a.addr))
 		err = -EADDRNOTAVAIL;
 	if (err == 0)
@@ -172,8 +183,10 @@ tcp_getname(struct sock *s, bool peer, struct sock_addr *out)
 		inet_addr_encode(s, &flow.local, flow.local_port, flow.ifindex, out);
 		return 0;
 	}
-	if (flow.remote_port == 0 || state == TCP_CLOSE || state == TCP_LISTEN ||
-		state == TCP_SYN_SENT)
+	/* One that is being accepted tells its peer though it may have ended. */
+	bool accepting = atomic_load_explicit(&s->file, memory_order_relaxed) == NULL;
+	if (flow.remote_port == 0 || state == TCP_LISTEN || state == TCP_SYN_SENT ||
+		(state == TCP_CLOSE && !accepting))
 		return -ENOTCONN;
 	inet_addr_encode(s, &flow.remote, flow.remote_port, flow.ifindex, out);
 	return 0;
@@ -189,6 +202,9 @@ readable_events(const struct tcp_sock *t)
 	uint32_t target = t->i.s.rcvlowat;
 	if (target > 1) /* never more than what the buffer lets in */
 		target = max(min(target, t->c.rcv_buffer), 1u);
+	if (t->urgent_valid && t->c.rcv_up == t->c.read_seq &&
+		(t->i.s.opts & SOCK_OPT_OOBINLINE) == 0)
+		target++; /* the urgent byte is in the queue, but not to be read */
 	return avail >= target ? POLLIN | POLLRDNORM : 0;
 }
 

@@ -87,6 +87,7 @@ tcp_init(void)
 	tcp_sock_init();
 	tcp_sendq_init_cache();
 	tcp_half_init_cache();
+	tcp_port_init_cache();
 	tcp_tw_init_cache();
 	ip_register_protocol(IPPROTO_TCP, &tcp_protocol);
 	inet_register_stream(tcp_sock_create);

@@ -93,6 +93,8 @@ bool tcp_table_replace(
 /* Takes e out; false: it was not in. */
 bool tcp_table_remove(struct net_stack *net, struct tcp_entry *e);
 
+void tcp_port_init_cache(void); /* boot */
+
 /*
  * Claims a port (network order; 0: any free one, from a random place on) for o, as Linux decides about address reuse;
  * *flow (o's) gets local, local_port and ifindex. 0, -EADDRINUSE, -ENOMEM.
@@ -225,6 +227,10 @@ struct tcp_sock *tcp_sock_for(struct tcp_sock *listener, const struct net_flow *
 void tcp_sock_destroy(struct sock *s);
 /* The core's defaults, as the stack's tunables say. lock held, or nobody else has it. */
 void tcp_sock_init_conn(struct tcp_sock *t);
+
+/* An address, which if it is link-local says of which link, or the socket does. -EINVAL, -EAFNOSUPPORT. */
+int tcp_addr_decode(
+	const struct sock *s, const struct sock_addr *from, struct inet_addr *a) MUST_CHECK;
 
 /* connect.c */
 int tcp_sock_connect(struct sock *s, const struct sock_addr *addr, uint32_t flags);
