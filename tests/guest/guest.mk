@@ -1,6 +1,6 @@
 # The guest tests' program, static musl, and an image that holds it in /tests.
 
-GUEST_PROG_SRC := $(sort $(wildcard tests/guest/prog/*.c))
+GUEST_PROG_SRC := $(sort $(wildcard tests/guest/prog/*.c tests/guest/prog/*/*.c))
 GUEST_PROG_OBJ := $(GUEST_PROG_SRC:%.c=build/guest/%.o)
 
 build/guest/tests/guest/prog/%.o: tests/guest/prog/%.c $(FLAGFILES) ports/ports.mk | $(GENERATED) $(SYSROOT_STAMP)
