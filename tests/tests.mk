@@ -205,3 +205,7 @@ campaign-explore: $(EXPLORE_BIN) ## TCP's core explored deeper than CI does: EXP
 	$(EXPLORE_BIN) -d $(or $(EXPLORE_DEPTH),8)
 	$(EXPLORE_BIN) -d $(or $(EXPLORE_DEPTH),8) -n
 	$(EXPLORE_BIN) -d $(or $(EXPLORE_DEPTH),8) -s
+
+.PHONY: campaign-script
+campaign-script: $(SCRIPT_BIN) ## Random traces on TCP's core and on the host's Linux: SCRIPT_TRACES (200) of them, SCRIPT_SEED (1) first
+	BUILD=$(BUILD) tests/script/random_traces -s $(or $(SCRIPT_SEED),1) -n $(or $(SCRIPT_TRACES),200)
