@@ -20,7 +20,7 @@ class Core:
         self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.start, self.time, self.sent = None, 0, deque()
         for name, value in settings.items():
-            if name not in ("peer_iss", "rfc1337"):
+            if name != "peer_iss":
                 self._command(f"config {name} {value}")
         self._command("step 0")
         self.start = self.time

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from wire import IP_CE, IP_ECT, FLAG_BITS, Segment
 
 CALLS = {"listen", "connect", "accept", "write", "read", "readoob", "shutdown", "close", "set", "error"}
-SETTINGS = {"mss", "cc", "ecn", "timestamps", "sack", "wscale", "cookies", "peer_iss", "rcvbuf", "rfc1337"}
+SETTINGS = {"mss", "cc", "ecn", "timestamps", "sack", "wscale", "cookies", "peer_iss", "rcvbuf"}
 
 
 class ScriptError(Exception):

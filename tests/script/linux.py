@@ -27,7 +27,7 @@ SYSCTLS = {"tcp_congestion_control": "reno", "tcp_syn_linear_timeouts": "0", "tc
            "tcp_recovery": "1", "tcp_invalid_ratelimit": "500", "tcp_tw_reuse": "1", "tcp_tw_reuse_delay": "1000",
            "tcp_pingpong_thresh": "1", "tcp_retries2": "15", "tcp_frto": "2", "tcp_fastopen": "0"}
 SETTINGS = {"cc": "tcp_congestion_control", "ecn": "tcp_ecn", "timestamps": "tcp_timestamps", "sack": "tcp_sack",
-            "wscale": "tcp_window_scaling", "cookies": "tcp_syncookies", "rfc1337": "tcp_rfc1337"}
+            "wscale": "tcp_window_scaling", "cookies": "tcp_syncookies"}
 OPTIONS = {"nodelay": (6, 1), "cork": (6, 3), "keepidle": (6, 4), "keepintvl": (6, 5), "keepcnt": (6, 6),
            "syncnt": (6, 7), "quickack": (6, 12), "maxseg": (6, 2), "user_timeout": (6, 18), "keepalive": (1, 9)}
 INFO = {"state": "0B", "ca_state": "1B", "retransmits": "2B", "probes": "3B", "backoff": "4B", "rto": "8I",

@@ -198,8 +198,8 @@ tcp_close(struct tcp_conn *c, const struct tcp_env *env, uint32_t close_flags,
 {
 	tcp_shutdown(c, env, act);
 	c->flags |= TCPF_ORPHAN;
-	if (resets(c, close_flags) ||
-		((close_flags & TCP_CLOSE_UNREAD) && c->state == TCP_LAST_ACK)) {
+	bool ending = c->state == TCP_LAST_ACK || c->state == TCP_CLOSING;
+	if (resets(c, close_flags) || ((close_flags & TCP_CLOSE_UNREAD) && ending)) {
 		c->todo |= TCPT_RST;
 		act->what |= TCP_DO_OUTPUT;
 		tcp_done(c, 0, act);

@@ -174,6 +174,18 @@ validate(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_segment
 	return (seg->flags & TCP_ACK) ? true : drop(act, TCP_DROP_ACK);
 }
 
+/*
+ * How far below snd_una an ACK of a peer's may be: by a window (RFC 5961, 5), but not below what it ever had to
+ * acknowledge, which would be a guess.
+ */
+static uint32_t
+oldest_ack(const struct tcp_conn *c)
+{
+	uint64_t acked = c->stats.bytes_acked + (tcp_fin_acked(c) ? 1 : 0);
+	acked = min(acked, (uint64_t)INT32_MAX);
+	return min(c->max_wnd, (uint32_t)acked);
+}
+
 /* Step five: the acknowledgement number (RFC 5961, 5). false: the segment was dealt with. */
 static bool
 check_ack(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_segment *seg,
@@ -186,7 +198,7 @@ check_ack(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_segmen
 		return drop(act, TCP_DROP_ACK);
 	}
 	if (tcp_seq_after(seg->ack, c->snd_nxt) ||
-		(int32_t)(c->snd_una - seg->ack) > (int32_t)min(c->max_wnd, (uint32_t)INT32_MAX)) {
+		(int32_t)(c->snd_una - seg->ack) > (int32_t)oldest_ack(c)) {
 		challenge(c, env);
 		return drop(act, TCP_DROP_ACK);
 	}

@@ -11,6 +11,28 @@
 #define TSO_DIVISOR \
 	3u /* of a window, what is worth waiting for before sending less than it would let */
 
+/* A FIN that came ahead of its turn: it was received like data, and is told like data. */
+static bool
+fin_waits(const struct tcp_conn *c)
+{
+	return (c->flags & (TCPF_FIN_SEEN | TCPF_FIN_RCVD)) == TCPF_FIN_SEEN;
+}
+
+/* That FIN, behind the range that it touches or as a range of its own. Returns the number of ranges, `most` at most. */
+static uint32_t
+add_fin(const struct tcp_conn *c, struct tcp_range *to, uint32_t n, uint32_t most)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (to[i].end == c->rcv_fin) {
+			to[i].end++;
+			return n;
+		}
+	/* The last of all: what touches it and was not told does not fit either. */
+	if (n < most)
+		to[n++] = (struct tcp_range){c->rcv_fin, c->rcv_fin + 1};
+	return n;
+}
+
 /* Those that grew last go first, so that each is told several times (RFC 2018, 4); then whatever fits. */
 static uint32_t
 add_ranges(const struct tcp_conn *c, struct tcp_range *to, uint32_t most)
@@ -44,16 +66,19 @@ add_sack(struct tcp_conn *c, struct tcp_segment *out)
 	if (c->flags & TCPF_DSACK)
 		out->sack[n++] = c->dsack;
 	c->flags &= ~TCPF_DSACK;
-	n += add_ranges(c, out->sack + n, most - n);
+	uint32_t ranges = add_ranges(c, out->sack + n, most - n);
+	if (fin_waits(c))
+		ranges = add_fin(c, out->sack + n, ranges, most - n);
+	n += ranges;
 	out->nr_sack = (uint8_t)n;
 	out->opts |= TCP_HAS_SACK;
 }
 
-/* The bytes of SACK blocks that the next segment will carry. */
+/* The bytes of SACK blocks that the next segment will carry, at most. */
 static uint32_t
 sack_bytes(const struct tcp_conn *c)
 {
-	uint32_t n = c->ooo_count + (c->flags & TCPF_DSACK ? 1u : 0u);
+	uint32_t n = c->ooo_count + (c->flags & TCPF_DSACK ? 1u : 0u) + (fin_waits(c) ? 1 : 0);
 	return n == 0 || !(c->flags & TCPF_SACK) ? 0 : 4 + 8 * min(n, c->flags & TCPF_TS ? 3u : 4u);
 }
 

@@ -77,6 +77,16 @@ answer(struct tcp_request *r, const struct tcp_env *env, struct tcp_segment *out
 	return TCP_VERDICT_REPLY;
 }
 
+/* RFC 9293's four cases: some of it lies in the window, or nothing of it, at either edge. */
+static bool
+acceptable(const struct tcp_request *r, const struct tcp_segment *seg)
+{
+	uint32_t first = r->irs + 1, end = seg->seq + seg->len + (seg->flags & TCP_FIN ? 1 : 0);
+	if (seg->seq - first <= r->window)
+		return true;
+	return tcp_seq_before(seg->seq, first) && tcp_seq_after(end, first);
+}
+
 enum tcp_verdict
 tcp_request_input(struct tcp_request *r, const struct tcp_env *env, const struct tcp_segment *seg,
 	struct tcp_segment *out)
@@ -92,13 +102,12 @@ tcp_request_input(struct tcp_request *r, const struct tcp_env *env, const struct
 		tcp_request_synack(r, env, out);
 		return TCP_VERDICT_REPLY;
 	}
-	if (stale || offset > r->window)
+	/* Wherever it lies: it belongs to another connection, and its sender is to learn that (RFC 9293, 3.5.2). */
+	if ((seg->flags & TCP_ACK) && seg->ack != r->iss + 1)
+		return TCP_VERDICT_RESET;
+	if (stale || !acceptable(r, seg) || (seg->flags & TCP_SYN))
 		return answer(r, env, out);
-	if (seg->flags & TCP_SYN)
-		return answer(r, env, out);
-	if (!(seg->flags & TCP_ACK))
-		return TCP_VERDICT_DROP;
-	return seg->ack == r->iss + 1 ? TCP_VERDICT_ACCEPT : TCP_VERDICT_RESET;
+	return (seg->flags & TCP_ACK) ? TCP_VERDICT_ACCEPT : TCP_VERDICT_DROP;
 }
 
 enum tcp_verdict

@@ -71,19 +71,33 @@ endpoint_write(struct endpoint *p, uint32_t n, uint32_t write_flags)
 	return (int)n;
 }
 
-int
-endpoint_read(struct endpoint *p, uint32_t n)
+/* n bytes leave the receive queue. */
+static void
+take(struct endpoint *p, uint32_t n)
 {
 	struct tcp_env env = endpoint_env(p);
 	struct tcp_actions act = {0};
+	p->read += n;
+	if (p->has_conn) {
+		endpoint_space(p);
+		tcp_read(&p->c, &env, n, &act);
+		endpoint_after(p, &act);
+	}
+}
+
+/* The urgent byte is not in the stream; a read ends before it, and the next begins behind. */
+int
+endpoint_read(struct endpoint *p, uint32_t n)
+{
+	if (p->urgent_here && p->read == p->urgent_at) {
+		p->urgent_here = false;
+		take(p, 1);
+	}
 	n = min(n, p->delivered - p->read);
+	if (p->urgent_here)
+		n = min(n, p->urgent_at - p->read);
 	if (n > 0) {
-		p->read += n;
-		if (p->has_conn) {
-			endpoint_space(p);
-			tcp_read(&p->c, &env, n, &act);
-			endpoint_after(p, &act);
-		}
+		take(p, n);
 		return (int)n;
 	}
 	if (p->error != 0)
@@ -91,6 +105,17 @@ endpoint_read(struct endpoint *p, uint32_t n)
 	if (p->rdhup || !p->has_conn)
 		return 0;
 	return -EAGAIN;
+}
+
+/* The urgent byte, once: MSG_OOB's errors. */
+int
+endpoint_readoob(struct endpoint *p)
+{
+	if (p->urgent_here && !p->urgent_taken) {
+		p->urgent_taken = true;
+		return 1;
+	}
+	return p->has_conn && (p->c.flags & TCPF_URG_IN) && !p->urgent_here ? -EAGAIN : -EINVAL;
 }
 
 int

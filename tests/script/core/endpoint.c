@@ -162,6 +162,7 @@ input_conn(struct endpoint *p, const struct tcp_segment *seg)
 		moved = act.deliver_len;
 	if (act.what & TCP_DO_URG_BYTE) {
 		p->urgent_here = true;
+		p->urgent_taken = false;
 		p->urgent_at = p->delivered + act.urg_off - act.deliver_off;
 	}
 	p->delivered += moved;

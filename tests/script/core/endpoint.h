@@ -21,7 +21,7 @@ struct endpoint {
 	uint16_t error;
 	/* Stream offsets. */
 	uint32_t written, acked, delivered, read;
-	bool rdhup, urgent_here;
+	bool rdhup, urgent_here, urgent_taken;
 	uint32_t urgent_at;
 	/* What sockets to be begin with. */
 	uint32_t offers; /* TCP_HAS_* */
@@ -49,6 +49,7 @@ int endpoint_connect(struct endpoint *p);
 int endpoint_accept(struct endpoint *p);
 int endpoint_write(struct endpoint *p, uint32_t n, uint32_t write_flags);
 int endpoint_read(struct endpoint *p, uint32_t n);
+int endpoint_readoob(struct endpoint *p);
 int endpoint_shutdown(struct endpoint *p);
 int endpoint_close(struct endpoint *p);
 int endpoint_set(struct endpoint *p, const char *name, uint32_t value);

@@ -83,6 +83,8 @@ command_call(struct endpoint *p, char **word, uint32_t count)
 							    : 0);
 	if (strcmp(word[0], "read") == 0)
 		return endpoint_read(p, n);
+	if (strcmp(word[0], "readoob") == 0)
+		return endpoint_readoob(p);
 	if (strcmp(word[0], "shutdown") == 0)
 		return endpoint_shutdown(p);
 	if (strcmp(word[0], "close") == 0)
