@@ -9,6 +9,7 @@
 #define KEEP_INTERVAL_S 75u
 #define KEEP_COUNT      9u
 #define QUICK_ACKS      16u
+#define RTO_FALLBACK_US 3000000u /* the SYN was repeated, and told no round trip (RFC 6298, 5.7) */
 
 void
 tcp_conn_init(struct tcp_conn *c)
@@ -128,6 +129,8 @@ tcp_established(struct tcp_conn *c, const struct tcp_env *env, struct tcp_action
 	c->rcv_mss = max(min(c->adv_mss, (uint16_t)TCP_MSS_DEFAULT), (uint16_t)TCP_MSS_MIN);
 	c->backoff = 0;
 	c->rtx_start_ms = 0;
+	if (c->srtt_us == 0)
+		c->rto_us = RTO_FALLBACK_US;
 	c->snd_sml = c->snd_una;
 	tcp_cc_start(c);
 	if (c->stats.retrans > 1)
