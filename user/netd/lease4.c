@@ -230,7 +230,9 @@ take(struct netd *n, struct link *l, const uint8_t *payload, size_t len)
 	struct dhcp4_message m;
 	if (dhcp4_decode(payload, len, &m) < 0)
 		return;
+	enum dhcp4_state before = l->dhcp4.state;
 	struct dhcp4_action a = dhcp4_input(&l->dhcp4, &m, now_ms(), random_u32());
+	l->answered |= l->dhcp4.state != before;
 	act(n, l, &a);
 }
 

@@ -88,7 +88,9 @@ static void
 carrier_changed(struct netd *n, struct link *l)
 {
 	n->changed = true;
+	l->answered = false;
 	if (l->carrier) {
+		l->asked_ms = now_ms();
 		if (l->config.ipv4 == NETCONF_AUTOMATIC)
 			lease4_start(n, l);
 		lease6_router_says(n, l);
@@ -142,6 +144,7 @@ link6_news(struct netd *n, const struct ifinfomsg *info, const struct rtnl_attr 
 	if (flags == l->ra_flags)
 		return;
 	l->ra_flags = flags;
+	l->answered = true;
 	lease6_router_says(n, l);
 }
 

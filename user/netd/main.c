@@ -61,7 +61,7 @@ warn(const char *format, ...)
 static uint64_t
 next_deadline(const struct netd *n)
 {
-	uint64_t first = DHCP_NEVER;
+	uint64_t first = ready_deadline(n);
 	for (const struct link *l = n->links; l != NULL; l = l->next) {
 		if (l->config.ipv4 == NETCONF_AUTOMATIC && l->dhcp4.deadline_ms < first)
 			first = l->dhcp4.deadline_ms;
@@ -163,6 +163,7 @@ run(struct netd *n, const sigset_t *mask)
 		run_once(n, fds, mask);
 		run_timers(n);
 		state_write(n);
+		ready_tell(n);
 	}
 	free(fds);
 	for (struct link *l = n->links; l != NULL; l = l->next)
@@ -233,7 +234,8 @@ ready_descriptor(void)
 int
 main(int argc, char **argv)
 {
-	static const uint32_t groups[] = {RTNLGRP_LINK, RTNLGRP_IPV6_IFINFO, RTNLGRP_ND_USEROPT, 0};
+	static const uint32_t groups[] = {
+		RTNLGRP_LINK, RTNLGRP_IPV6_IFINFO, RTNLGRP_IPV6_IFADDR, RTNLGRP_ND_USEROPT, 0};
 	static struct netd n = {.ready_fd = -1, .changed = true};
 	sigset_t waiting;
 	const char *config = parse_arguments(argc, argv);
@@ -249,6 +251,7 @@ main(int argc, char **argv)
 	links_dump(&n);
 	links_dump(&n); /* what bringing them up has changed */
 	state_write(&n);
+	ready_tell(&n);
 	run(&n, &waiting);
 	return 0;
 }

@@ -39,6 +39,8 @@ struct link {
 	char name[IF_NAMESIZE];
 	uint8_t mac[6];
 	bool up, carrier;
+	uint64_t asked_ms; /* when the link could carry frames: since then somebody may answer */
+	bool answered;     /* since then somebody has */
 	struct link_config config;
 	bool configured; /* static addresses are set, the link was brought up */
 
@@ -104,8 +106,11 @@ void lease6_timer(struct netd *n, struct link *l);
 void lease6_readable(struct netd *n, struct link *l);
 void leases_stop(struct netd *n, struct link *l); /* on the way down; the leases go on */
 
-/* state.c: writes resolv.conf and the state if n->changed; tells who waits once the network is up. */
+/* state.c: writes resolv.conf and the state if n->changed. */
 void state_write(struct netd *n);
-bool state_is_ready(const struct netd *n);
+
+/* ready.c: tells who waits for the network, once, that it is up or that nobody answers. */
+void ready_tell(struct netd *n);
+uint64_t ready_deadline(const struct netd *n); /* when to look again; DHCP_NEVER */
 
 #endif

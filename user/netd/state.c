@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What netd tells others: /run/etc/resolv.conf for resolvers, /run/net/state for netinfo (docs/formats/network.md), and
- * a line to whoever started it once the network is up. Files are replaced as a whole.
+ * What netd tells others: /run/etc/resolv.conf for resolvers, /run/net/state for netinfo (docs/formats/network.md).
+ * Files are replaced as a whole.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -211,30 +211,14 @@ write_state_file(const struct netd *n)
 	replace(f, STATE);
 }
 
-/* Every link that can carry frames and is to have an IPv4 lease has one. */
-bool
-state_is_ready(const struct netd *n)
-{
-	for (const struct link *l = n->links; l != NULL; l = l->next)
-		if (l->carrier && l->config.ipv4 == NETCONF_AUTOMATIC && l->applied4.address == 0)
-			return false;
-	return true;
-}
-
 void
 state_write(struct netd *n)
 {
-	if (n->changed) {
-		n->changed = false;
-		if (mkdir("/run/net", 0755) < 0 && errno != EEXIST)
-			warn("/run/net: %s", strerror(errno));
-		write_resolv(n);
-		write_state_file(n);
-	}
-	if (n->ready_fd >= 0 && state_is_ready(n)) {
-		if (write(n->ready_fd, "ready\n", 6) < 0)
-			warn("cannot say that the network is up: %s", strerror(errno));
-		close(n->ready_fd);
-		n->ready_fd = -1;
-	}
+	if (!n->changed)
+		return;
+	n->changed = false;
+	if (mkdir("/run/net", 0755) < 0 && errno != EEXIST)
+		warn("/run/net: %s", strerror(errno));
+	write_resolv(n);
+	write_state_file(n);
 }
