@@ -24,14 +24,14 @@ SMP    ?= 4
 MEM    ?= 512M
 APPEND ?=
 GDB_PORT ?= 1234
-NIC    ?=
+NIC    ?= forward
 VM_RUN = $(PYTHON) tools/run/vm.py --smp $(SMP) --mem $(MEM) $(if $(APPEND),--append '$(APPEND)') \
 	$(if $(NIC),--nic '$(NIC)')
 
 .PHONY: all run debug help clean
 all: build/kernel.img build/base.img ## Build the kernel and the development base image
 
-run: all ## Boot to a login on this terminal; SMP=4 MEM=512M APPEND='...' NIC=forward vary it
+run: all ## Boot to a login on this terminal, print the page's URL; SMP=4 MEM=512M APPEND='...' NIC=none vary it
 	$(Q)$(VM_RUN)
 
 # Without pointer authentication: QEMU does not tell gdb which bits of a return address are its signature.

@@ -42,7 +42,7 @@ SERVICES = {
     "orphaned": "exec /bin/true\nafter nothing-known\n",
     "Not.A.Name": "exec /opt/t/hidden\n",
 }
-STANDARD = {"netd"}  # of every image
+STANDARD = {"httpd", "netd"}  # of every image
 
 
 def make_image(path, services):

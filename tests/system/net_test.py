@@ -140,7 +140,6 @@ for _ in range(5): s.sendto(b"x", ("10.9.0.255", 9))"""
 
 
 @test
-<<<<<<< HEAD
 def senders_are_charged_for_what_waits():
     """In a neighbour's queue and in a device's: memory charged is memory held, and a send buffer bounds it."""
     with tap() as (netns, nic), Vm(netns=netns, nics=(nic,), base_image=build_path("guest/base.img"), **BASE) as guest:
@@ -154,12 +153,8 @@ def senders_are_charged_for_what_waits():
 
 
 @test
-def frames_to_a_device_that_is_down_stay_outside():
-    with Vm(nics=("user",), **BASE) as guest:
-=======
 def frames_to_a_device_that_is_down_reach_nobody():
     with tap() as (netns, nic), Vm(netns=netns, nics=(nic,), **BASE) as guest:
->>>>>>> 0e3d18f (Configure the network at each boot: netd is a service, login waits while the link answers)
         guest.login()
         before = devices(guest)["eth0"][1]
         broadcast(netns)

@@ -52,7 +52,20 @@ class Nic:
                 "-device", device + ("," + self.options if self.options else "")]
 
 
-FORWARDED = "user,hostfwd=tcp:127.0.0.1:8080-:80"
+PAGE_PORT = 8080
+
+
+def page_port():
+    """A port of 127.0.0.1 for the guest's page: 8080, or a free one if somebody has that."""
+    for port in (PAGE_PORT, 0):
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                return s.getsockname()[1]
+            except OSError:
+                pass
+    raise VmError("127.0.0.1 has no free port")
 
 
 @dataclasses.dataclass
@@ -336,7 +349,7 @@ def parse_arguments(arguments):
     parser.add_argument("--disk", dest="disks", action="append", default=[], help="a raw image, writable")
     parser.add_argument("--nic", dest="nics", action="append", default=[],
                         help="a network device: the arguments of -netdev; \"forward\": QEMU's user network, where "
-                        "127.0.0.1:8080 leads to port 80 of the guest")
+                        "127.0.0.1:8080 leads to port 80 of the guest; \"none\"")
     parser.add_argument("--no-rng", dest="rng", action="store_false")
     parser.add_argument("--icount", action="store_true", help="count instructions as nanoseconds")
     parser.add_argument("--gdb", type=int, metavar="PORT", help="stop at the first instruction, wait for gdb there")
@@ -348,7 +361,9 @@ def parse_arguments(arguments):
 def main(arguments):
     options = vars(parse_arguments(arguments))
     gdb, only_print = options.pop("gdb"), options.pop("print")
-    options["nics"] = [FORWARDED if nic == "forward" else nic for nic in options["nics"]]
+    port = page_port() if "forward" in options["nics"] else 0
+    options["nics"] = [f"user,hostfwd=tcp:127.0.0.1:{port}-:80" if nic == "forward" else nic
+                       for nic in options["nics"] if nic != "none"]
     argv = Machine(**options).command()
     argv += ["-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "chardev=console"]
     if gdb:
@@ -358,6 +373,9 @@ def main(arguments):
         return
     if gdb:
         print(f"gdb-multiarch -ex 'target remote 127.0.0.1:{gdb}' {build_path('kernel.elf')}", flush=True)
+    if port:
+        taken = "" if port == PAGE_PORT else f" (port {PAGE_PORT} is taken)"
+        print(f"The guest's page: http://127.0.0.1:{port}/{taken}", flush=True)
     print("The machine ends by C-a x.", flush=True)
     os.execvp(argv[0], argv)
 

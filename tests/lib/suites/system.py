@@ -7,8 +7,9 @@ from runner import Job
 from suites import programs
 
 ORDER = 70
+ALONE = {"tests/system/serve_test.py"}  # how long clients wait for an answer counts
 
 
 def jobs(context):
-    return [Job(os.path.relpath(p, "tests"), [os.path.abspath(p)], timeout=1200)
+    return [Job(os.path.relpath(p, "tests"), [os.path.abspath(p)], timeout=1200, alone=p in ALONE)
             for p in programs("tests/system")]
