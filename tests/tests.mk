@@ -7,7 +7,8 @@
 #                        seeds in tests/fuzz/corpus/NAME, and generated ones in build/fuzz/seeds/NAME
 #
 # Pure sources of the kernel that such a binary links as well are named here, by their path.
-UNIT_KERNEL_SRC += kernel/mm/area.c kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c kernel/fs/proc/format.c
+UNIT_KERNEL_SRC += kernel/mm/area.c kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c kernel/fs/proc/format.c \
+	kernel/fs/proc/net_format.c
 UNIT_KERNEL_SRC += kernel/net/sock/cmsg.c kernel/net/sock/bpf.c
 TSAN_KERNEL_SRC += $(patsubst %,kernel/core/%.c,wait mutex wallclock) kernel/obj/handle.c \
 	$(patsubst %,kernel/vfs/%.c,file iter rw pipe splice sendpages poll epoll eventfd)
@@ -60,7 +61,8 @@ MM_TEST_CFLAGS := -Itests/unit/mm_mock -Ikernel -Ikernel/arch/include -Ikernel/a
 $(BUILD)/asan/tests/unit/mm_test.o: SAN_CFLAGS += $(MM_TEST_CFLAGS)
 
 # These include a source of the kernel's, and stand in for the headers that it needs.
-$(BUILD)/asan/tests/unit/lockdep_test.o $(BUILD)/asan/tests/unit/timerwheel_test.o: SAN_CFLAGS += -Ikernel
+$(BUILD)/asan/tests/unit/lockdep_test.o $(BUILD)/asan/tests/unit/timerwheel_test.o \
+	$(BUILD)/asan/kernel/fs/proc/net_format.o $(BUILD)/asan/tests/unit/procfs_net_test.o: SAN_CFLAGS += -Ikernel
 
 # Tests of the network's cores are named net_*, and so are its fuzz targets. Their headers: the mock's, then the kernel's.
 NET_KERNEL_SRC += kernel/dev/net/virtio_net_frame.c
@@ -151,6 +153,7 @@ $(LINT_FLAGS): | $(GENERATED)
 	$(file >>$@,tests $(HOST_CFLAGS) -DSWOS_TEST)
 	$(file >>$@,tests/unit/mm_test.c $(HOST_CFLAGS) -DSWOS_TEST $(MM_TEST_CFLAGS))
 	$(file >>$@,tests/unit/lockdep_test.c $(HOST_CFLAGS) -DSWOS_TEST -Ikernel)
+	$(file >>$@,tests/unit/procfs_net_test.c $(HOST_CFLAGS) -DSWOS_TEST -Ikernel)
 	$(foreach s,$(filter tests/%,$(sort $(NET_TEST_SRC) $(NET_FUZZ_SRC))),$(file >>$@,$(s) $(HOST_CFLAGS) \
 		-DSWOS_TEST $(NET_TEST_CFLAGS)))
 	$(file >>$@,tests/unit/timerwheel_test.c $(HOST_CFLAGS) -DSWOS_TEST -Ikernel)

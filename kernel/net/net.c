@@ -44,6 +44,7 @@ allocate_stack(void)
 	list_init(&net->netifs);
 	list_init(&net->netif_listeners);
 	list_init(&net->taps);
+	list_init(&net->packet_socks);
 	net->next_ifindex = 1;
 	random_fill(&net->secrets, sizeof(net->secrets));
 	net->core = (struct net_core_sysctl){

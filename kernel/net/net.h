@@ -49,6 +49,7 @@ struct net_stack {
 	struct list_node netifs;          /* [config_lock, epoch] */
 	struct list_node netif_listeners; /* [config_lock] */
 	struct list_node taps;         /* [config_lock, epoch] AF_PACKET sockets of any interface */
+	struct list_node packet_socks; /* [config_lock] all AF_PACKET sockets */
 	uint32_t next_ifindex;         /* [config_lock] */
 	struct netif *loopback;        /* [I after boot] */
 	struct net_secrets secrets;    /* [I] but cookie, which its owner renews */

@@ -197,8 +197,6 @@ proc_show_fn proc_show_meminfo, proc_show_vmstat, proc_show_slabinfo, proc_show_
 uint64_t proc_reclaimable_slab_pages(void);
 /* devices.c */
 proc_show_fn proc_show_devices, proc_show_partitions, proc_show_filesystems;
-/* net.c */
-proc_show_fn proc_show_net_counters;
 /* mounts.c */
 proc_show_fn proc_show_mounts, proc_show_mountinfo;
 /* status.c */

@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* /proc/PID/net: the network of the process's view, in Linux's formats; and the counters of /proc/swos/net. */
+/*
+ * /proc/PID/net: the network of the process's view, in Linux's formats. Interfaces, routes, neighbours and counters are
+ * for everybody to read; a socket for who made it and for CAP_INSPECT.
+ */
 #include <string.h>
 
 #include "core/epochlist.h"
-#include "fs/proc/internal.h"
+#include "fs/proc/net.h"
 #include "net/link/netif.h"
 #include "net/net.h"
-#include "net/sock/charge.h"
 #include "proc/view.h"
 
-static struct net_stack *
-net_of(const struct proc_node *n)
+struct net_stack *
+proc_net_of(const struct proc_node *n)
 {
 	return n->key.process != NULL ? n->key.process->view->net : current_net();
+}
+
+bool
+proc_net_may_see(uid_t uid)
+{
+	const struct cred *me = vfs_cred();
+	return me->fsuid == uid || (me->caps & CAP_INSPECT) != 0;
 }
 
 /* --- dev. --- */
@@ -64,34 +73,40 @@ show_dev(struct proc_node *n, struct proc_text *t)
 		" face |bytes    packets errs drop fifo frame compressed multicast|bytes    "
 		"packets "
 		"errs drop fifo colls carrier compressed\n");
-	while (next_device(net_of(n), &index, name, &stats))
+	while (next_device(proc_net_of(n), &index, name, &stats))
 		show_device(t, name, &stats);
 	return 0;
 }
 
-/* --- Counters. --- */
+/* --- The table. --- */
 
-int
-proc_show_net_counters(struct proc_node *n, struct proc_text *t)
-{
-	static const struct {
-		const char *group, *label;
-	} names[] = {
-#define NET_COUNTER(name, group, label) {group, label},
-#include "net/counters.def"
-#undef NET_COUNTER
-	};
-	_Static_assert(ARRAY_SIZE(names) == NET_COUNTERS, "one name for each counter");
-	for (uint32_t i = 0; i < NET_COUNTERS; i++)
-		proc_printf(t, "%s %s %llu\n", names[i].group, names[i].label,
-			(unsigned long long)net_counter_sum(net_of(n), (enum net_counter)i));
-	proc_printf(t, "Memory held %lld\nMemory limit %lld\n",
-		(long long)net_memory_held(net_of(n)),
-		(long long)atomic_load_explicit(&net_of(n)->memory_limit, memory_order_relaxed));
-	return 0;
-}
+#define SOCKETS(name, what) \
+	{name, S_IFREG | 0444, .show = proc_show_net_sockets, .data = &proc_net_##what}
 
 static const struct proc_entry net_entries[] = {
+	{"arp", S_IFREG | 0444, .show = proc_show_net_arp},
 	{"dev", S_IFREG | 0444, .show = show_dev},
+	{"dev_mcast", S_IFREG | 0444, .show = proc_show_net_dev_mcast},
+	SOCKETS("icmp", icmp4),
+	SOCKETS("icmp6", icmp6),
+	{"if_inet6", S_IFREG | 0444, .show = proc_show_net_if_inet6},
+	{"igmp", S_IFREG | 0444, .show = proc_show_net_igmp},
+	{"igmp6", S_IFREG | 0444, .show = proc_show_net_igmp6},
+	{"ipv6_route", S_IFREG | 0444, .show = proc_show_net_route6},
+	{"netlink", S_IFREG | 0444, .show = proc_show_net_netlink},
+	{"netstat", S_IFREG | 0444, .show = proc_show_net_netstat},
+	{"packet", S_IFREG | 0444, .show = proc_show_net_packet},
+	SOCKETS("raw", raw4),
+	SOCKETS("raw6", raw6),
+	{"route", S_IFREG | 0444, .show = proc_show_net_route},
+	{"snmp", S_IFREG | 0444, .show = proc_show_net_snmp},
+	{"snmp6", S_IFREG | 0444, .show = proc_show_net_snmp6},
+	{"sockstat", S_IFREG | 0444, .show = proc_show_net_sockstat},
+	{"sockstat6", S_IFREG | 0444, .show = proc_show_net_sockstat6},
+	SOCKETS("tcp", tcp4),
+	SOCKETS("tcp6", tcp6),
+	SOCKETS("udp", udp4),
+	SOCKETS("udp6", udp6),
+	{"unix", S_IFREG | 0444, .show = proc_show_net_unix},
 };
 const struct proc_dir proc_net_dir = {.id = PROC_DIR_NET, PROC_ENTRIES(net_entries)};

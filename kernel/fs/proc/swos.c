@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * /proc/swos: what only swos has. Lines of a name and values, separated by blanks:
- * image (the base image that runs), net (GROUP NAME COUNT of the network's counters, why packets were dropped among them),
+ * image (the base image that runs), net (GROUP NAME COUNT of the network's counters), net_drops (REASON COUNT of lost packets),
  * unimplemented (NAME NUMBER COUNT of calls that were tried in vain), objects (NAME
  * COUNT of everything that is allocated, for leak checks), fault (debug build: core/faultinject.h).
  */
@@ -11,7 +11,7 @@
 #include "core/sched.h"
 #include "fs/base/basefs.h"
 #include "fs/proc/format.h"
-#include "fs/proc/internal.h"
+#include "fs/proc/net.h"
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "net/sock/charge.h"
@@ -130,6 +130,7 @@ write_fault(struct proc_node *n, char *text)
 static const struct proc_entry swos_entries[] = {
 	{"image", S_IFREG | 0444, .show = show_image},
 	{"net", S_IFREG | 0444, .show = proc_show_net_counters},
+	{"net_drops", S_IFREG | 0444, .show = proc_show_net_drops},
 	{"unimplemented", S_IFREG | 0444, .show = show_unimplemented},
 	{"objects", S_IFREG | 0400, .show = show_objects},
 #ifdef SWOS_DEBUG

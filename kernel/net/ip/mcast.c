@@ -43,6 +43,16 @@ in_of(const struct mcast_device *m)
 	return in_device_of(m->netif, m->v4);
 }
 
+uint32_t
+igmp_version(const struct in_device *in)
+{
+	const struct mcast_querier *q = &in->mcast->querier;
+	nsec_t now = time_now();
+	if (now < __atomic_load_n(&q->v1_until, __ATOMIC_RELAXED))
+		return 1;
+	return now < __atomic_load_n(&q->old_until, __ATOMIC_RELAXED) ? 2 : 3;
+}
+
 /* Groups that routers are not told about: everybody's, and those that no router carries. */
 static bool
 is_silent(const struct net_addr *a)

@@ -35,6 +35,8 @@ struct mcast_device *mcast_device_make(struct netif *nif, bool v4); /* NULL: out
 void mcast_joined(struct ip_group *g);
 void mcast_left(struct ip_group *g);
 bool mcast_is_done(struct ip_group *g);
+/* The version of IGMP that routers about an interface make it speak: 1, 2 or 3. */
+uint32_t igmp_version(const struct in_device *in);
 /* The interface came up: everything is told again. */
 void mcast_netif_up(struct netif *nif);
 

@@ -381,6 +381,40 @@ raw_accept(struct sock *s, uint32_t flags, struct sock **out)
 }
 
 static void
+fill_row(struct raw_sock *r, struct raw_row *row)
+{
+	struct sock *s = &r->i.s;
+	*row = (struct raw_row){.ino = s->ino,
+		.uid = s->uid,
+		.refs = refcount_read(&s->refs),
+		.drops = atomic_load_explicit(&r->rx.drops, memory_order_relaxed),
+		.protocol = s->protocol,
+		.ipv6 = s->family == AF_INET6};
+	spin_lock_bh(&s->lock);
+	row->local = r->local;
+	if (r->connected)
+		row->remote = r->remote;
+	row->rx_queue = s->rcv_used;
+	spin_unlock_bh(&s->lock);
+}
+
+void
+raw_for_each(struct net_stack *net, void (*fn)(const struct raw_row *row, void *ctx), void *ctx)
+{
+	struct raw_sock *r;
+	epoch_enter();
+	epoch_list_for_each_entry(r, &raws, node)
+	{
+		struct raw_row row;
+		if (r->i.s.net != net)
+			continue;
+		fill_row(r, &row);
+		fn(&row, ctx);
+	}
+	epoch_exit();
+}
+
+static void
 raw_close(struct sock *s)
 {
 	struct raw_sock *r = raw_of(s);

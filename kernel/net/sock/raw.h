@@ -3,9 +3,22 @@
 #ifndef NET_SOCK_RAW_H
 #define NET_SOCK_RAW_H
 
+#include "net/addr.h"
 #include "net/sock/sock.h"
 
 void raw_init(void); /* boot */
+
+/* For /proc/net/raw: fn for every socket, inside one epoch; fn may not sleep. */
+struct raw_row {
+	struct net_addr local, remote; /* unspecified: none */
+	uint64_t ino;
+	uint32_t uid, refs, rx_queue, drops;
+	uint16_t protocol;
+	bool ipv6; /* an AF_INET6 socket */
+};
+void raw_for_each(
+	struct net_stack *net, void (*fn)(const struct raw_row *row, void *ctx), void *ctx);
+
 int raw_create(struct net_stack *net, uint16_t family, int protocol, struct sock **out);
 
 #endif

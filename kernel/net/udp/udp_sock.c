@@ -10,7 +10,9 @@
 
 static struct slab_cache *cache;
 static const struct sock_ops udp_ops4, udp_ops6;
-static const struct udp_end_ops end_ops = {.deliver = udp_sock_deliver, .error = udp_sock_error};
+static void describe(const struct udp_end *end, struct udp_end_info *out);
+static const struct udp_end_ops end_ops = {
+	.deliver = udp_sock_deliver, .error = udp_sock_error, .describe = describe};
 
 void
 udp_sock_init(void)
@@ -41,6 +43,20 @@ take_options(struct udp_sock *u)
 	if (inet_has(&u->i, INET_V6ONLY))
 		flags |= UDP_END_V6ONLY;
 	atomic_store_explicit(&u->end.flags, flags, memory_order_relaxed);
+}
+
+static void
+describe(const struct udp_end *end, struct udp_end_info *out)
+{
+	struct udp_sock *u = container_of((struct udp_end *)end, struct udp_sock, end);
+	struct sock *s = &u->i.s;
+	spin_lock_bh(&s->lock);
+	out->rx_queue = s->rcv_used;
+	out->tx_queue = atomic_load_explicit(&s->in_flight, memory_order_relaxed);
+	spin_unlock_bh(&s->lock);
+	out->drops = atomic_load_explicit(&u->rx.drops, memory_order_relaxed);
+	out->refs = refcount_read(&s->refs);
+	out->ino = s->ino;
 }
 
 int

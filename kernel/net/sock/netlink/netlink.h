@@ -68,6 +68,7 @@ struct netlink_sock {
 	struct spinlock lock;
 	struct nl_message *first, *last; /* [lock] */
 	uint32_t used;                   /* [lock] bytes of the queue's memory */
+	_Atomic uint32_t drops;          /* messages that were lost for want of room or memory */
 	bool overrun;          /* [lock] something was lost since the queue was last empty */
 	_Atomic uint32_t room; /* the largest buffer that a reader came with */
 	uint32_t dst_portid, dst_groups; /* [dump_lock] of connect() */
@@ -205,7 +206,8 @@ int nl_diag_request(struct nl_call *c);
 /* A stack's part; from net_stack_create(), before its first interface. */
 int netlink_stack_init(struct net_stack *net) MUST_CHECK;
 void netlink_boot(void);
-/* For /proc/net/netlink-like tables: how many there are. */
-uint32_t netlink_count(struct net_stack *net);
+/* For /proc/net/netlink: fn for every socket, under the stack's lock; fn may not sleep. */
+void netlink_for_each(
+	struct net_stack *net, void (*fn)(struct netlink_sock *nl, void *ctx), void *ctx);
 
 #endif

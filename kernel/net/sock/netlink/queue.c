@@ -42,6 +42,7 @@ nl_message_free(struct net_stack *net, struct nl_message *m)
 void
 nl_queue_lost(struct netlink_sock *nl)
 {
+	atomic_fetch_add_explicit(&nl->drops, 1, memory_order_relaxed);
 	spin_lock_bh(&nl->lock);
 	bool tell = !nl->overrun;
 	nl->overrun = true;

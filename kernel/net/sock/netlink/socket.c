@@ -437,16 +437,14 @@ netlink_destroy(struct sock *s)
 	slab_free(sock_cache, netlink_of(s));
 }
 
-uint32_t
-netlink_count(struct net_stack *net)
+void
+netlink_for_each(struct net_stack *net, void (*fn)(struct netlink_sock *nl, void *ctx), void *ctx)
 {
-	uint32_t n = 0;
 	struct netlink_sock *nl;
 	spin_lock_bh(&net->netlink->lock);
 	list_for_each_entry (nl, &net->netlink->sockets, node)
-		n++;
+		fn(nl, ctx);
 	spin_unlock_bh(&net->netlink->lock);
-	return n;
 }
 
 static const struct sock_ops netlink_ops = {

@@ -25,6 +25,7 @@ struct packet_member { /* what the socket makes an interface hear */
  */
 struct packet_sock {
 	struct sock s;              /* first */
+	struct list_node node;      /* [config_lock] net_stack.packet_socks */
 	struct netif_tap tap;       /* [config_lock] */
 	bool tapped;                /* [config_lock] the tap is on a list */
 	struct netif *netif;        /* [config_lock] referenced: bound to it; NULL: all */

@@ -136,6 +136,7 @@ packet_close(struct sock *s)
 {
 	struct packet_sock *ps = packet_of(s);
 	mutex_lock(&s->net->config_lock);
+	list_del(&ps->node);
 	(void)tap_off(ps);
 	packet_leave_all(ps);
 	mutex_unlock(&s->net->config_lock);
@@ -192,6 +193,7 @@ packet_create(struct net_stack *net, int type, int protocol, struct sock **out)
 	ps->ethertype = __builtin_bswap16((uint16_t)protocol);
 	ps->tap.see = packet_see;
 	mutex_lock(&net->config_lock);
+	list_add_tail(&net->packet_socks, &ps->node);
 	tap_on(ps);
 	mutex_unlock(&net->config_lock);
 	*out = &ps->s;

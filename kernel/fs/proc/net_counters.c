@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /proc/PID/net: snmp, snmp6, netstat, sockstat, sockstat6, and /proc/swos's net and net_drops: what net/counters.def
+ * counts, by its groups, and how much there is of everything. Columns are found by their names; what is not counted has
+ * none.
+ */
+#include <string.h>
+
+#include "base/fmt.h"
+#include "fs/proc/net.h"
+#include "net/ip/frag.h"
+#include "net/ip/ip.h"
+#include "net/net.h"
+#include "net/sock/charge.h"
+#include "net/sock/netlink/netlink.h"
+#include "net/sock/packet/packet.h"
+#include "net/sock/raw.h"
+#include "net/sock/unix/unix.h"
+#include "net/tcp/core.h"
+#include "net/tcp/tcp.h"
+#include "net/udp/udp.h"
+
+static const struct {
+	const char *group, *label;
+} names[] = {
+#define NET_COUNTER(name, group, label) {group, label},
+#include "net/counters.def"
+#undef NET_COUNTER
+};
+_Static_assert(ARRAY_SIZE(names) == NET_COUNTERS, "one name for each counter");
+
+static bool
+is_of(uint32_t i, const char *group)
+{
+	return strcmp(names[i].group, group) == 0;
+}
+
+static unsigned long long
+value_of(struct net_stack *net, uint32_t i)
+{
+	return (unsigned long long)net_counter_sum(net, (enum net_counter)i);
+}
+
+/* --- Groups as two lines: names, then values. What is no counter comes first. --- */
+
+static void
+show_group(struct net_stack *net, struct proc_text *t, const char *group, const char *more_names,
+	const char *more_values)
+{
+	proc_printf(t, "%s:%s", group, more_names);
+	for (uint32_t i = 0; i < NET_COUNTERS; i++) {
+		if (is_of(i, group))
+			proc_printf(t, " %s", names[i].label);
+	}
+	proc_printf(t, "\n%s:%s", group, more_values);
+	for (uint32_t i = 0; i < NET_COUNTERS; i++) {
+		if (is_of(i, group))
+			proc_printf(t, " %llu", value_of(net, i));
+	}
+	proc_printf(t, "\n");
+}
+
+/* --- How much there is. --- */
+
+struct usage {
+	uint32_t tcp4, tcp6, established; /* sockets; established: as CurrEstab */
+	uint32_t udp4, udp6, ping, raw4, raw6, others;
+	uint64_t udp_bytes;
+};
+
+static void
+count_tcp(const struct tcp_row *r, void *ctx)
+{
+	struct usage *u = ctx;
+	u->established += r->state == TCP_ESTABLISHED || r->state == TCP_CLOSE_WAIT;
+	if (r->s != NULL)
+		*(r->ipv6 ? &u->tcp6 : &u->tcp4) += 1;
+}
+
+static bool
+is_ipv6(const struct udp_end *end)
+{
+	return (atomic_load_explicit((_Atomic uint32_t *)&end->flags, memory_order_relaxed) &
+		       UDP_END_IPV6) != 0;
+}
+
+static void
+count_udp(const struct udp_end *end, void *ctx)
+{
+	struct usage *u = ctx;
+	struct udp_end_info info;
+	udp_describe(end, &info);
+	u->udp_bytes += info.rx_queue + info.tx_queue;
+	*(is_ipv6(end) ? &u->udp6 : &u->udp4) += 1;
+}
+
+static void
+count_ping(const struct udp_end *end, void *ctx)
+{
+	((struct usage *)ctx)->ping++;
+}
+
+static void
+count_raw(const struct raw_row *r, void *ctx)
+{
+	struct usage *u = ctx;
+	*(r->ipv6 ? &u->raw6 : &u->raw4) += 1;
+}
+
+static void
+count_netlink(struct netlink_sock *nl, void *ctx)
+{
+	((struct usage *)ctx)->others++;
+}
+
+static void
+get_inet_usage(struct net_stack *net, struct usage *u)
+{
+	*u = (struct usage){0};
+	tcp_for_each(net, count_tcp, u);
+	udp_for_each(net, UDP_KIND_UDP, count_udp, u);
+	raw_for_each(net, count_raw, u);
+}
+
+/* Sockets of the other families too. */
+static void
+get_usage(struct net_stack *net, struct usage *u)
+{
+	const struct packet_sock *ps;
+	get_inet_usage(net, u);
+	udp_for_each(net, UDP_KIND_PING, count_ping, u);
+	for (struct unix_sock *s = NULL; (s = unix_next(net, s)) != NULL;)
+		u->others++;
+	netlink_for_each(net, count_netlink, u);
+	mutex_lock(&net->config_lock);
+	list_for_each_entry (ps, &net->packet_socks, node)
+		u->others++;
+	mutex_unlock(&net->config_lock);
+}
+
+static unsigned long long
+pages_of(uint64_t bytes)
+{
+	return (unsigned long long)((bytes + PAGE_SIZE - 1) / PAGE_SIZE);
+}
+
+/* --- Files. --- */
+
+int
+proc_show_net_snmp(struct proc_node *n, struct proc_text *t)
+{
+	struct net_stack *net = proc_net_of(n);
+	struct usage u;
+	char values[64];
+	get_inet_usage(net, &u);
+	base_snprintf(values, sizeof(values), " 2 %u",
+		atomic_load_explicit(&ip_sysctl(net)->default_ttl, memory_order_relaxed));
+	show_group(net, t, "Ip", " Forwarding DefaultTTL", values);
+	show_group(net, t, "Icmp", "", "");
+	base_snprintf(values, sizeof(values), " 1 %u %u -1 %u", TCP_RTO_MIN_US / 1000,
+		TCP_RTO_MAX_US / 1000, u.established);
+	show_group(net, t, "Tcp", " RtoAlgorithm RtoMin RtoMax MaxConn CurrEstab", values);
+	show_group(net, t, "Udp", "", "");
+	return 0;
+}
+
+int
+proc_show_net_snmp6(struct proc_node *n, struct proc_text *t)
+{
+	for (uint32_t i = 0; i < NET_COUNTERS; i++) {
+		char name[48];
+		if (!is_of(i, "Ip6") && !is_of(i, "Icmp6"))
+			continue;
+		base_snprintf(name, sizeof(name), "%s%s", names[i].group, names[i].label);
+		proc_printf(t, "%-32s\t%llu\n", name, value_of(proc_net_of(n), i));
+	}
+	return 0;
+}
+
+int
+proc_show_net_netstat(struct proc_node *n, struct proc_text *t)
+{
+	show_group(proc_net_of(n), t, "TcpExt", "", "");
+	return 0;
+}
+
+int
+proc_show_net_sockstat(struct proc_node *n, struct proc_text *t)
+{
+	struct net_stack *net = proc_net_of(n);
+	struct tcp_usage tcp;
+	struct usage u;
+	uint64_t frag_bytes;
+	uint32_t frags;
+	get_usage(net, &u);
+	tcp_get_usage(net, &tcp);
+	frag_get_usage(net, &frag_bytes, &frags);
+	proc_printf(t, "sockets: used %u\n",
+		tcp.sockets + u.udp4 + u.udp6 + u.ping + u.raw4 + u.raw6 + u.others);
+	proc_printf(t, "TCP: inuse %u orphan %u tw %u alloc %u mem %llu\n", u.tcp4, tcp.orphans,
+		tcp.timewaits, tcp.sockets, pages_of(tcp.memory));
+	proc_printf(t, "UDP: inuse %u mem %llu\n", u.udp4, pages_of(u.udp_bytes));
+	proc_printf(t, "UDPLITE: inuse 0\nRAW: inuse %u\nFRAG: inuse %u memory %llu\n", u.raw4,
+		frags, (unsigned long long)frag_bytes);
+	return 0;
+}
+
+int
+proc_show_net_sockstat6(struct proc_node *n, struct proc_text *t)
+{
+	struct usage u;
+	get_inet_usage(proc_net_of(n), &u);
+	proc_printf(t, "TCP6: inuse %u\nUDP6: inuse %u\nUDPLITE6: inuse 0\nRAW6: inuse %u\n",
+		u.tcp6, u.udp6, u.raw6);
+	return 0;
+}
+
+/* GROUP NAME COUNT of every counter, and the bytes that sockets hold. */
+int
+proc_show_net_counters(struct proc_node *n, struct proc_text *t)
+{
+	struct net_stack *net = proc_net_of(n);
+	for (uint32_t i = 0; i < NET_COUNTERS; i++)
+		proc_printf(t, "%s %s %llu\n", names[i].group, names[i].label, value_of(net, i));
+	proc_printf(t, "Memory held %lld\nMemory limit %lld\n", (long long)net_memory_held(net),
+		(long long)atomic_load_explicit(&net->memory_limit, memory_order_relaxed));
+	return 0;
+}
+
+/* REASON COUNT of why packets were lost. */
+int
+proc_show_net_drops(struct proc_node *n, struct proc_text *t)
+{
+	for (uint32_t i = 0; i < NET_COUNTERS; i++) {
+		if (is_of(i, "Drop"))
+			proc_printf(t, "%s %llu\n", names[i].label, value_of(proc_net_of(n), i));
+	}
+	return 0;
+}
