@@ -6,6 +6,7 @@
 #include "net/ip/icmp_limit.h"
 #include "net/ip/internal.h"
 #include "net/net.h"
+#include "net/tcp/tcp.h"
 
 #define MTU6_MIN     1280u
 #define REACHABLE_MS 30000u /* RFC 4861, 10 */
@@ -169,6 +170,16 @@ is_of_interfaces(const struct net_sysctl *s)
 	return s >= &net_sysctls[NET_SYSCTL_OF_INTERFACES];
 }
 
+static bool
+is_ordered(const uint32_t *values, uint32_t count)
+{
+	for (uint32_t i = 1; i < count; i++) {
+		if (values[i] < values[i - 1])
+			return false;
+	}
+	return true;
+}
+
 int
 net_sysctl_set(struct net_stack *net, const struct net_sysctl *s, uint32_t whose,
 	const uint32_t *values, uint32_t count)
@@ -179,7 +190,7 @@ net_sysctl_set(struct net_stack *net, const struct net_sysctl *s, uint32_t whose
 	int err = find(net, whose, &nif);
 	for (uint32_t i = 0; i < s->count && err == 0; i++)
 		all[i] = i < count ? values[i] : read_one(net, s, nif, i);
-	if (err == 0 && s->hooks != NULL && s->hooks->ordered && all[1] < all[0])
+	if (err == 0 && s->hooks != NULL && s->hooks->ordered && !is_ordered(all, s->count))
 		err = -EINVAL;
 	if (err == 0 && whose == NET_SYSCTL_ALL && is_of_interfaces(s))
 		store_all(net, s, all);

@@ -19,7 +19,7 @@ struct netif;
 #define NET_SYSCTL_DEFAULT    1u
 #define NET_SYSCTL_NETIF(ind) ((ind) + 2u) /* ind: an interface's index */
 
-#define NET_SYSCTL_NUMBERS 2u
+#define NET_SYSCTL_NUMBERS 3u
 
 struct net_sysctl_hooks {
 	/* What 0, or no value at all, stands for; nif NULL: interfaces to come. Epoch or config_lock. */
@@ -27,7 +27,7 @@ struct net_sysctl_hooks {
 	/* Stores the value and does what follows from it. Under config_lock; may sleep. nif: as above. */
 	void (*change)(
 		struct net_stack *net, struct netif *nif, _Atomic uint32_t *to, uint32_t value);
-	bool ordered; /* the second number may not be less than the first */
+	bool ordered; /* no number may be less than the one before */
 };
 
 struct net_sysctl {

@@ -10,7 +10,7 @@ import sys
 
 FOLDERS = {"CORE": "core", "UNIX": "unix", "IP4": "ipv4", "IP6": "ipv6", "CONF4": "ipv4/conf/NAME", "CONF6": "ipv6/conf/NAME",
            "NEIGH6": "ipv6/neigh/NAME"}
-NAMES = {"INT32_MAX": str(2**31 - 1)}
+NAMES = {"INT32_MAX": str(2**31 - 1), "UINT32_MAX": str(2**32 - 1)}
 HEADER = """\
 # Settings of the network
 

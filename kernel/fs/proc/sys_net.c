@@ -14,6 +14,8 @@
 #include "net/link/netif.h"
 #include "net/net.h"
 #include "net/sysctl.h"
+#include "net/tcp/core.h"
+#include "net/tcp/tcp.h"
 
 static int
 show_setting(struct proc_node *n, struct proc_text *t)
@@ -40,6 +42,35 @@ write_setting(struct proc_node *n, char *text)
 	for (uint32_t i = 0; i < count; i++)
 		values[i] = (uint32_t)parsed[i];
 	return net_sysctl_set(current_net(), s, n->key.number, values, count);
+}
+
+/* --- Congestion control, which has names. --- */
+
+static int
+show_congestion(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "%s\n",
+		tcp_cc_name(atomic_load_explicit(
+			&tcp_sysctl(current_net())->congestion, memory_order_relaxed)));
+	return 0;
+}
+
+static int
+write_congestion(struct proc_node *n, char *text)
+{
+	int cc = tcp_cc_find(text, strlen(text));
+	if (cc < 0)
+		return -ENOENT;
+	atomic_store_explicit(
+		&tcp_sysctl(current_net())->congestion, (uint32_t)cc, memory_order_relaxed);
+	return 0;
+}
+
+static int
+show_congestions(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "%s %s\n", tcp_cc_name(TCP_CC_RENO), tcp_cc_name(TCP_CC_CUBIC));
+	return 0;
 }
 
 /* --- Interfaces. --- */
@@ -166,6 +197,9 @@ static const struct proc_dir neigh6s_dir = {
 static const struct proc_entry ip4_entries[] = {
 #include "net/sysctl.def"
 	{"conf", S_IFDIR | 0555, .dir = &conf4s_dir},
+	{"tcp_available_congestion_control", S_IFREG | 0444, .show = show_congestions},
+	{"tcp_congestion_control", S_IFREG | 0644, PROC_SETTING, CAP_NETADMIN,
+		.show = show_congestion, .write = write_congestion},
 };
 static const struct proc_dir ip4_dir = {.id = PROC_DIR_SYS_IP4, PROC_ENTRIES(ip4_entries)};
 

@@ -132,7 +132,7 @@ int
 tcp_listen(struct sock *s, int backlog)
 {
 	struct tcp_sock *t = tcp_of(s);
-	uint32_t most = tcp_sysctl(s->net)->somaxconn;
+	uint32_t most = s->net->core.somaxconn;
 	uint32_t n = min((uint32_t)backlog, most);
 	int err = 0;
 	mutex_lock(&t->user_lock);

@@ -41,7 +41,6 @@ init_sysctl(struct tcp_sysctl *ctl)
 	page_get_stats(&pages);
 	/* What a machine can hold of what costs a quarter of a kilobyte, within a hundredth of its memory. */
 	uint32_t many = (uint32_t)max(pages.total * PAGE_SIZE / 100 / 256, (uint64_t)1024);
-	ctl->somaxconn = 4096;
 	ctl->max_syn_backlog = min(many, 4096u);
 	ctl->syncookies = 1;
 	ctl->syn_retries = 6;

@@ -13,9 +13,8 @@
 struct sock;
 struct tcp_sock;
 
-/* Tunables of a stack (sysctl net.ipv4.tcp_* and net.core.somaxconn), read without locks. */
+/* Tunables of a stack (sysctl net.ipv4.tcp_*), read without locks. */
 struct tcp_sysctl {
-	_Atomic uint32_t somaxconn;       /* a listener's backlog at most */
 	_Atomic uint32_t max_syn_backlog; /* a listener's half-open connections at most */
 	_Atomic uint32_t syncookies;      /* 0: never; 1: when there is no room; 2: always */
 	_Atomic uint32_t syn_retries, synack_retries;
@@ -27,7 +26,6 @@ struct tcp_sysctl {
 	_Atomic uint32_t notsent_lowat;    /* bytes */
 	_Atomic uint32_t congestion;       /* enum tcp_cc */
 	_Atomic uint32_t ecn;              /* 0: never; 1: ask; 2: when asked */
-	_Atomic uint32_t abort_on_overflow;
 };
 struct tcp_sysctl *tcp_sysctl(struct net_stack *net);
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <netinet/ip_icmp.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -226,6 +227,40 @@ GUEST_TEST(sys_net_listings)
 	CHECK_EQ(stat(setting("ipv6/conf/all/accept_ra"), &all), 0);
 	CHECK_EQ(stat(setting("ipv6/conf/lo/accept_ra"), &lo), 0);
 	CHECK(all.st_ino != lo.st_ino);
+}
+
+static int
+tcp_option(int level, int name)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0), value = 0;
+	socklen_t len = sizeof(value);
+	CHECK_EQ(getsockopt(fd, level, name, &value, &len), 0);
+	close(fd);
+	return value;
+}
+
+GUEST_TEST(sys_net_tcp)
+{
+	char name[16];
+	socklen_t len = sizeof(name);
+	CHECK_EQ(tcp_option(IPPROTO_TCP, TCP_KEEPIDLE), 7200);
+	CHECK_EQ(set("ipv4/tcp_keepalive_time", "100"), 0);
+	CHECK_EQ(tcp_option(IPPROTO_TCP, TCP_KEEPIDLE), 100);
+	CHECK_EQ(set("ipv4/tcp_keepalive_time", "0"), EINVAL);
+	CHECK_EQ(set("ipv4/tcp_keepalive_time", "7200"), 0);
+	CHECK_EQ(set("ipv4/tcp_rmem", "4096 50000 40000"), EINVAL);
+	CHECK_EQ(set("ipv4/tcp_rmem", "4096 50000"), 0);
+	CHECK_EQ(tcp_option(SOL_SOCKET, SO_RCVBUF), 50000);
+	CHECK_EQ(set("ipv4/tcp_rmem", "4096 131072"), 0);
+	holds("ipv4/tcp_available_congestion_control", "reno cubic");
+	holds("ipv4/tcp_congestion_control", "cubic");
+	CHECK_EQ(set("ipv4/tcp_congestion_control", "reno\n"), 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK_EQ(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len), 0);
+	CHECK(strncmp(name, "reno", sizeof(name)) == 0);
+	close(fd);
+	CHECK_EQ(set("ipv4/tcp_congestion_control", "vegas"), ENOENT);
+	CHECK_EQ(set("ipv4/tcp_congestion_control", "cubic"), 0);
 }
 
 static void

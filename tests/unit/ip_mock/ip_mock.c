@@ -12,6 +12,7 @@
 #include "net/ip/worker.h"
 #include "net/link/gso.h"
 #include "net/link/neigh.h"
+#include "net/tcp/tcp.h"
 #include "tests/unit/net_mock/net_mock.h"
 #include "wire/ether.h"
 
@@ -356,4 +357,12 @@ netif_transmit(struct netif *nif, struct pkt *p)
 	ip_mock_frames++;
 	if (ip_mock_sent != NULL)
 		ip_mock_sent(nif, frame, n);
+}
+
+/* TCP is not here; its settings are named by the tables of net/sysctl.c. */
+struct tcp_sysctl *
+tcp_sysctl(struct net_stack *net)
+{
+	static struct tcp_sysctl none;
+	return &none;
 }
