@@ -364,8 +364,9 @@ sent_new(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_segment
 		c->flags |= TCPF_PUSH_SENT;
 	c->last_snd_ms = now;
 	if (c->pacing_rate != 0 && out->len > 0) {
-		uint64_t due = env->now - min(env->now, (uint64_t)PACE_CREDIT_NS);
-		c->pace_at = max(c->pace_at, due) + out->len * 1000000000ull / c->pacing_rate;
+		bool late = c->pace_at < env->now && env->now - c->pace_at > PACE_CREDIT_NS;
+		c->pace_at =
+			(late ? env->now : c->pace_at) + out->len * 1000000000ull / c->pacing_rate;
 	}
 	if (c->timer != TCP_TIMER_REO && c->timer != TCP_TIMER_RTO)
 		tcp_arm_xmit(c, env);
