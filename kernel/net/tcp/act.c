@@ -29,8 +29,11 @@ tcp_timer_update(struct tcp_sock *t)
 	nsec_t at = tcp_deadline(&t->c);
 	if (at == UINT64_MAX || (t->timer_started && t->timer_at <= at))
 		return;
-	if (!t->timer_started)
+	if (!t->timer_started) {
+		if (!t->e.hashed) /* it has ended: whatever the core had planned */
+			return;
 		sock_get(&t->i.s);
+	}
 	t->timer_started = true;
 	t->timer_at = at;
 	wheel_start(&t->timer, at);

@@ -93,7 +93,7 @@ static int
 disconnect(struct tcp_sock *t)
 {
 	struct sock *s = &t->i.s;
-	struct tcp_after after = {0};
+	struct tcp_after after = {.wake = SOCK_ALL_EVENTS}; /* who accepts or polls looks again */
 	struct tcp_actions act;
 	if (tcp_state(t) == TCP_LISTEN)
 		tcp_listener_stop(t);
@@ -176,7 +176,7 @@ tcp_sock_connect(struct sock *s, const struct sock_addr *addr, uint32_t flags)
 	bool unspec = addr->family == AF_UNSPEC;
 	int err = unspec ? 0 : tcp_addr_decode(s, addr, &a);
 	if (err != 0) /* what has a peer needs no address to refuse another */
-		return t->call == TCP_CALL_CONNECTED ? -EISCONN : err;
+		return t->call == TCP_CALL_CONNECTED || tcp_state(t) == TCP_LISTEN ? -EISCONN : err;
 	if (net_addr_is_any(&a.addr)) /* this host, as BSD has it */
 		a.addr = s->family == AF_INET || net_addr_is_v4(&a.addr)
 			? net_addr_v4(net_swap32(0x7f000001))

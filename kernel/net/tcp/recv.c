@@ -28,9 +28,17 @@ pending_error(const struct tcp_sock *t)
 /* One call's progress. */
 struct reading {
 	size_t done, target;
+	uint32_t passed; /* bytes that a look passed over: the urgent one */
 	bool peek, discard;
 	bool stop; /* a fault, or the urgent mark */
 };
+
+/* Where in the queue it goes on. */
+static uint32_t
+ahead_of(const struct reading *r)
+{
+	return r->peek ? (uint32_t)r->done + r->passed : 0;
+}
 
 /* Copies n bytes, skip bytes behind the queue's beginning; read_lock held. Bytes; fewer at a fault. */
 static uint32_t
@@ -97,8 +105,11 @@ before_mark(struct tcp_sock *t, const struct reading *r, uint32_t ahead, uint32_
 			       SOCK_OPT_OOBINLINE) != 0;
 	uint32_t distance = t->c.rcv_up - (t->c.read_seq + ahead);
 	if ((t->c.flags & (TCPF_URG_IN | TCPF_URG_HERE)) == (TCPF_URG_IN | TCPF_URG_HERE)) {
-		if (distance == 0 && !inline_)
-			*skip = r->done == 0;
+		if (distance == 0 && !inline_ && r->done == 0) {
+			*skip = true;
+			if (!r->peek)
+				t->urgent_valid = false;
+		}
 		if (distance == 0)
 			n = inline_ && r->done == 0 ? n : 0;
 		else if (distance < n)
@@ -112,16 +123,18 @@ before_mark(struct tcp_sock *t, const struct reading *r, uint32_t ahead, uint32_
 static int
 read_some(struct tcp_sock *t, struct sock_msg *msg, struct reading *r)
 {
-	uint32_t ahead = r->peek ? (uint32_t)r->done : 0, avail = available(t);
+	uint32_t ahead = ahead_of(r), avail = available(t);
 	uint32_t n = (uint32_t)min((size_t)(avail > ahead ? avail - ahead : 0), msg->iter->count);
 	if (n == 0)
 		return 0;
 	if (unlikely(__atomic_load_n(&t->c.flags, __ATOMIC_RELAXED) & TCPF_URG_IN)) {
 		bool skip;
 		n = before_mark(t, r, ahead, n, &skip);
-		if (skip && !r->peek) {
-			t->urgent_valid = false;
-			consume(t, 1);
+		if (skip) {
+			if (r->peek)
+				r->passed = 1;
+			else
+				consume(t, 1);
 			return 1;
 		}
 		if (n == 0) {
@@ -157,7 +170,7 @@ is_ready(const struct tcp_sock *t, uint32_t ahead)
 static int
 wait_for_bytes(struct tcp_sock *t, const struct reading *r, nsec_t deadline)
 {
-	uint32_t ahead = r->peek ? (uint32_t)r->done : 0;
+	uint32_t ahead = ahead_of(r);
 	if (r->done >= r->target && r->done != 0)
 		return 0;
 	if (r->done == 0) {
