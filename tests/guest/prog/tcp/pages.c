@@ -233,6 +233,8 @@ TCP_TEST(splice_without_waiting)
 	static char block[4096];
 	while (write(p[1], block, sizeof(block)) > 0)
 		;
+	while (write(p[1], block, 1) > 0)
+		;
 	send_all(fd[0], "stays", 5);
 	tcp_await(fd[1], POLLIN | POLLOUT);
 	CHECK_ERRNO(splice(fd[1], NULL, p[1], NULL, 5, SPLICE_F_NONBLOCK), EAGAIN);
