@@ -324,12 +324,14 @@ sockets_in_all_states(void *arg)
 {
 	const struct tcp_net *net = arg;
 	struct sock_name reach;
-	int l = tcp_listener(net, 3, &reach), fd[2];
+	int fd[2];
+	(void)tcp_listener(net, 3, &reach);
 	for (int i = 0; i < 5; i++) {
 		int c = socket(reach.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
-		(void)connect(c, &reach.sa, reach.len); /* some wait for accept, some for room */
+		/* Some wait for accept, some for room. */
+		CHECK_ERRNO(connect(c, &reach.sa, reach.len), EINPROGRESS);
 	}
-	l = tcp_listener(net, 20, &reach);
+	int l = tcp_listener(net, 20, &reach);
 	for (int i = 0; i < 8; i++) {
 		tcp_pair_on(l, &reach, fd);
 		if (i & 1)

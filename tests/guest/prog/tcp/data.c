@@ -55,7 +55,8 @@ static void *
 drip(void *arg)
 {
 	int fd = *(int *)arg;
-	for (char c = 'a'; c <= 'l'; c++) {
+	for (int i = 0; i < 12; i++) {
+		char c = (char)('a' + i);
 		send_all(fd, &c, 1);
 		guest_sleep_ms(1);
 	}

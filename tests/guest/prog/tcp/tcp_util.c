@@ -269,10 +269,12 @@ void
 pattern_check(const void *data, size_t n, uint64_t at)
 {
 	const unsigned char *p = data;
-	for (size_t i = 0; i < n; i++)
-		if (p[i] != pattern_at(at + i))
+	for (size_t i = 0; i < n; i++) {
+		unsigned long long place = at + i;
+		if (p[i] != pattern_at(place))
 			guest_fail(__FILE__, __LINE__, "byte %llu of the stream is %#x, not %#x",
-				(unsigned long long)(at + i), p[i], pattern_at(at + i));
+				place, p[i], pattern_at(place));
+	}
 }
 
 size_t
