@@ -167,6 +167,20 @@ ip_group_leave(struct net_stack *net, struct netif *nif, const struct net_addr *
 	return 0;
 }
 
+/* What is sent to all hosts is for this one too: a device that filters is to let it in. 0 or -ENOMEM. */
+static int
+hear_all_hosts(struct netif *nif)
+{
+	static const uint8_t v4[6] = {1, 0, 0x5e, 0, 0, 1}, v6[6] = {0x33, 0x33, 0, 0, 0, 1};
+	int err = netif_add_group(nif, v4);
+	if (err != 0)
+		return err;
+	err = netif_add_group(nif, v6);
+	if (err != 0)
+		netif_remove_group(nif, v4);
+	return err;
+}
+
 int
 in_devices_create(struct netif *nif)
 {
@@ -174,7 +188,8 @@ in_devices_create(struct netif *nif)
 	struct in6_device *in6 = kzalloc(sizeof(*in6));
 	struct mcast_device *m4 = mcast_device_make(nif, true), *m6 = mcast_device_make(nif, false);
 	struct nd_device *nd = nd_device_make(nif);
-	if (in4 == NULL || in6 == NULL || m4 == NULL || m6 == NULL || nd == NULL) {
+	if (in4 == NULL || in6 == NULL || m4 == NULL || m6 == NULL || nd == NULL ||
+		hear_all_hosts(nif) != 0) {
 		kfree(in4);
 		kfree(in6);
 		kfree(m4);
