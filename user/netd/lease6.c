@@ -112,7 +112,6 @@ lease6_stop(struct netd *n, struct link *l)
 	dhcp6_stop(&l->dhcp6);
 	l->dhcp6_running = l->dhcp6.deadline_ms != DHCP_NEVER; /* a lease's end is watched */
 	l->dhcp6_stateful = false;
-	l->ra_flags = 0; /* the next router is to say again */
 	if (l->dhcp6_port >= 0)
 		close(l->dhcp6_port);
 	l->dhcp6_port = -1;
