@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""netd and netinfo against dnsmasq in a network namespace: leases, their renewal, rebinding and refusal, router
+advertisements, DHCPv6, links that go and come, and what is configured in the image."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+
+from harness import check, contains, equal, main, test
+from vm import Nic, Vm
+
+TMP = os.environ.get("TEST_TMP", "/tmp")
+NETNS = f"swos-netd-{os.getpid()}"
+BASE = {"base": "initrd", "smp": 2}
+SECONDS = 40  # hosts stall
+
+
+def ip(*arguments):
+    subprocess.run(["ip", "-n", NETNS, *arguments], check=True)
+
+
+@contextlib.contextmanager
+def segment(*addresses):
+    """A network namespace with these addresses on the tap t0; gives the device that is connected to it."""
+    subprocess.run(["ip", "netns", "add", NETNS], check=True)
+    try:
+        ip("tuntap", "add", "t0", "mode", "tap", "vnet_hdr")
+        ip("link", "set", "t0", "addrgenmode", "none")
+        ip("link", "set", "t0", "up")
+        for address in addresses:
+            ip("address", "add", address, "dev", "t0", *(["nodad"] if ":" in address else []))
+        yield Nic("tap,ifname=t0,script=no,downscript=no")
+    finally:
+        subprocess.run(["ip", "netns", "delete", NETNS], check=True)
+
+
+class Dnsmasq:
+    """A server on t0. Its log is `text`; wait_for() looks at what nobody waited for yet."""
+
+    def __init__(self, *options):
+        leases = os.path.join(TMP, f"leases-{time.monotonic_ns()}")
+        self.process = subprocess.Popen(
+            ["ip", "netns", "exec", NETNS, "dnsmasq", "--keep-in-foreground", "--log-facility=-", "--conf-file=/dev/null",
+             "--pid-file=", "--user=root", "--no-resolv", "--no-hosts", "--interface=t0", "--bind-interfaces", "--no-ping",
+             "--dhcp-authoritative", f"--dhcp-leasefile={leases}", "--address=/host.test/10.9.0.77", *options],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.text, self.seen, self.state = "", 0, threading.Condition()
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            with self.state:
+                self.text += line
+                self.state.notify_all()
+
+    def wait_for(self, pattern):
+        expression = re.compile(pattern, re.M)
+        with self.state:
+            found = self.state.wait_for(lambda: expression.search(self.text, self.seen), SECONDS)
+            check(found, f"dnsmasq did not say {pattern!r} but {self.text!r}")
+            self.seen = found.end()
+            return found
+
+    def skip(self):
+        with self.state:
+            self.seen = len(self.text)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, traceback):
+        self.process.kill()
+        self.process.wait()
+        self.reader.join(5)
+        if kind is not None:
+            print("\n".join("dnsmasq: " + line for line in self.text.split("\n")[-100:]))
+
+
+def until(guest, command, pattern):
+    """Asks until what the command prints has the expression; returns the match."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        output = guest.shell(command)[1]
+        if match := re.search(pattern, output, re.M):
+            return match
+        check(time.monotonic() < deadline, f"{command} does not say {pattern!r} but {output!r}")
+        guest.shell("sleep 0.2")
+
+
+def fails(guest, command, why):
+    status, output = guest.shell(command + " 2>&1")
+    equal(status, 1, command)
+    contains(output, why)
+
+
+LEASE = "--dhcp-option=option:T1,4", "--dhcp-option=option:T2,8"  # dnsmasq grants no lease below two minutes
+
+
+@test
+def leases_and_advertisements():
+    with segment("10.9.0.1/24", "fd00:9::1/64", "fe80::1/64") as nic:
+        range4 = "--dhcp-range=10.9.0.50,10.9.0.60,255.255.255.0,120"
+        with Dnsmasq(range4, *LEASE, "--enable-ra", "--dhcp-range=fd00:9::,ra-stateless", "--domain=swos.test",
+                     "--dhcp-option=option6:dns-server,[fd00:9::1]") as first, Vm(netns=NETNS, nics=(nic,), **BASE) as guest:
+            guest.login()
+            equal(guest.shell("netinfo --check"), (0, ""), "the network at the login's prompt")
+            address = first.wait_for(r"DHCPACK\(t0\) (\S+)").group(1)
+            contains(guest.shell("netinfo")[1], f"{address}/24 (dhcp)")
+            contains(guest.shell("cat /etc/resolv.conf")[1], "nameserver 10.9.0.1\n")
+            contains(guest.shell("nslookup host.test")[1], "Address: 10.9.0.77")
+            equal(guest.shell("ping -c 1 10.9.0.1 >/dev/null")[0], 0)
+            slaac = until(guest, "netinfo", r"(fd00:9::\S*:\S+)/64 \(slaac\)$").group(1)
+            until(guest, "cat /etc/resolv.conf", r"^nameserver fd00:9::1$")
+            until(guest, "netinfo", r"^gateway fe80::1 on eth0 \(ra\)$")
+            first.wait_for(r"DHCPINFORMATION-REQUEST\(t0\)")
+            equal(guest.shell("ping6 -c 1 fd00:9::1 >/dev/null")[0], 0)
+            link_goes_and_comes(guest, first, address, slaac)
+            first.wait_for(rf"DHCPREQUEST\(t0\) {address}")  # renewed in time
+            first.wait_for(rf"DHCPACK\(t0\) {address}")
+            check("DHCPNAK" not in first.text and first.text.count("DHCPOFFER") == 1, first.text)
+            first.process.kill()
+            another_server_takes_over(guest, range4, address)
+            a_server_refuses(guest, address)
+
+
+def link_goes_and_comes(guest, server, address, slaac):
+    guest.qmp.command("set_link", name="net0", up=False)
+    until(guest, "netinfo", r"^eth0: no link")
+    fails(guest, "netinfo --check", "no link")
+    server.skip()
+    guest.qmp.command("set_link", name="net0", up=True)
+    server.wait_for(rf"DHCPACK\(t0\) {address}")
+    until(guest, "netinfo", rf"{re.escape(slaac)}/64 \(slaac\)$")
+    until(guest, "netinfo --check; echo status $?", r"^status 0$")
+    contains(guest.shell("netinfo")[1], f"{address}/24 (dhcp)")
+
+
+def another_server_takes_over(guest, range4, address):
+    """The first does not answer any more: who hears the broadcast may prolong the lease."""
+    ip("address", "del", "10.9.0.1/24", "dev", "t0")
+    ip("address", "add", "10.9.0.2/24", "dev", "t0")
+    with Dnsmasq(range4, *LEASE) as second:
+        second.wait_for(rf"DHCPACK\(t0\) {address}")
+        until(guest, "cat /etc/resolv.conf", r"^nameserver 10\.9\.0\.2$")
+        until(guest, "ip route", r"^default via 10\.9\.0\.2 ")
+        check("DHCPDISCOVER" not in second.text, second.text)
+
+
+def a_server_refuses(guest, address):
+    """The network has another prefix now, and addresses of version 6 come from DHCP."""
+    ip("address", "del", "10.9.0.2/24", "dev", "t0")
+    ip("address", "add", "10.9.1.1/24", "dev", "t0")
+    with Dnsmasq("--dhcp-range=10.9.1.50,10.9.1.60,255.255.255.0,120", "--enable-ra",
+                 "--dhcp-range=fd00:9::100,fd00:9::1ff,64,120") as third:
+        third.wait_for(rf"DHCPNAK\(t0\) {address}")
+        other = third.wait_for(r"DHCPACK\(t0\) (10\.9\.1\.\S+)").group(1)
+        until(guest, "netinfo", rf"{other}/24 \(dhcp\)$")
+        output = guest.shell("ip addr; ip route")[1]
+        check(address not in output and "10.9.0." not in output, output)
+        third.seen = 0  # the advertisement may have come first
+        leased = third.wait_for(r"DHCPREPLY\(t0\) (fd00:9::1\S+)").group(1)
+        until(guest, "netinfo", rf"{leased}/128 \(dhcp6\)$")
+        until(guest, "ping6 -c 1 fd00:9::1", r" 0% packet loss")
+
+
+def image_with(name, text):
+    tree, path = os.path.join(TMP, name), os.path.join(TMP, name + ".img")
+    os.makedirs(f"{tree}/etc/swos")
+    with open(f"{tree}/etc/swos/network", "w", encoding="ascii") as f:
+        f.write(text)
+    subprocess.run(["make", "-s", "image", f"ROOT_EXTRA={tree}", f"OUT={path}"], check=True, stdout=subprocess.DEVNULL)
+    return path
+
+
+@test
+def what_the_image_says_is_there_at_the_login():
+    path = image_with("static", "dns 10.9.0.1\nsearch swos.test\ninterface eth0\nipv4 10.9.7.5/32\ngateway 10.9.0.1\n"
+                      "ipv6 fd00:9::5/64\ngateway fe80::1\nmtu 1400\n")
+    with segment("10.9.0.1/24", "fd00:9::1/64", "fe80::1/64") as nic:
+        ip("route", "add", "10.9.7.5/32", "dev", "t0")
+        with Vm(netns=NETNS, nics=(nic,), base_image=path, **BASE) as guest:
+            guest.login()
+            equal(guest.shell("netinfo --check --require-static6"), (0, ""))
+            said = guest.shell("netinfo")[1]
+            for line in ("10.9.7.5/32 (static)", "fd00:9::5/64 (static)", "gateway 10.9.0.1 on eth0 (static)",
+                         "gateway fe80::1 on eth0 (static)", "dns 10.9.0.1 (static)", "MTU 1400"):
+                contains(said, line)
+            contains(guest.shell("cat /etc/resolv.conf")[1], "search swos.test\nnameserver 10.9.0.1\n")
+            equal(guest.shell("ping -c 1 10.9.0.1 >/dev/null && ping6 -c 1 fd00:9::1 >/dev/null")[0], 0)
+            checks_name_what_is_missing(guest)
+
+
+def checks_name_what_is_missing(guest):
+    equal(guest.shell("ip -6 route del default")[0], 0)
+    equal(guest.shell("netinfo --check"), (0, ""), "the check without a gateway of version 6")
+    fails(guest, "netinfo --check --require-static6", "no IPv6 gateway")
+    equal(guest.shell("ip addr del fd00:9::5/64 dev eth0; ip addr add fd00:9::6/64 dev eth0")[0], 0)
+    fails(guest, "netinfo --check --require-static6", "no static IPv6 address")
+    equal(guest.shell("ip route del default")[0], 0)
+    fails(guest, "netinfo --check", "no gateway")
+    equal(guest.shell("ip addr del 10.9.7.5/32 dev eth0; ip addr del fd00:9::6/64 dev eth0")[0], 0)
+    fails(guest, "netinfo --check", "no address")
+
+
+@test
+def a_mistake_in_the_image_leaves_link_local_addresses_only():
+    path = image_with("mistake", "dns 10.9.0.1\ninterface eth0\nipv4 10.9.0.5/24\ngateway 10.9.0.300\n")
+    with segment("10.9.0.1/24") as nic, Vm(netns=NETNS, nics=(nic,), base_image=path, **BASE) as guest:
+        guest.wait_for(r"netd: /etc/swos/network:4:9: .*; using link-local addresses only$")
+        guest.login()
+        fails(guest, "netinfo --check", "/etc/swos/network has a mistake")
+        output = guest.shell("ip addr show dev eth0; ip route; cat /etc/resolv.conf")[1]
+        check("inet 10." not in output and "default" not in output and "nameserver" not in output, output)
+        until(guest, "ip addr show dev eth0", r"inet6 fe80::\S+ scope link (?!tentative)")
+
+
+@test
+def nobody_holds_the_boot_up():
+    """No device, and one behind which nobody answers: login comes all the same, and netd says what there is."""
+    with Vm(**BASE) as guest:
+        guest.login()
+        fails(guest, "netinfo --check", "no link")
+        alone = int(guest.shell("cat /run/login-prompt")[1])
+        guest.expect_absent("netd:")
+    with Vm(nics=("hubport,hubid=0",), **BASE) as guest:
+        guest.login()
+        silent = int(guest.shell("cat /run/login-prompt")[1])
+        contains(guest.text, "netd: eth0: no DHCP server has answered yet; it has fe80:")
+        fails(guest, "netinfo --check", "no address beyond the link")
+    check(silent - alone < 2_000_000_000, f"the prompt came after {alone / 1e9} s, after {silent / 1e9} s with a silent link")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
