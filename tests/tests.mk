@@ -13,6 +13,13 @@ UNIT_KERNEL_SRC += kernel/net/sock/cmsg.c kernel/net/sock/bpf.c
 TSAN_KERNEL_SRC += $(patsubst %,kernel/core/%.c,wait mutex wallclock) kernel/obj/handle.c \
 	$(patsubst %,kernel/vfs/%.c,file iter rw pipe splice sendpages poll epoll eventfd)
 FUZZ_KERNEL_SRC += kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c kernel/fs/proc/format.c
+# The list of records of a signal frame is AArch64's.
+UNIT_KERNEL_SRC += kernel/arch/aarch64/sigrecord.c
+FUZZ_KERNEL_SRC += kernel/arch/aarch64/sigrecord.c
+SIGRECORD_SRC := kernel/arch/aarch64/sigrecord tests/unit/sigrecord_test tests/fuzz/sigrecord_fuzz
+SIGRECORD_CFLAGS := -Ikernel/arch/aarch64/include
+$(SIGRECORD_SRC:%=$(BUILD)/asan/%.o): SAN_CFLAGS += $(SIGRECORD_CFLAGS)
+$(SIGRECORD_SRC:%=$(BUILD)/fuzz/%.o): FUZZ_CFLAGS += $(SIGRECORD_CFLAGS)
 # The network's cores, over a mock of pages and slabs: for both.
 NET_KERNEL_SRC += tests/unit/net_mock/net_mock.c
 NET_KERNEL_SRC += kernel/net/pkt.c kernel/net/link/gso.c kernel/net/link/gro.c kernel/net/link/steer_hash.c
@@ -161,6 +168,8 @@ $(LINT_FLAGS): | $(GENERATED)
 		$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST $(IP_TEST_CFLAGS)))
 	$(file >>$@,tests/tsan $(HOST_CFLAGS) -DSWOS_TEST $(FILES_TEST_CFLAGS))
 	$(file >>$@,tests/tsan/cpus $(HOST_CFLAGS) -DSWOS_TEST $(CPUS_TEST_CFLAGS))
+	$(foreach s,tests/unit/sigrecord_test.c tests/fuzz/sigrecord_fuzz.c,$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST \
+		$(SIGRECORD_CFLAGS)))
 	$(file >>$@,tests/guest $(USER_CFLAGS))
 
 # Floods come from a program on this machine.

@@ -22,6 +22,5 @@
 #define PR_SET_NO_NEW_PRIVS    38
 #define PR_GET_NO_NEW_PRIVS    39
 #define PR_SET_THP_DISABLE     41
-#define PR_CAP_LAST            40
 
 #endif

@@ -138,7 +138,8 @@ sys_clock_settime(int clock, uaddr_t time)
 	int err = timespec_from_user(time, &ts);
 	if (err != 0)
 		return err;
-	return cred_is_privileged() ? wall_clock_set(timespec_to_ns(&ts)) : -EPERM;
+	return cred_can(current_cred(), LINUX_CAP_SYS_TIME) ? wall_clock_set(timespec_to_ns(&ts))
+							    : -EPERM;
 }
 
 int64_t
@@ -170,7 +171,8 @@ sys_settimeofday(uaddr_t tv, uaddr_t tz)
 	if (v.usec < 0 || v.usec >= 1000000 || v.sec < 0)
 		return -EINVAL;
 	struct timespec_user ts = {v.sec, v.usec * 1000};
-	return cred_is_privileged() ? wall_clock_set(timespec_to_ns(&ts)) : -EPERM;
+	return cred_can(current_cred(), LINUX_CAP_SYS_TIME) ? wall_clock_set(timespec_to_ns(&ts))
+							    : -EPERM;
 }
 
 /* How far ADJ_SETOFFSET moves the clock: its fraction is not negative, in microseconds or nanoseconds. */
@@ -197,7 +199,7 @@ do_adjtimex(uaddr_t buf)
 	uint32_t nano = t.modes & ADJ_NANO;
 	if (t.modes == ADJ_OFFSET_SS_READ)
 		t.modes = 0;
-	if (t.modes != 0 && !cred_is_privileged())
+	if (t.modes != 0 && !cred_can(current_cred(), LINUX_CAP_SYS_TIME))
 		return -EPERM;
 	if (t.modes & ~(ADJ_SETOFFSET | ADJ_NANO | ADJ_MICRO))
 		return -EOPNOTSUPP;

@@ -48,7 +48,8 @@ share_credentials(struct task *t)
 {
 	const struct cred *c = current_cred();
 	uint32_t n = atomic_fetch_add_explicit(&c->account->nr_tasks, 1, memory_order_relaxed);
-	if (unlikely(n >= current_rlimit(RLIMIT_NPROC) && c->uid != 0 && c->euid != 0)) {
+	if (unlikely(n >= current_rlimit(RLIMIT_NPROC) && c->uid != 0 &&
+		    !cred_can(c, LINUX_CAP_SYS_RESOURCE) && !cred_can(c, LINUX_CAP_SYS_ADMIN))) {
 		atomic_fetch_sub_explicit(&c->account->nr_tasks, 1, memory_order_relaxed);
 		return -EAGAIN;
 	}

@@ -158,16 +158,16 @@ cred_in_group(const struct cred *c, gid_t gid)
 }
 
 bool
-cred_is_privileged(void)
+cred_may_exceed_memlock(void)
 {
-	return current_cred()->euid == 0;
+	return cred_can(current_cred(), LINUX_CAP_IPC_LOCK);
 }
 
 bool
 cred_may_signal(const struct cred *target)
 {
 	const struct cred *c = current_cred();
-	return c->euid == 0 || c->euid == target->suid || c->euid == target->uid ||
+	return cred_can(c, LINUX_CAP_KILL) || c->euid == target->suid || c->euid == target->uid ||
 		c->uid == target->suid || c->uid == target->uid;
 }
 
@@ -205,6 +205,7 @@ cred_create_initial(void)
 		return NULL;
 	}
 	c->caps = c->caps_saved = CAP_ALL;
+	linux_caps_of_uid(&c->lcaps, 0);
 	return c;
 }
 

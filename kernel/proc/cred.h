@@ -5,6 +5,7 @@
 #ifndef PROC_CRED_H
 #define PROC_CRED_H
 
+#include "abi/linux/capability.h"
 #include "caps.h" /* generated from abi/caps.tbl: CAP_CONSOLE … */
 #include "core/refcount.h"
 #include "core/types.h"
@@ -26,6 +27,11 @@ struct user_account {
 	struct user_account *next;      /* [accounts_lock] */
 };
 
+/* Linux's capabilities of a task, a bit per LINUX_CAP_* (proc/linux_caps.c). */
+struct linux_caps {
+	uint64_t effective, permitted, inheritable, bounding;
+};
+
 struct cred {
 	refcount_t refs;
 	uid_t uid, euid, suid, fsuid;
@@ -36,7 +42,9 @@ struct cred {
 	uint32_t session;
 	caps_t caps;       /* what it may do now */
 	caps_t caps_saved; /* what restoring the saved uid may bring back */
+	struct linux_caps lcaps;
 	bool no_new_privs;
+	bool keep_caps; /* PR_SET_KEEPCAPS: giving up uid 0 leaves what is permitted */
 };
 
 void cred_get(const struct cred *c);
@@ -46,5 +54,12 @@ struct cred *cred_copy(
 void cred_install(struct cred *c); /* replaces the running task's; takes over the reference */
 void user_account_put(struct user_account *a);
 bool cred_in_group(const struct cred *c, gid_t gid);
+
+/* Whether c's Linux capabilities let it do what LINUX_CAP_* cap stands for. */
+static inline bool
+cred_can(const struct cred *c, uint32_t cap)
+{
+	return (c->lcaps.effective >> cap & 1) != 0;
+}
 
 #endif

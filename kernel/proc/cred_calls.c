@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The system calls on user and group ids, with Linux's rules; Linux capabilities as an honest view of them. */
+/* The system calls on user and group ids, with Linux's rules. */
 #include <string.h>
 
 #include "arch/uaccess.h"
@@ -71,6 +71,7 @@ install_uids(struct cred *c, const struct cred *old)
 		c->account = a;
 	}
 	cred_changed_ids(c, old);
+	linux_caps_changed_uids(c, old);
 	cred_install(c);
 	return 0;
 }
@@ -87,12 +88,13 @@ sys_setuid(uint32_t uid)
 	const struct cred *old = current_cred();
 	if (uid == ID_SAME)
 		return -EINVAL;
-	if (old->euid != 0 && uid != old->uid && uid != old->suid)
+	bool may = cred_can(old, LINUX_CAP_SETUID);
+	if (!may && uid != old->uid && uid != old->suid)
 		return -EPERM;
 	struct cred *c = cred_copy(old);
 	if (c == NULL)
 		return -ENOMEM;
-	if (old->euid == 0)
+	if (may)
 		c->uid = c->suid = uid;
 	c->euid = c->fsuid = uid;
 	return install_uids(c, old);
@@ -102,7 +104,7 @@ int64_t
 sys_setreuid(uint32_t ruid, uint32_t euid)
 {
 	const struct cred *old = current_cred();
-	if (old->euid != 0) {
+	if (!cred_can(old, LINUX_CAP_SETUID)) {
 		if (ruid != ID_SAME && ruid != old->uid && ruid != old->euid)
 			return -EPERM;
 		if (euid != ID_SAME && !is_one_of(euid, old->uid, old->euid, old->suid))
@@ -126,7 +128,7 @@ sys_setresuid(uint32_t ruid, uint32_t euid, uint32_t suid)
 {
 	const struct cred *old = current_cred();
 	const uint32_t want[] = {ruid, euid, suid};
-	for (size_t i = 0; i < ARRAY_SIZE(want) && old->euid != 0; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(want) && !cred_can(old, LINUX_CAP_SETUID); i++)
 		if (want[i] != ID_SAME && !is_one_of(want[i], old->uid, old->euid, old->suid))
 			return -EPERM;
 	struct cred *c = cred_copy(old);
@@ -149,11 +151,12 @@ sys_setfsuid(uint32_t uid)
 	uid_t former = old->fsuid;
 	if (uid == ID_SAME || uid == former)
 		return former;
-	if (old->euid != 0 && !is_one_of(uid, old->uid, old->euid, old->suid))
+	if (!cred_can(old, LINUX_CAP_SETUID) && !is_one_of(uid, old->uid, old->euid, old->suid))
 		return former;
 	struct cred *c = cred_copy(old);
 	if (c != NULL) {
 		c->fsuid = uid;
+		linux_caps_changed_fsuid(c, old);
 		cred_install(c);
 	}
 	return former;
@@ -165,12 +168,13 @@ sys_setgid(uint32_t gid)
 	const struct cred *old = current_cred();
 	if (gid == ID_SAME)
 		return -EINVAL;
-	if (old->euid != 0 && gid != old->gid && gid != old->sgid)
+	bool may = cred_can(old, LINUX_CAP_SETGID);
+	if (!may && gid != old->gid && gid != old->sgid)
 		return -EPERM;
 	struct cred *c = cred_copy(old);
 	if (c == NULL)
 		return -ENOMEM;
-	if (old->euid == 0)
+	if (may)
 		c->gid = c->sgid = gid;
 	c->egid = c->fsgid = gid;
 	cred_install(c);
@@ -181,7 +185,7 @@ int64_t
 sys_setregid(uint32_t rgid, uint32_t egid)
 {
 	const struct cred *old = current_cred();
-	if (old->euid != 0) {
+	if (!cred_can(old, LINUX_CAP_SETGID)) {
 		if (rgid != ID_SAME && rgid != old->gid && rgid != old->egid)
 			return -EPERM;
 		if (egid != ID_SAME && !is_one_of(egid, old->gid, old->egid, old->sgid))
@@ -206,7 +210,7 @@ sys_setresgid(uint32_t rgid, uint32_t egid, uint32_t sgid)
 {
 	const struct cred *old = current_cred();
 	const uint32_t want[] = {rgid, egid, sgid};
-	for (size_t i = 0; i < ARRAY_SIZE(want) && old->euid != 0; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(want) && !cred_can(old, LINUX_CAP_SETGID); i++)
 		if (want[i] != ID_SAME && !is_one_of(want[i], old->gid, old->egid, old->sgid))
 			return -EPERM;
 	struct cred *c = cred_copy(old);
@@ -230,7 +234,7 @@ sys_setfsgid(uint32_t gid)
 	gid_t former = old->fsgid;
 	if (gid == ID_SAME || gid == former)
 		return former;
-	if (old->euid != 0 && !is_one_of(gid, old->gid, old->egid, old->sgid))
+	if (!cred_can(old, LINUX_CAP_SETGID) && !is_one_of(gid, old->gid, old->egid, old->sgid))
 		return former;
 	struct cred *c = cred_copy(old);
 	if (c != NULL) {
@@ -287,7 +291,7 @@ sort_groups(gid_t *a, size_t n)
 int64_t
 sys_setgroups(int size, uaddr_t list)
 {
-	if (!cred_is_privileged())
+	if (!cred_can(current_cred(), LINUX_CAP_SETGID))
 		return -EPERM;
 	if (size < 0 || size > NGROUPS_MAX)
 		return -EINVAL;
@@ -316,87 +320,4 @@ sys_setgroups(int size, uaddr_t list)
 	if (former != NULL && refcount_put(&former->refs))
 		kfree(former);
 	return 0;
-}
-
-/*
- * Linux's capabilities: swos gives euid 0 what Linux's root has over ids, files and limits, and nobody else any of it.
- * So root is shown a full set, others none; a set may be given up in name, and ids are what really drops it.
- */
-#define LINUX_CAPABILITIES   ((1ULL << 41) - 1)
-#define CAPABILITY_VERSION_1 0x19980330u
-#define CAPABILITY_VERSION_2 0x20071026u
-#define CAPABILITY_VERSION_3 0x20080522u
-
-struct capability_header {
-	uint32_t version;
-	int32_t pid;
-};
-struct capability_data {
-	uint32_t effective, permitted, inheritable;
-};
-
-/* The number of data elements that the header's version has; -EINVAL (and the version that we prefer). */
-static int
-read_capability_header(uaddr_t user, struct capability_header *h, bool *probing)
-{
-	*probing = false;
-	if (copy_from_user(h, user, sizeof(*h)) != 0)
-		return -EFAULT;
-	switch (h->version) {
-	case CAPABILITY_VERSION_1:
-		return 1;
-	case CAPABILITY_VERSION_2:
-	case CAPABILITY_VERSION_3:
-		return 2;
-	default:
-		*probing = true;
-		return put_user_u32(user, CAPABILITY_VERSION_3) != 0 ? -EFAULT : -EINVAL;
-	}
-}
-
-int64_t
-sys_capget(uaddr_t header, uaddr_t data)
-{
-	struct capability_header h;
-	bool probing;
-	int n = read_capability_header(header, &h, &probing);
-	if (n < 0)
-		return probing && n == -EINVAL && uaddr_is_null(data) ? 0 : n;
-	if (h.pid < 0)
-		return -EINVAL;
-	uid_t euid = current_cred()->euid;
-	if (h.pid != 0 && h.pid != current_task()->tid) {
-		struct task *t = task_find(h.pid);
-		if (t == NULL)
-			return -ESRCH;
-		const struct cred *c = task_cred(t);
-		euid = c->euid;
-		cred_put(c);
-		task_put(t);
-	}
-	uint64_t set = euid == 0 ? LINUX_CAPABILITIES : 0;
-	struct capability_data d[2] = {{(uint32_t)set, (uint32_t)set, 0},
-		{(uint32_t)(set >> 32), (uint32_t)(set >> 32), 0}};
-	if (uaddr_is_null(data))
-		return 0;
-	return copy_to_user(data, d, (size_t)n * sizeof(d[0]));
-}
-
-int64_t
-sys_capset(uaddr_t header, uaddr_t data)
-{
-	struct capability_header h;
-	struct capability_data d[2] = {0};
-	bool probing;
-	int n = read_capability_header(header, &h, &probing);
-	if (n < 0)
-		return n;
-	if (h.pid != 0 && h.pid != current_task()->tid)
-		return -EPERM;
-	if (copy_from_user(d, data, (size_t)n * sizeof(d[0])) != 0)
-		return -EFAULT;
-	uint64_t may = cred_is_privileged() ? LINUX_CAPABILITIES : 0;
-	uint64_t permitted = d[0].permitted | (uint64_t)d[1].permitted << 32;
-	uint64_t effective = d[0].effective | (uint64_t)d[1].effective << 32;
-	return (permitted & ~may) != 0 || (effective & ~permitted) != 0 ? -EPERM : 0;
 }

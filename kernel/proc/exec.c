@@ -123,8 +123,11 @@ prepare_cred(struct exec *x)
 			egid = i->gid;
 	}
 	x->secure = euid != old->uid || egid != old->gid;
-	if (euid == old->euid && old->suid == euid && old->fsuid == euid && egid == old->egid &&
-		old->sgid == egid && old->fsgid == egid)
+	struct linux_caps caps;
+	linux_caps_exec(&caps, old, euid);
+	if (memcmp(&caps, &old->lcaps, sizeof(caps)) == 0 && !old->keep_caps && euid == old->euid &&
+		old->suid == euid && old->fsuid == euid && egid == old->egid && old->sgid == egid &&
+		old->fsgid == egid)
 		return 0;
 	x->new_cred = cred_copy(old);
 	if (x->new_cred == NULL)
@@ -132,6 +135,8 @@ prepare_cred(struct exec *x)
 	x->new_cred->euid = x->new_cred->suid = x->new_cred->fsuid = euid;
 	x->new_cred->egid = x->new_cred->sgid = x->new_cred->fsgid = egid;
 	cred_changed_ids(x->new_cred, old);
+	x->new_cred->lcaps = caps;
+	x->new_cred->keep_caps = false;
 	return 0;
 }
 

@@ -118,7 +118,7 @@ proc_init(void)
 	oom_init();
 	pid_init();
 	cred_init();
-	vm_may_exceed_memlock = cred_is_privileged;
+	vm_may_exceed_memlock = cred_may_exceed_memlock;
 	process_init();
 	task_init();
 	signal_init();

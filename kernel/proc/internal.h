@@ -127,7 +127,18 @@ struct user_account *user_account_get(uid_t uid) MUST_CHECK; /* NULL: out of mem
 bool cred_may_signal(const struct cred *target);
 void cred_changed_ids(
 	struct cred *c, const struct cred *old); /* DESIGN §1.3: what is left of the capabilities */
-bool cred_is_privileged(void); /* euid 0: what Linux's root may do to limits and others */
+bool cred_may_exceed_memlock(void);
+
+/* Linux's capabilities (proc/linux_caps.c): what uid has at first; after changes of ids in c, a private copy of old. */
+void linux_caps_of_uid(struct linux_caps *caps, uid_t uid);
+void linux_caps_changed_uids(struct cred *c, const struct cred *old);
+void linux_caps_changed_fsuid(struct cred *c, const struct cred *old);
+/* What a program has that c's task execs with the effective uid euid. */
+void linux_caps_exec(struct linux_caps *out, const struct cred *c, uid_t euid);
+/* prctl's options on them. */
+int64_t linux_caps_read_bounding(uint64_t cap);
+int linux_caps_drop_bounding(uint64_t cap);
+int linux_caps_set_keep(uint64_t keep);
 struct cred *cred_create_initial(void) MUST_CHECK;
 void cred_init(void);
 

@@ -57,7 +57,7 @@ check_new(uint32_t resource, const struct rlimit_user *new, const struct rlimit_
 {
 	if (new->cur > new->max)
 		return -EINVAL;
-	if (new->max > old->max && !cred_is_privileged())
+	if (new->max > old->max && !cred_can(current_cred(), LINUX_CAP_SYS_RESOURCE))
 		return -EPERM;
 	if (resource == RLIMIT_NOFILE && new->max > HANDLES_MAX)
 		return -EPERM;
@@ -106,7 +106,7 @@ static bool
 may_touch(struct process *p)
 {
 	const struct cred *c = current_cred();
-	if (p == current_process() || c->euid == 0)
+	if (p == current_process() || cred_can(c, LINUX_CAP_SYS_RESOURCE))
 		return true;
 	const struct cred *o = process_cred(p);
 	if (o == NULL)

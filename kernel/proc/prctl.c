@@ -79,18 +79,22 @@ sys_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 	case PR_GET_NO_NEW_PRIVS:
 		return a | b | c | d ? -EINVAL : current_cred()->no_new_privs;
 	case PR_GET_KEEPCAPS:
+		return current_cred()->keep_caps;
+	case PR_SET_KEEPCAPS:
+		return linux_caps_set_keep(a);
 	case PR_GET_SECUREBITS:
 		return 0;
 	case PR_SET_SECUREBITS:
+		return -EPERM; /* nobody may: Linux's capabilities follow the ids here */
 	case PR_CAPBSET_DROP:
-		return -EPERM; /* nobody may: capabilities of Linux's kind follow the ids here */
+		return linux_caps_drop_bounding(a);
 	case PR_GET_TIMERSLACK:
 		return (int64_t)min(t->timer_slack, (uint64_t)INT64_MAX);
 	case PR_SET_TIMERSLACK: /* kept to be told: timers here have no slack, which is within any */
 		t->timer_slack = a != 0 ? a : t->default_timer_slack;
 		return 0;
 	case PR_CAPBSET_READ:
-		return a > PR_CAP_LAST ? -EINVAL : 1;
+		return linux_caps_read_bounding(a);
 	default:
 		return -EINVAL;
 	}

@@ -39,7 +39,7 @@ static bool
 may_schedule(struct task *t)
 {
 	const struct cred *c = current_cred();
-	if (t->process == current_process() || c->euid == 0)
+	if (t->process == current_process() || cred_can(c, LINUX_CAP_SYS_NICE))
 		return true;
 	const struct cred *o = task_cred(t);
 	bool may = c->euid == o->uid || c->euid == o->euid;
@@ -184,7 +184,7 @@ set_nice(struct task *t, struct priority_job *job)
 	uint64_t allowed = t->process->limits[RLIMIT_NICE].cur;
 	if (!may_schedule(t))
 		job->err = -EPERM;
-	else if (job->nice < t->thread.nice && !cred_is_privileged() &&
+	else if (job->nice < t->thread.nice && !cred_can(current_cred(), LINUX_CAP_SYS_NICE) &&
 		(uint64_t)(20 - job->nice) > allowed)
 		job->err = -EACCES;
 	else {

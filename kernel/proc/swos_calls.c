@@ -33,6 +33,8 @@ login_as(const struct swos_login *l)
 	c->gid = c->egid = c->sgid = c->fsgid = l->gid;
 	c->session = l->session;
 	c->caps = c->caps_saved = l->caps;
+	linux_caps_of_uid(&c->lcaps, l->uid);
+	c->keep_caps = false;
 	cred_install(c);
 	return 0;
 }

@@ -33,7 +33,7 @@ set_view_name(char *field, uaddr_t name, int len)
 	char buf[HOSTNAME_MAX + 1] = "";
 	if (len < 0 || len > HOSTNAME_MAX)
 		return -EINVAL;
-	if (!cred_is_privileged())
+	if (!cred_can(current_cred(), LINUX_CAP_SYS_ADMIN))
 		return -EPERM;
 	if (copy_from_user(buf, name, (size_t)len) != 0)
 		return -EFAULT;

@@ -31,7 +31,7 @@ is_magic2(uint32_t value)
 int64_t
 sys_reboot(uint32_t m1, uint32_t m2, uint32_t cmd, uaddr_t arg)
 {
-	if (current_cred()->euid != 0)
+	if (!cred_can(current_cred(), LINUX_CAP_SYS_BOOT))
 		return -EPERM;
 	if (m1 != MAGIC1 || !is_magic2(m2))
 		return -EINVAL;

@@ -190,7 +190,7 @@ static bool
 may_target(const struct cred *target)
 {
 	const struct cred *own = current_cred();
-	return target == NULL || own->euid == 0 || own->uid == target->uid ||
+	return target == NULL || cred_can(own, LINUX_CAP_KILL) || own->uid == target->uid ||
 		own->uid == target->suid || own->euid == target->uid || own->euid == target->suid;
 }
 
@@ -226,7 +226,7 @@ target_find(int32_t type, int32_t id, struct owner_target *t)
 		struct session *own = session_current();
 		bool same = own == t->group->session;
 		session_put(own);
-		return same || current_cred()->euid == 0 ? 0 : -EPERM;
+		return same || cred_can(current_cred(), LINUX_CAP_KILL) ? 0 : -EPERM;
 	}
 	default:
 		return -EINVAL;

@@ -76,7 +76,8 @@ prepare_mode(struct inode *i, struct change *c)
 	if ((i->mode & S_IFMT) == S_IFLNK)
 		return -EOPNOTSUPP;
 	c->attr.mode &= 07777;
-	if (cred->fsuid != 0 && cred->fsgid != i->gid && !cred_in_group(cred, i->gid))
+	if (!cred_can(cred, LINUX_CAP_FSETID) && cred->fsgid != i->gid &&
+		!cred_in_group(cred, i->gid))
 		c->attr.mode &= ~S_ISGID;
 	c->attr.valid = ATTR_MODE;
 	return 0;
@@ -94,7 +95,7 @@ static int
 prepare_owner(struct inode *i, struct change *c)
 {
 	const struct cred *cred = vfs_cred();
-	bool root = cred->fsuid == 0, owner = cred->fsuid == i->uid;
+	bool root = cred_can(cred, LINUX_CAP_CHOWN), owner = cred->fsuid == i->uid;
 	c->attr.valid = 0;
 	if (c->uid != ID_KEEP) {
 		if (!root && !(owner && c->uid == i->uid))
@@ -244,7 +245,7 @@ prepare_size(struct inode *i, struct change *c)
 {
 	c->attr.valid = ATTR_SIZE | ATTR_MTIME;
 	ktime_now(&c->attr.mtime);
-	if ((i->mode & (S_ISUID | S_ISGID)) && vfs_cred()->fsuid != 0) {
+	if ((i->mode & (S_ISUID | S_ISGID)) && !cred_can(vfs_cred(), LINUX_CAP_FSETID)) {
 		c->attr.mode = mode_without_set_ids(i->mode);
 		c->attr.valid |= ATTR_MODE;
 	}

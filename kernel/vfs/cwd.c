@@ -109,7 +109,7 @@ sys_chroot(uaddr_t path)
 	if (err != 0)
 		return err;
 	err = check_dir(&p);
-	if (err == 0 && current_cred()->euid != 0)
+	if (err == 0 && !cred_can(current_cred(), LINUX_CAP_SYS_CHROOT))
 		err = -EPERM;
 	if (err == 0)
 		replace(&current_task()->fs->root, &p);

@@ -96,7 +96,8 @@ inode_new_mode(const struct inode *dir, uint32_t mode)
 	const struct cred *c = vfs_cred();
 	/* By the mode as asked for: a umask must not help a program to another group. */
 	if (unlikely((mode & (S_ISGID | 010)) == (S_ISGID | 010)) && (dir->mode & S_ISGID) &&
-		c->fsuid != 0 && c->fsgid != dir->gid && !cred_in_group(c, dir->gid))
+		!cred_can(c, LINUX_CAP_FSETID) && c->fsgid != dir->gid &&
+		!cred_in_group(c, dir->gid))
 		mode &= ~S_ISGID;
 	return mode & ~current_umask();
 }

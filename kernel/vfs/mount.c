@@ -483,7 +483,7 @@ sys_mount(uaddr_t source, uaddr_t target, uaddr_t type, uint64_t flags, uaddr_t 
 {
 	char *ksource = NULL, *ktype = NULL, *options = NULL;
 	struct path where;
-	if (current_cred()->euid != 0)
+	if (!cred_can(current_cred(), LINUX_CAP_SYS_ADMIN))
 		return -EPERM;
 	if ((flags & MS_MAGIC_MASK) == MS_MAGIC)
 		flags &= ~(uint64_t)MS_MAGIC_MASK;
@@ -509,7 +509,7 @@ sys_umount2(uaddr_t target, uint32_t flags)
 {
 	if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))
 		return -EINVAL;
-	if (current_cred()->euid != 0)
+	if (!cred_can(current_cred(), LINUX_CAP_SYS_ADMIN))
 		return -EPERM;
 	struct path p;
 	int err =

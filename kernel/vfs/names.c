@@ -104,7 +104,7 @@ check_node_type(uint32_t mode)
 		return 0;
 	case S_IFCHR:
 	case S_IFBLK:
-		return vfs_cred()->fsuid == 0 ? 0 : -EPERM;
+		return cred_can(vfs_cred(), LINUX_CAP_MKNOD) ? 0 : -EPERM;
 	case S_IFDIR:
 		return -EPERM;
 	default:
@@ -203,7 +203,7 @@ sys_linkat(int olddirfd, uaddr_t oldpath, int newdirfd, uaddr_t newpath, uint32_
 	if (err != 0)
 		return err;
 	/* A handle to a file is not the permission to give it a name. */
-	if ((flags & AT_EMPTY_PATH) && vfs_cred()->fsuid != 0)
+	if ((flags & AT_EMPTY_PATH) && !cred_can(vfs_cred(), LINUX_CAP_DAC_READ_SEARCH))
 		return -ENOENT;
 	err = walk_user(&old, olddirfd, oldpath, lookup);
 	if (err != 0)

@@ -4,7 +4,10 @@
 #include "vfs/walk.h"
 
 /* What a kernel thread is to file systems. */
-const struct cred vfs_kernel_cred = {.refs = {1}, .caps = CAP_ALL, .caps_saved = CAP_ALL};
+const struct cred vfs_kernel_cred = {.refs = {1},
+	.caps = CAP_ALL,
+	.caps_saved = CAP_ALL,
+	.lcaps = {.effective = LINUX_CAPS_ALL, .permitted = LINUX_CAPS_ALL}};
 
 int
 super_may_write(const struct super *s)
@@ -26,13 +29,19 @@ path_may_write(const struct path *p)
 	return super_may_write(p->dentry->super);
 }
 
-/* Root is stopped by nothing but the absence of every x bit when it wants to execute a file. */
+/*
+ * Who may override the mode is stopped by nothing but the absence of every x bit when it wants to execute a file; who
+ * may only read and search, by what changes something.
+ */
 static bool
-root_may(const struct cred *c, const struct inode *i, uint32_t may)
+may_override(const struct cred *c, const struct inode *i, uint32_t may)
 {
-	if (c->fsuid != 0)
+	bool dir = (i->mode & S_IFMT) == S_IFDIR;
+	if (cred_can(c, LINUX_CAP_DAC_OVERRIDE))
+		return !(may & MAY_EXEC) || dir || (i->mode & 0111) != 0;
+	if (!cred_can(c, LINUX_CAP_DAC_READ_SEARCH))
 		return false;
-	return !(may & MAY_EXEC) || (i->mode & S_IFMT) == S_IFDIR || (i->mode & 0111) != 0;
+	return dir ? !(may & MAY_WRITE) : may == MAY_READ;
 }
 
 int
@@ -45,7 +54,7 @@ cred_permission(const struct cred *c, struct inode *i, uint32_t may)
 		mode >>= 6;
 	else if (c->fsgid == i->gid || cred_in_group(c, i->gid))
 		mode >>= 3;
-	if (likely((mode & may) == may) || root_may(c, i, may))
+	if (likely((mode & may) == may) || may_override(c, i, may))
 		return 0;
 	return -EACCES;
 }
@@ -68,7 +77,7 @@ bool
 inode_owner_or_root(const struct inode *i)
 {
 	const struct cred *c = vfs_cred();
-	return c->fsuid == i->uid || c->fsuid == 0;
+	return c->fsuid == i->uid || cred_can(c, LINUX_CAP_FOWNER);
 }
 
 int
@@ -94,7 +103,7 @@ may_delete(const struct walk *w, struct inode *victim, bool want_dir)
 		err = -EPERM;
 	if (err != 0)
 		return err;
-	if (unlikely(w->inode->mode & S_ISVTX) && w->cred->fsuid != 0 &&
+	if (unlikely(w->inode->mode & S_ISVTX) && !cred_can(w->cred, LINUX_CAP_FOWNER) &&
 		w->cred->fsuid != victim->uid && w->cred->fsuid != w->inode->uid)
 		return -EPERM;
 	bool dir = (victim->mode & S_IFMT) == S_IFDIR;

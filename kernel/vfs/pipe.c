@@ -691,7 +691,7 @@ static bool
 exceeds(uint32_t pages, const _Atomic uint32_t *limit)
 {
 	uint32_t max = atomic_load_explicit((_Atomic uint32_t *)limit, memory_order_relaxed);
-	return max != 0 && pages > max && current_cred()->euid != 0;
+	return max != 0 && pages > max && !cred_can(current_cred(), LINUX_CAP_SYS_RESOURCE);
 }
 
 static void
@@ -779,7 +779,7 @@ static uint32_t
 first_slots(struct user_account *a)
 {
 	uint32_t n = SLOTS_DEFAULT;
-	if (current_cred()->euid != 0)
+	if (!cred_can(current_cred(), LINUX_CAP_SYS_RESOURCE))
 		n = min(n,
 			atomic_load_explicit(&pipe_size_max, memory_order_relaxed) /
 				(uint32_t)PAGE_SIZE);
@@ -1030,7 +1030,8 @@ pipe_resize(struct pipe *p, uint32_t size)
 		return -EINVAL;
 	uint64_t bytes = (uint64_t)n * PAGE_SIZE;
 	uint32_t max = atomic_load_explicit(&pipe_size_max, memory_order_relaxed);
-	if (bytes > max && (current_cred()->euid != 0 || bytes > SIZE_MAX_ROOT))
+	if (bytes > max &&
+		(!cred_can(current_cred(), LINUX_CAP_SYS_RESOURCE) || bytes > SIZE_MAX_ROOT))
 		return -EPERM;
 	struct pipe_slot *slots = kvmalloc(n * sizeof(*slots));
 	if (slots == NULL)

@@ -269,6 +269,7 @@ access_at(int dirfd, uaddr_t path, uint32_t mode, uint32_t flags)
 	struct cred real = *current_cred();
 	real.fsuid = real.uid;
 	real.fsgid = real.gid;
+	real.lcaps.effective = real.uid == 0 ? real.lcaps.permitted : 0;
 	err = walk_begin(&w, dirfd, n.s, lookup);
 	if (err == 0) {
 		if (!(flags & AT_EACCESS))

@@ -166,7 +166,7 @@ check_clock(int clock)
 		return 0;
 	case CLOCK_REALTIME_ALARM:
 	case CLOCK_BOOTTIME_ALARM:
-		return current_cred()->euid == 0 ? 0 : -EPERM;
+		return cred_can(current_cred(), LINUX_CAP_WAKE_ALARM) ? 0 : -EPERM;
 	default:
 		return -EINVAL;
 	}

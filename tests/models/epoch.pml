@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Epochs (core/epoch.c): a writer takes an object away and begins a grace period, for which it asks the CPUs that it
- * does not see asleep; a reader's CPU sleeps, wakes up, reads, reports. The CPU's `asleep` and the grace period's number
- * are stored through buffers until a barrier.
+ * Epochs (core/epoch.c): a writer takes an object away and begins a grace period, for which it asks
+ * the CPUs that it does not see asleep; a reader's CPU sleeps, wakes up, reads, reports. The CPU's
+ * `asleep` and the grace period's number are stored through buffers until a barrier.
  *
  * Shown: the object is freed under no reader, and it is freed in the end.
  * MUTATIONS: NO_SLEEP_BARRIER NO_AWAKE_BARRIER NO_BEGIN_BARRIER REPORT_INSIDE NO_LOOK_ASLEEP

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Futexes (proc/futex.c): a waiter counts itself in the bucket, then looks at the word under the bucket's lock and
- * enters the list if it has not changed; a waker changes the word, then looks at the count, and takes the lock only if
- * somebody is counted. Two waiters, one of which may give up at any time; stores to the word and the count are
- * buffered, the lock and the barriers empty the buffer.
+ * Futexes (proc/futex.c): a waiter counts itself in the bucket, then looks at the word under the
+ * bucket's lock and enters the list if it has not changed; a waker changes the word, then looks at
+ * the count, and takes the lock only if somebody is counted. Two waiters, one of which may give up
+ * at any time; stores to the word and the count are buffered, the lock and the barriers empty the
+ * buffer.
  *
  * Shown: a waiter that found the old word is woken; nobody is woken who has left.
  * MUTATIONS: COUNT_LATE NO_WAKER_BARRIER LEAVE_WITHOUT_LOCK

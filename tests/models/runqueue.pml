@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handing a thread from CPU to CPU (core/sched.c). One thread sleeps, is woken, is moved to the other CPU by the waker
- * or by a CPU that steals; CPUs run it when they find it on their queue. A CPU holds its queue's lock from the moment
- * that it takes the thread off until it has left the thread's stack; whoever looks for the lock of a thread's CPU looks
- * again when it has it.
+ * Handing a thread from CPU to CPU (core/sched.c). One thread sleeps, is woken, is moved to the
+ * other CPU by the waker or by a CPU that steals; CPUs run it when they find it on their queue. A
+ * CPU holds its queue's lock from the moment that it takes the thread off until it has left the
+ * thread's stack; whoever looks for the lock of a thread's CPU looks again when it has it.
  *
  * Shown: no two CPUs are on the thread's stack; it is on one queue at most; it does not get lost.
  * MUTATIONS: EARLY_UNLOCK NO_LOOK_AGAIN STEAL_ONE_LOCK

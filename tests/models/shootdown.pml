@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Taking a page away from a space that another CPU installs at the same moment (arch/aarch64/tlb.c, asid.c): the one
- * clears the entry, waits for that, reads the identifier and broadcasts; the other gives the space its identifier,
- * waits for that, and walks the table. Stores are buffered until a barrier.
+ * Taking a page away from a space that another CPU installs at the same moment (arch/aarch64/tlb.c,
+ * asid.c): the one clears the entry, waits for that, reads the identifier and broadcasts; the other
+ * gives the space its identifier, waits for that, and walks the table. Stores are buffered until a
+ * barrier.
  *
- * Shown: when the page is freed, no TLB has it. MUTATIONS: NO_UNMAP_BARRIER NO_INSTALL_BARRIER NO_WAIT
+ * Shown: when the page is freed, no TLB has it.
+ * MUTATIONS: NO_UNMAP_BARRIER NO_INSTALL_BARRIER NO_WAIT
  */
 bool mapped = true, has_id;
 bool unmap_buffered, id_buffered;

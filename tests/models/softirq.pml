@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Deferred interrupt work (core/softirq.c) on one CPU: a device and another CPU raise, a thread disables and enables
- * softirqs, the loop gives up after a round or two and hands over to softirqd, which interrupts interrupt.
+ * Deferred interrupt work (core/softirq.c) on one CPU: a device and another CPU raise, a thread
+ * disables and enables softirqs, the loop gives up after a round or two and hands over to softirqd,
+ * which interrupts interrupt.
  *
- * The CPU runs one thing at a time: `level` says what (a thread or softirqd; softirq functions on top; an interrupt on
- * top of all), and interrupts come only where they are enabled. Shown: functions never nest; whatever was raised is run
- * by somebody in the end. MUTATIONS: NO_IPI CLEAR_LATE BH_WITHOUT_LOOK NO_LAST_LOOK FORGET_THREAD
+ * The CPU runs one thing at a time: `level` says what (a thread or softirqd; softirq functions on
+ * top; an interrupt on top of all), and interrupts come only where they are enabled. Shown:
+ * functions never nest; whatever was raised is run by somebody in the end.
+ * MUTATIONS: NO_IPI CLEAR_LATE BH_WITHOUT_LOOK NO_LAST_LOOK FORGET_THREAD
  */
 bool pending, handed, in_softirq, irq_off, thread_wakes;
 byte bh_count;
@@ -36,7 +38,7 @@ inline function()
 	in_softirq = false
 }
 
-/* The handler's end, in a place where the interrupt came while functions or a bh_disable() section ran: nothing. */
+/* The handler's end, where the interrupt came while functions or a section ran: nothing. */
 inline irq_window()
 {
 	do

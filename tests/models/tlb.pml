@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address space identifiers (arch/aarch64/asid.c). Two CPUs switch between four spaces with three identifiers, all in use
- * at first, so that generations roll over. A CPU's TLB keeps, per identifier, which space its entries are of.
+ * Address space identifiers (arch/aarch64/asid.c). Two CPUs switch between four spaces with three
+ * identifiers, all in use at first, so that generations roll over. A CPU's TLB keeps, per
+ * identifier, which space its entries are of.
  *
  * Shown: a CPU never runs a space under an identifier for which its TLB has entries of another.
  * MUTATIONS: NO_FLUSH NO_RESERVED PLAIN_STORE

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The wake-up protocol of core/wait.h and core/sched.c: a waiter marks itself asleep, then looks at its condition, then
- * gives up its CPU under the run queue's lock unless it was woken meanwhile; a waker makes the condition true, then
- * looks whether anybody sleeps. Stores go through a buffer per CPU, as on a weakly ordered machine: they reach memory
- * some time later, or at a barrier.
+ * The wake-up protocol of core/wait.h and core/sched.c: a waiter marks itself asleep, then looks at
+ * its condition, then gives up its CPU under the run queue's lock unless it was woken meanwhile; a
+ * waker makes the condition true, then looks whether anybody sleeps. Stores go through a buffer per
+ * CPU, as on a weakly ordered machine: they reach memory some time later, or at a barrier.
  *
- * Shown: the waiter never sleeps for ever. MUTATIONS: NO_WAITER_BARRIER NO_WAKER_BARRIER LOOK_FIRST NO_SECOND_LOOK
+ * Shown: the waiter never sleeps for ever.
+ * MUTATIONS: NO_WAITER_BARRIER NO_WAKER_BARRIER LOOK_FIRST NO_SECOND_LOOK
  */
 bool condition, asleep, on_queue = true, rq_lock;
 bool condition_buffered, asleep_buffered;

@@ -404,7 +404,8 @@ user_account_put(struct user_account *a)
 /* The tests. */
 
 static struct handle_table *shared;
-static const struct cred root = {.account = &account};
+static const struct cred root = {
+	.account = &account, .lcaps = {.effective = LINUX_CAPS_ALL, .permitted = LINUX_CAPS_ALL}};
 const struct cred vfs_kernel_cred;
 
 static void

@@ -8,6 +8,8 @@
  */
 #include <string.h>
 
+#include <aarch64/sigrecord.h>
+
 #include "arch/signal.h"
 #include "arch/thread.h"
 #include "arch/uaccess.h"
@@ -169,33 +171,18 @@ arch_signal_push(struct trap_frame *f, int sig, const struct siginfo *info,
 static int
 find_records(uint64_t area, size_t size, uint64_t *fp)
 {
-	size_t at = 0;
-	bool extra_seen = false;
-	*fp = 0;
-	for (;;) {
+	struct sigrecord_walk w = {.size = size};
+	int more;
+	do {
 		struct sigrecord r;
-		if (size - at < sizeof(r))
+		if (size - w.at < sizeof(r))
 			return -EINVAL;
-		if (copy_from_user(&r, (uaddr_t){area + at}, sizeof(r)) != 0)
+		if (copy_from_user(&r, (uaddr_t){area + w.at}, sizeof(r)) != 0)
 			return -EFAULT;
-		if (r.magic == 0)
-			return r.size == 0 && *fp != 0 ? 0 : -EINVAL;
-		if (r.size < sizeof(r) || r.size % 16 != 0 || r.size > size - at)
-			return -EINVAL;
-		if (r.magic == SIGRECORD_FPSIMD) {
-			if (*fp != 0 || r.size != sizeof(struct sigrecord_fpsimd))
-				return -EINVAL;
-			*fp = area + at;
-		} else if (r.magic == SIGRECORD_EXTRA) {
-			if (extra_seen)
-				return -EINVAL;
-			extra_seen =
-				true; /* we never write one: nothing in it is ours to restore */
-		} else if (r.magic != SIGRECORD_ESR) {
-			return -EINVAL;
-		}
-		at += r.size;
-	}
+		more = sigrecord_step(&w, &r);
+	} while (more > 0);
+	*fp = area + w.fpsimd;
+	return more;
 }
 
 /* Loaded from a copy of its own: the thread's place for it is overwritten whenever the copying sleeps. */

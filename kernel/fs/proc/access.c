@@ -34,7 +34,7 @@ may_access(const struct cred *me, const struct cred *target, bool dumpable)
 		return false;
 	if ((target->caps & ~me->caps) != 0 && !(me->caps & CAP_INSPECT))
 		return false;
-	if (me->euid == 0)
+	if (cred_can(me, LINUX_CAP_SYS_PTRACE))
 		return true;
 	return dumpable && target->uid == me->fsuid && target->euid == me->fsuid &&
 		target->suid == me->fsuid && target->gid == me->fsgid &&

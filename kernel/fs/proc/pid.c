@@ -112,7 +112,8 @@ write_oom_score_adj(struct proc_node *n, char *text)
 	int64_t value;
 	if (!parse_integer(text, -1000, 1000, &value))
 		return -EINVAL;
-	if (p != arch_current()->process || (value < p->oom_score_adj && vfs_cred()->euid != 0))
+	if (p != arch_current()->process ||
+		(value < p->oom_score_adj && !cred_can(vfs_cred(), LINUX_CAP_SYS_RESOURCE)))
 		return -EACCES;
 	p->oom_score_adj = (int32_t)value;
 	return 0;

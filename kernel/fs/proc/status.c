@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "abi/linux/prctl.h"
 #include "core/sched.h"
 #include "dev/tty/tty.h"
 #include "fs/proc/format.h"
@@ -15,8 +14,6 @@
 /* Linux's bits of the ninth field that mean something here. */
 #define PF_EXITING    0x4u
 #define PF_FORKNOEXEC 0x40u
-
-#define LINUX_CAPABILITIES ((2ULL << PR_CAP_LAST) - 1) /* what capget(2) says root has */
 
 struct snapshot {
 	char name[16];
@@ -345,15 +342,16 @@ show_signals(struct proc_text *t, const struct snapshot *s)
 		(unsigned long long)s->caught);
 }
 
-/* Linux's capabilities, as capget(2) tells them: root has all. */
+/* Linux's capabilities, as capget(2) tells them. */
 static void
 show_capabilities(struct proc_text *t, const struct cred *c)
 {
-	unsigned long long set = c->euid == 0 ? LINUX_CAPABILITIES : 0;
 	proc_printf(t,
 		"CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\n"
 		"CapAmb:\t%016llx\nNoNewPrivs:\t%d\n",
-		0ULL, set, set, LINUX_CAPABILITIES, 0ULL, c->no_new_privs);
+		(unsigned long long)c->lcaps.inheritable, (unsigned long long)c->lcaps.permitted,
+		(unsigned long long)c->lcaps.effective, (unsigned long long)c->lcaps.bounding, 0ULL,
+		c->no_new_privs);
 }
 
 static void

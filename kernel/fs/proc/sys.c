@@ -2,7 +2,7 @@
 /* /proc/sys: the settings that programs look for, and the few that can be changed. */
 #include <string.h>
 
-#include "abi/linux/prctl.h"
+#include "abi/linux/capability.h"
 #include "base/fmt.h"
 #include "dev/rng/random.h"
 #include "fs/proc/format.h"
@@ -115,7 +115,7 @@ show_threads_max(struct proc_node *n, struct proc_text *t)
 static int
 show_cap_last_cap(struct proc_node *n, struct proc_text *t)
 {
-	proc_printf(t, "%d\n", PR_CAP_LAST);
+	proc_printf(t, "%d\n", LINUX_CAP_LAST);
 	return 0;
 }
 

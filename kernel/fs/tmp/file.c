@@ -128,7 +128,7 @@ check_write(struct inode *i, uint64_t at, uint64_t size, size_t *want)
 static void
 remove_set_ids(struct inode *i)
 {
-	if (likely(!(i->mode & (S_ISUID | S_ISGID))) || vfs_cred()->fsuid == 0)
+	if (likely(!(i->mode & (S_ISUID | S_ISGID))) || cred_can(vfs_cred(), LINUX_CAP_FSETID))
 		return;
 	i->mode &= ~S_ISUID;
 	if (i->mode & 010)

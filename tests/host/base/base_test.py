@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 
 from harness import contains, equal, main, test
 
@@ -310,6 +311,22 @@ def fetch_says_what_the_lock_lacks():
     refused("5 words wanted", fetch, "--cache", cache, "unpack", "thing", path("f2/out"))
     os.unlink(path("f2/ports/lock"))
     refused("make lock", fetch, "--cache", cache, "unpack", "thing", path("f2/out"))
+
+
+@test
+def a_commit_after_the_staging_gives_the_same_image():
+    """What is ours has the image's time, not the clock's at which it was staged; Debian's files keep their own."""
+    tomorrow = int(time.time()) + 86400
+    ok("base/stage", path("staged"), "base/development/passwd")
+    ok(os.path.join(BUILD, "host/swos-key"), "generate", "--kind", "base", "--out", path("stage.key"))
+    ok(os.path.join(BUILD, "host/swos-image"), "pack", "--root", path("staged"), "--out", path("staged.img"), "--key",
+       path("stage.key"), "--kind", "base", "--name", "swos-base", "--generation", "1", "--epoch", str(tomorrow))
+    listing = ok(os.path.join(BUILD, "host/swos-image"), "list", path("staged.img"))
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(tomorrow))
+    others = [line.split()[6] for line in listing.splitlines() if line.startswith("-") and when not in line]
+    theirs = ("/usr/bin/bash", "/usr/bin/busybox", "/usr/lib/terminfo/", "/usr/share/doc/")
+    equal([name for name in others if not name.startswith(theirs)], [], "files with another time")
+    contains("\n".join(others), "/usr/bin/bash")
 
 
 if __name__ == "__main__":

@@ -233,19 +233,20 @@ unix_queue_purge(struct unix_sock *u)
 	}
 }
 
-/* What a sender may say of itself: its own numbers; root anything. */
+/* What a sender may say of itself: its own numbers; anything, if it could become that. */
 static int
 creds_check(const struct ucred_user *u)
 {
 	const struct cred *c = current_cred();
 	if (u->uid == UINT32_MAX || u->gid == UINT32_MAX)
 		return -EINVAL;
-	bool root = c->euid == 0;
-	if (!root && u->pid != current_process()->pid)
+	if (u->pid != current_process()->pid && !cred_can(c, LINUX_CAP_SYS_ADMIN))
 		return -EPERM;
-	if (!root && u->uid != c->uid && u->uid != c->euid && u->uid != c->suid)
+	if (u->uid != c->uid && u->uid != c->euid && u->uid != c->suid &&
+		!cred_can(c, LINUX_CAP_SETUID))
 		return -EPERM;
-	if (!root && u->gid != c->gid && u->gid != c->egid && u->gid != c->sgid)
+	if (u->gid != c->gid && u->gid != c->egid && u->gid != c->sgid &&
+		!cred_can(c, LINUX_CAP_SETGID))
 		return -EPERM;
 	return 0;
 }
