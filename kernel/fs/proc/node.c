@@ -30,7 +30,7 @@ proc_inode_number(const struct proc_key *key, const struct proc_dir *dir, uint32
 		(uint64_t)slot << 20 | (dir->numbered ? key->number & NUMBER_MASK : 0);
 }
 _Static_assert(PROC_DIR_END <= 128, "table numbers have seven bits");
-_Static_assert((HANDLES_MAX - 1) <= NUMBER_MASK, "handle numbers have twenty bits");
+_Static_assert((HANDLES_MAX - 1) >> 20 == 0, "handle numbers have twenty bits");
 _Static_assert(PID_MAX <= 1 << 22, "process numbers have 22 bits");
 
 /* What stands under a number has the inode number that looking it up would give. */
