@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Real wires: each offload of the device on and off, jumbo frames, several queues, two devices, two guests, links that go
+down in the middle of a transfer. The peer is this machine's Linux, over taps with vnet headers, which uses every offload
+that the device has. After each the guest's frames add up."""
+
+import contextlib
+import hashlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools", "run"))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
+sys.dont_write_bytecode = True
+
+from harness import check, equal, main, test  # noqa: E402
+from vm import Nic, Vm  # noqa: E402
+from wire import check_frames, taps  # noqa: E402
+
+BASE = {"base": "initrd", "smp": 2}
+SIZE = 3_000_000
+
+OFFLOADS = ("csum=off,host_tso4=off,host_tso6=off,host_ecn=off,host_ufo=off", "host_tso4=off", "host_tso6=off",
+            "guest_csum=off,guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off", "guest_tso4=off",
+            "guest_tso6=off", "mrg_rxbuf=off", "indirect_desc=off", "event_idx=off", "ctrl_vq=off")
+
+
+@contextlib.contextmanager
+def web_server(netns):
+    """A file of SIZE bytes that port 8000 serves in the namespace, over both versions; gives its MD5 sum."""
+    content = os.urandom(SIZE)
+    with tempfile.TemporaryDirectory() as directory:
+        with open(os.path.join(directory, "f"), "wb") as f:
+            f.write(content)
+        server = subprocess.Popen(["ip", "netns", "exec", netns, sys.executable, "-m", "http.server", "8000", "--bind", "::",
+                                   "--directory", directory], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            server.stdout.readline()  # it serves
+            yield hashlib.md5(content).hexdigest()
+        finally:
+            server.kill()
+            server.wait()
+
+
+def add6(guest, device, address):
+    """Gives the device an IPv6 address, and waits until nobody else turned out to have it."""
+    status, output = guest.shell(f"ip -6 addr add {address}/64 dev {device} && "
+                                 f"while ip -6 addr show dev {device} | grep -q tentative; do sleep 0.05; done")
+    equal((status, output), (0, ""))
+
+
+def set_up(guest, number=0, mtu=1500):
+    """Gives ethN its addresses, 10.9.N.2 and fd00:9:N::2."""
+    status, output = guest.shell(f"ifconfig eth{number} mtu {mtu} 10.9.{number}.2 netmask 255.255.255.0 up")
+    equal((status, output), (0, ""))
+    add6(guest, f"eth{number}", f"fd00:9:{number}::2")
+
+
+def check_pings(guest, number, sizes):
+    for address in (f"10.9.{number}.1", f"fd00:9:{number}::1"):
+        for size in sizes:
+            status, output = guest.shell(f"ping -c 2 -s {size} {address}")
+            check(status == 0 and "2 packets received" in output, output)
+
+
+def check_fetches(guest, md5, number=0):
+    """TCP from this Linux to the guest, over both versions."""
+    for address in (f"10.9.{number}.1", f"[fd00:9:{number}::1]"):
+        status, output = guest.shell(f"wget -q -O - http://{address}:8000/f | md5sum", timeout=60)
+        check(status == 0 and output.split()[:1] == [md5], output)
+
+
+def check_served(guest, netns, number=0):
+    """TCP from the guest to this Linux."""
+    status, output = guest.shell("httpd -p 80 -h /bin; md5sum /bin/busybox")
+    equal(status, 0)
+    for address in (f"10.9.{number}.2", f"[fd00:9:{number}::2]"):
+        body = subprocess.run(["ip", "netns", "exec", netns, "curl", "-s", "-g", "--max-time", "60",
+                               f"http://{address}/busybox"], check=True, stdout=subprocess.PIPE).stdout
+        equal(hashlib.md5(body).hexdigest(), output.split()[0], "what the guest served")
+
+
+def check_wire(options="", queues=1, mtu=1500, sizes=(0, 1400, 20000)):
+    with taps(options, queues=queues, mtu=mtu) as (netns, nics), web_server(netns) as md5, \
+            Vm(netns=netns, nics=nics, **BASE) as guest:
+        guest.login()
+        set_up(guest, mtu=mtu)
+        check_pings(guest, 0, sizes)
+        check_fetches(guest, md5)
+        check_served(guest, netns)
+        check_frames(guest)
+
+
+@test
+def everything_the_device_has():
+    check_wire()
+
+
+@test
+def several_queues():
+    check_wire(queues=2)
+
+
+@test
+def each_offload_off():
+    for options in OFFLOADS:
+        print(f"# {options}", flush=True)
+        check_wire(options, sizes=(1400,))
+
+
+@test
+def jumbo_frames():
+    check_wire("host_mtu=9000", mtu=9000, sizes=(8900, 8972, 20000))
+
+
+@test
+def two_devices():
+    with taps("", "mrg_rxbuf=off") as (netns, nics), web_server(netns) as md5, \
+            Vm(netns=netns, nics=nics, **BASE) as guest:
+        guest.login()
+        for number in (0, 1):
+            set_up(guest, number)
+        for number in (0, 1):
+            check_pings(guest, number, (1400,))
+            check_fetches(guest, md5, number)
+        check_frames(guest)
+
+
+def free_ports(n):
+    held = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(n)]
+    for s in held:
+        s.bind(("127.0.0.1", 0))
+    ports = [s.getsockname()[1] for s in held]
+    for s in held:
+        s.close()
+    return ports
+
+
+@test
+def two_guests_over_ipv6():
+    """Datagrams between two QEMUs carry the frames: no offload, and nobody in between."""
+    ports = free_ports(2)
+    ends = [Nic(f"dgram,local.type=inet,local.host=127.0.0.1,local.port={a},"
+                f"remote.type=inet,remote.host=127.0.0.1,remote.port={b}", mac=f"52:54:00:53:58:0{n}")
+            for n, (a, b) in enumerate((ports, ports[::-1]))]
+    with Vm(nics=ends[:1], **BASE) as one, Vm(nics=ends[1:], **BASE) as other:
+        for guest, last in ((one, 1), (other, 2)):
+            guest.login()
+            equal(guest.shell("ifconfig eth0 up")[0], 0)
+            add6(guest, "eth0", f"fd00:9::{last}")
+        status, output = other.shell("httpd -p 80 -h /bin; md5sum /bin/busybox")
+        equal(status, 0)
+        md5 = output.split()[0]
+        status, output = one.shell("ping -c 3 -s 3000 fd00:9::2")
+        check(status == 0 and "3 packets received" in output, output)
+        status, output = one.shell("wget -q -O - http://[fd00:9::2]/busybox | md5sum", timeout=60)
+        check(status == 0 and output.split()[:1] == [md5], output)
+        for guest in (one, other):
+            check_frames(guest)
+
+
+@test
+def link_goes_down_in_the_middle_of_a_transfer():
+    with taps("") as (netns, nics), web_server(netns) as md5, Vm(netns=netns, nics=nics, **BASE) as guest:
+        guest.login()
+        set_up(guest)
+        check_pings(guest, 0, (100,))
+        for _ in range(2):
+            guest.shell("(for i in 1 2 3 4 5 6; do wget -q -O - http://10.9.0.1:8000/f | md5sum; done >/tmp/sums; "
+                        "echo done >>/tmp/sums) 2>/dev/null & true")
+            guest.shell("until [ -s /tmp/sums ]; do sleep 0.01; done")
+            for up in (False, True):
+                guest.qmp.command("set_link", name="net0", up=up)
+                guest.shell("sleep 0.5")
+            status, output = guest.shell("until grep -q done /tmp/sums; do sleep 0.05; done; cat /tmp/sums; rm /tmp/sums",
+                                         timeout=90)
+            equal(status, 0)
+            equal(re.findall(r"^[0-9a-f]{32}", output, re.M), [md5] * 6, "sums")
+        check_frames(guest)
+
+
+main()
