@@ -67,10 +67,12 @@ may_answer(uint32_t *last_ms, const struct tcp_env *env)
 	return true;
 }
 
+/* Data always gets one: it ends no exchange of ACKs. */
 static enum tcp_verdict
-answer(struct tcp_request *r, const struct tcp_env *env, struct tcp_segment *out)
+answer(struct tcp_request *r, const struct tcp_env *env, const struct tcp_segment *seg,
+	struct tcp_segment *out)
 {
-	if (!may_answer(&r->challenge_ms, env))
+	if (seg->len == 0 && !may_answer(&r->challenge_ms, env))
 		return TCP_VERDICT_DROP;
 	fill(r, env, out, r->iss + 1);
 	out->wnd = (uint16_t)(r->window >> r->rcv_wscale);
@@ -106,7 +108,7 @@ tcp_request_input(struct tcp_request *r, const struct tcp_env *env, const struct
 	if ((seg->flags & TCP_ACK) && seg->ack != r->iss + 1)
 		return TCP_VERDICT_RESET;
 	if (stale || !acceptable(r, seg) || (seg->flags & TCP_SYN))
-		return answer(r, env, out);
+		return answer(r, env, seg, out);
 	return (seg->flags & TCP_ACK) ? TCP_VERDICT_ACCEPT : TCP_VERDICT_DROP;
 }
 
