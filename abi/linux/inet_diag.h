@@ -26,6 +26,9 @@ struct inet_diag_msg {
 	uint32_t idiag_expires, idiag_rqueue, idiag_wqueue, idiag_uid, idiag_inode;
 };
 
+/* Attributes; 1 << (n - 1) in idiag_ext asks for n. */
+#define INET_DIAG_INFO      2
+#define INET_DIAG_CONG      4
 #define INET_DIAG_SKMEMINFO 7
 #define INET_DIAG_SHUTDOWN  8
 #define INET_DIAG_SKV6ONLY  11

@@ -169,7 +169,8 @@ run(int fd, const struct plan *f, double rate, double seconds)
 	struct mmsghdr messages[BATCH] = {0};
 	struct iovec pieces[BATCH];
 	unsigned long sent = 0;
-	for (double begin = now(), t = 0; t < seconds; t = now() - begin) {
+	double begin = now(), t;
+	while ((t = now() - begin) < seconds) {
 		if ((double)sent >= rate * t) {
 			usleep(200);
 			continue;

@@ -13,6 +13,7 @@ tcp_abandon(struct tcp_sock *t)
 	tcp_close(&t->c, &env, TCP_CLOSE_ABORT, &act);
 	if (t->e.hashed)
 		tcp_act(t, &env, &act, &after);
+	tcp_recvq_purge(t);
 	tcp_unlock(&t->i.s);
 	tcp_finish(t, &after);
 }

@@ -55,6 +55,12 @@ fill_times(const struct tcp_conn *c, struct tcp_info_user *out)
 		c->last_rcv_ms != 0 ? now_ms - c->last_rcv_ms : 0;
 }
 
+uint32_t
+tcp_cc_of(const struct sock *s)
+{
+	return tcp_of((struct sock *)s)->c.cc;
+}
+
 void
 tcp_get_info(struct sock *s, struct tcp_info_user *out)
 {

@@ -32,6 +32,7 @@ struct tcp_sysctl *tcp_sysctl(struct net_stack *net);
 /* Names of congestion control, as sysctl and TCP_CONGESTION have them; -1: unknown. */
 const char *tcp_cc_name(uint32_t cc);
 int tcp_cc_find(const char *name, size_t len);
+uint32_t tcp_cc_of(const struct sock *s); /* of a TCP socket */
 
 /* One connection, listener, half-open or TIME_WAIT entry. */
 struct tcp_row {

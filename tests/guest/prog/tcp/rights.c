@@ -48,7 +48,7 @@ without_netadmin(void *unused)
 {
 	int s = socket(AF_INET, SOCK_STREAM, 0), s6 = socket(AF_INET6, SOCK_STREAM, 0), v = 4;
 	keep_only(CAP_SPAWN | CAP_FSREAD | CAP_NET);
-	struct sock_name low = tcp_name(AF_INET, 80), low6 = tcp_name(AF_INET6, 1023),
+	struct sock_name low = tcp_name(AF_INET, 83), low6 = tcp_name(AF_INET6, 1023),
 			 high = tcp_name(AF_INET6, 1024);
 	CHECK_ERRNO(bind(s, &low.sa, low.len), EACCES);
 	CHECK_ERRNO(bind(s6, &low6.sa, low6.len), EACCES);
@@ -62,6 +62,6 @@ GUEST_TEST(tcp_low_ports_take_a_capability)
 {
 	guest_fork_ok(without_netadmin, NULL);
 	int s = socket(AF_INET, SOCK_STREAM, 0);
-	struct sock_name low = tcp_name(AF_INET, 80);
+	struct sock_name low = tcp_name(AF_INET, 83);
 	CHECK_EQ(bind(s, &low.sa, low.len), 0);
 }
