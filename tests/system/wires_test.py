@@ -77,11 +77,11 @@ def check_fetches(guest, md5, number=0):
 
 def check_served(guest, netns, number=0):
     """TCP from the guest to this Linux."""
-    status, output = guest.shell("httpd -p 80 -h /bin; md5sum /bin/busybox")
+    status, output = guest.shell("httpd -p 8080 -h /bin; md5sum /bin/busybox")
     equal(status, 0)
     for address in (f"10.9.{number}.2", f"[fd00:9:{number}::2]"):
         body = subprocess.run(["ip", "netns", "exec", netns, "curl", "-s", "-g", "--max-time", "60",
-                               f"http://{address}/busybox"], check=True, stdout=subprocess.PIPE).stdout
+                               f"http://{address}:8080/busybox"], check=True, stdout=subprocess.PIPE).stdout
         equal(hashlib.md5(body).hexdigest(), output.split()[0], "what the guest served")
 
 
@@ -153,12 +153,12 @@ def two_guests_over_ipv6():
             guest.login()
             equal(guest.shell("ifconfig eth0 up")[0], 0)
             add6(guest, "eth0", f"fd00:9::{last}")
-        status, output = other.shell("httpd -p 80 -h /bin; md5sum /bin/busybox")
+        status, output = other.shell("httpd -p 8080 -h /bin; md5sum /bin/busybox")
         equal(status, 0)
         md5 = output.split()[0]
         status, output = one.shell("ping -c 3 -s 3000 fd00:9::2")
         check(status == 0 and "3 packets received" in output, output)
-        status, output = one.shell("wget -q -O - http://[fd00:9::2]/busybox | md5sum", timeout=60)
+        status, output = one.shell("wget -q -O - http://[fd00:9::2]:8080/busybox | md5sum", timeout=60)
         check(status == 0 and output.split()[:1] == [md5], output)
         for guest in (one, other):
             check_frames(guest)

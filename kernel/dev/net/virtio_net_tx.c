@@ -148,14 +148,18 @@ vnet_transmit(struct netif *nif, struct pkt *p)
 		return;
 	}
 	struct vnet_tx_queue *tx = choose_queue(v, p);
-	struct pkt_queue done;
+	struct pkt_queue done, lost;
 	uint8_t header[VNET_HEADER];
 	vnet_tx_header(p, header);
 	__builtin_memcpy(pkt_push(p, VNET_HEADER), header, VNET_HEADER);
 	pkt_queue_init(&done);
+	pkt_queue_init(&lost);
 	pkt_hold(p);
 	spin_lock_bh(&tx->queue->lock);
 	reclaim_locked(tx, &done);
+	/* What was reclaimed here tells the interrupt's handler nothing any more: who waits for it goes on now. */
+	if (unlikely(tx->waiting.first != NULL))
+		give_waiting_locked(tx, &lost);
 	bool sent = send_locked(tx, p);
 	if (virtqueue_interrupt_is_spent(&tx->queue->vq))
 		tx->armed = false;
@@ -173,6 +177,7 @@ vnet_transmit(struct netif *nif, struct pkt *p)
 			broken != NULL ? NET_DROP_DEVICE_GONE : NET_DROP_TX_QUEUE_FULL);
 	}
 	pkt_queue_purge(&done);
+	drop_all(nif, &lost, NET_DROP_TX_QUEUE_FULL);
 	if (unlikely(broken != NULL))
 		vnet_give_up(v, broken);
 }
