@@ -7,7 +7,7 @@
 #include "net/ip/icmp_limit.h"
 #include "net/ip/mcast_core.h"
 #include "net/ip/srcaddr_core.h"
-#include "net/udp/udp_match.h"
+#include "net/ip/port_match.h"
 #include "tests/unit/test.h"
 
 #define SEC 1000000000ULL
@@ -229,10 +229,10 @@ v4(uint32_t last)
 	return net_addr_v4(10 | last << 24);
 }
 
-static struct udp_match
+static struct port_match
 bound(struct net_addr local)
 {
-	return (struct udp_match){.flow = {.local = local, .local_port = 53}};
+	return (struct port_match){.flow = {.local = local, .local_port = 53}};
 }
 
 static const struct net_addr any6;
@@ -241,50 +241,50 @@ TEST(udp_the_closest_match_wins)
 {
 	struct net_flow p = {
 		.local = v4(1), .remote = v4(2), .local_port = 53, .remote_port = 9, .ifindex = 2};
-	struct udp_match wild = bound(net_addr_v4(0)), addr = bound(v4(1)), other = bound(v4(3));
-	struct udp_match dual = bound(any6), peer = bound(v4(1)), dev = bound(net_addr_v4(0));
+	struct port_match wild = bound(net_addr_v4(0)), addr = bound(v4(1)), other = bound(v4(3));
+	struct port_match dual = bound(any6), peer = bound(v4(1)), dev = bound(net_addr_v4(0));
 	dual.ipv6 = true;
 	peer.connected = true;
 	peer.flow.remote = v4(2);
 	peer.flow.remote_port = 9;
 	dev.flow.ifindex = 2;
-	uint32_t s[] = {udp_match_score(&dual, &p, true), udp_match_score(&wild, &p, true),
-		udp_match_score(&addr, &p, true), udp_match_score(&peer, &p, true)};
+	uint32_t s[] = {port_match_score(&dual, &p, true), port_match_score(&wild, &p, true),
+		port_match_score(&addr, &p, true), port_match_score(&peer, &p, true)};
 	for (uint32_t i = 0; i < 4; i++)
 		CHECK(s[i] > (i == 0 ? 0 : s[i - 1]));
-	CHECK(udp_match_score(&dev, &p, true) > s[1]);
-	CHECK_EQ(udp_match_score(&other, &p, true), 0);
+	CHECK(port_match_score(&dev, &p, true) > s[1]);
+	CHECK_EQ(port_match_score(&other, &p, true), 0);
 	dual.v6only = true;
-	CHECK_EQ(udp_match_score(&dual, &p, true), 0);
+	CHECK_EQ(port_match_score(&dual, &p, true), 0);
 	p.remote_port = 10;
-	CHECK_EQ(udp_match_score(&peer, &p, true), 0);
-	CHECK(udp_match_score(&peer, &p, false) != 0);
+	CHECK_EQ(port_match_score(&peer, &p, true), 0);
+	CHECK(port_match_score(&peer, &p, false) != 0);
 	p.ifindex = 3;
-	CHECK_EQ(udp_match_score(&dev, &p, true), 0);
+	CHECK_EQ(port_match_score(&dev, &p, true), 0);
 	p.local_port = 54;
-	CHECK_EQ(udp_match_score(&wild, &p, true), 0);
+	CHECK_EQ(port_match_score(&wild, &p, true), 0);
 }
 
 TEST(udp_who_may_share_a_port)
 {
-	struct udp_match a = bound(net_addr_v4(0)), b = bound(v4(1)), c = bound(v4(2));
-	struct udp_match dual = bound(any6);
+	struct port_match a = bound(net_addr_v4(0)), b = bound(v4(1)), c = bound(v4(2));
+	struct port_match dual = bound(any6);
 	dual.ipv6 = true;
-	CHECK(udp_match_conflict(&a, &b));
-	CHECK(!udp_match_conflict(&b, &c));
-	CHECK(udp_match_conflict(&dual, &a) && udp_match_conflict(&b, &dual));
+	CHECK(port_match_conflict(&a, &b));
+	CHECK(!port_match_conflict(&b, &c));
+	CHECK(port_match_conflict(&dual, &a) && port_match_conflict(&b, &dual));
 	dual.v6only = true;
-	CHECK(!udp_match_conflict(&dual, &a) && !udp_match_conflict(&dual, &b));
+	CHECK(!port_match_conflict(&dual, &a) && !port_match_conflict(&dual, &b));
 	a.reuseaddr = true;
-	CHECK(udp_match_conflict(&a, &b));
+	CHECK(port_match_conflict(&a, &b));
 	b.reuseaddr = true;
-	CHECK(!udp_match_conflict(&a, &b));
+	CHECK(!port_match_conflict(&a, &b));
 	a.reuseaddr = b.reuseaddr = false;
 	a.reuseport = b.reuseport = true;
-	CHECK(!udp_match_conflict(&a, &b));
+	CHECK(!port_match_conflict(&a, &b));
 	b.uid = 5;
-	CHECK(udp_match_conflict(&a, &b));
+	CHECK(port_match_conflict(&a, &b));
 	a.flow.ifindex = 1;
 	b.flow.ifindex = 2;
-	CHECK(!udp_match_conflict(&a, &b));
+	CHECK(!port_match_conflict(&a, &b));
 }

@@ -200,6 +200,19 @@ struct ip_sysctl {
 };
 struct ip_sysctl *ip_sysctl(struct net_stack *net);
 
+/* The ephemeral ports: n of them, at least one, from low on; host byte order. */
+struct ip_port_range {
+	uint32_t low, n;
+};
+static inline struct ip_port_range
+ip_port_range(struct net_stack *net)
+{
+	struct ip_sysctl *s = ip_sysctl(net);
+	uint32_t low = atomic_load_explicit(&s->port_low, memory_order_relaxed);
+	uint32_t high = atomic_load_explicit(&s->port_high, memory_order_relaxed);
+	return (struct ip_port_range){low, high >= low ? high - low + 1 : 1};
+}
+
 /* IPv6's of an interface, or of those to come (net.ipv6.conf.*), read without locks. */
 struct in6_conf {
 	_Atomic uint32_t disable_ipv6, accept_ra, autoconf, dad_transmits; /* 0, 1, 1, 1 */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Listeners: found, made, asked for connections, stopped. */
 #include "mm/slab.h"
+#include "net/ip/port_match.h"
 #include "net/tcp/listen_impl.h"
 
 /* --- Finding --- */
@@ -9,24 +10,10 @@
 static uint32_t
 score_of(const struct tcp_sock *t, const struct net_flow *packet)
 {
-	const struct net_flow *own = &t->e.flow;
-	bool v4 = net_addr_is_v4(&packet->local), six = t->i.s.family == AF_INET6;
-	uint32_t score = six ? 1 : 2;
-	if (own->local_port != packet->local_port || (v4 && six && inet_has(&t->i, INET_V6ONLY)))
-		return 0;
-	if (!net_addr_is_any(&own->local)) {
-		if (!net_addr_equal(&own->local, &packet->local))
-			return 0;
-		score += 4;
-	} else if (!v4 && !six) {
-		return 0;
-	}
-	if (own->ifindex != 0) {
-		if (own->ifindex != packet->ifindex)
-			return 0;
-		score += 4;
-	}
-	return score;
+	struct port_match m = {.flow = t->e.flow,
+		.ipv6 = t->i.s.family == AF_INET6,
+		.v6only = inet_has(&t->i, INET_V6ONLY)};
+	return port_match_score(&m, packet, true);
 }
 
 /* The best, and of several equal ones that share the port the one that the flow's hash falls to. */

@@ -6,6 +6,7 @@
  */
 #include "dev/rng/random.h"
 #include "mm/slab.h"
+#include "net/ip/port_match.h"
 #include "net/tcp/tcp_impl.h"
 
 static struct slab_cache *port_cache; /* [I after boot] */
@@ -86,52 +87,27 @@ unlink_owner(struct tcp_owner *o)
 
 /* --- What excludes each other --- */
 
-static bool
-takes_version(const struct net_addr *local, uint32_t flags, bool v4)
+static struct port_match
+match_of(const struct tcp_owner *o, const struct net_addr *local, uint32_t ifindex)
 {
-	if ((flags & TCP_OWNER_IPV6) == 0)
-		return v4;
-	if (!net_addr_is_any(local))
-		return net_addr_is_v4(local) == v4;
-	return !v4 || (flags & TCP_OWNER_V6ONLY) == 0;
-}
-
-static bool
-addresses_overlap(
-	const struct net_addr *a, uint32_t a_flags, const struct net_addr *b, uint32_t b_flags)
-{
-	bool a_any = net_addr_is_any(a), b_any = net_addr_is_any(b);
-	if (!a_any && !b_any)
-		return net_addr_equal(a, b);
-	if (a_any && b_any)
-		return (takes_version(a, a_flags, true) && takes_version(b, b_flags, true)) ||
-			(takes_version(a, a_flags, false) && takes_version(b, b_flags, false));
-	return a_any ? takes_version(a, a_flags, net_addr_is_v4(b))
-		     : takes_version(b, b_flags, net_addr_is_v4(a));
-}
-
-static bool
-excludes(const struct tcp_owner *other, const struct tcp_owner *o, const struct net_addr *local,
-	uint32_t ifindex)
-{
-	uint32_t both = o->flags & other->flags;
-	if (other == o ||
-		(ifindex != 0 && other->flow->ifindex != 0 && ifindex != other->flow->ifindex))
-		return false;
-	if ((both & TCP_OWNER_REUSEADDR) != 0 && (other->flags & TCP_OWNER_LISTENS) == 0)
-		return false;
-	if ((both & TCP_OWNER_REUSEPORT) != 0 && o->uid == other->uid)
-		return false;
-	return addresses_overlap(local, o->flags, &other->flow->local, other->flags);
+	return (struct port_match){.flow = {.local = *local, .ifindex = ifindex},
+		.ipv6 = (o->flags & TCP_OWNER_IPV6) != 0,
+		.v6only = (o->flags & TCP_OWNER_V6ONLY) != 0,
+		.reuseaddr = (o->flags & TCP_OWNER_REUSEADDR) != 0,
+		.reuseport = (o->flags & TCP_OWNER_REUSEPORT) != 0,
+		.listens = (o->flags & TCP_OWNER_LISTENS) != 0,
+		.uid = o->uid};
 }
 
 static bool
 conflicts(const struct tcp_port *p, const struct tcp_owner *o, const struct net_addr *local,
 	uint32_t ifindex)
 {
+	const struct port_match want = match_of(o, local, ifindex);
 	const struct tcp_owner *other;
 	list_for_each_entry (other, &p->owners, node) {
-		if (excludes(other, o, local, ifindex))
+		struct port_match m = match_of(other, &other->flow->local, other->flow->ifindex);
+		if (other != o && port_match_conflict(&want, &m))
 			return true;
 	}
 	return false;
@@ -156,24 +132,11 @@ claim(struct tcp_stack *tcp, struct tcp_owner *o, struct net_flow *flow,
 	return 0;
 }
 
-struct port_range {
-	uint32_t low, n;
-};
-
-static struct port_range
-range_of(struct net_stack *net)
-{
-	struct ip_sysctl *s = ip_sysctl(net);
-	uint32_t low = atomic_load_explicit(&s->port_low, memory_order_relaxed);
-	uint32_t high = atomic_load_explicit(&s->port_high, memory_order_relaxed);
-	return (struct port_range){low, high >= low ? high - low + 1 : 1};
-}
-
 static int
 claim_any(struct net_stack *net, struct tcp_owner *o, struct net_flow *flow,
 	const struct net_addr *local, uint32_t ifindex)
 {
-	struct port_range r = range_of(net);
+	struct ip_port_range r = ip_port_range(net);
 	uint32_t at = (uint32_t)(random_u64() % r.n);
 	/* First what nobody has at all, then what may be shared. */
 	for (uint32_t round = 0; round < 2; round++) {
@@ -320,7 +283,7 @@ try_port(struct net_stack *net, struct tcp_owner *o, struct tcp_entry *e, uint16
 static int
 choose_port(struct net_stack *net, struct tcp_owner *o, struct tcp_entry *e, uint32_t *min_iss)
 {
-	struct port_range r = range_of(net);
+	struct ip_port_range r = ip_port_range(net);
 	uint32_t step = atomic_fetch_add_explicit(&net->tcp->port_counter, 1, memory_order_relaxed);
 	uint32_t at = (tcp_secret_port(net, &e->flow) + step) % r.n;
 	for (uint32_t i = 0; i < r.n; i++) {

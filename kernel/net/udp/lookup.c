@@ -5,7 +5,7 @@
 #include "dev/rng/random.h"
 #include "mm/slab.h"
 #include "net/udp/udp_impl.h"
-#include "net/udp/udp_match.h"
+#include "net/ip/port_match.h"
 
 #define BUCKETS     64u
 #define BUCKETS_MAX 65536u
@@ -32,12 +32,12 @@ udp_end_init(
 	*end = (struct udp_end){.ops = ops, .net = net, .uid = uid};
 }
 
-static struct udp_match
+static struct port_match
 match_of(const struct udp_end *end)
 {
 	uint32_t flags =
 		atomic_load_explicit((_Atomic uint32_t *)&end->flags, memory_order_relaxed);
-	return (struct udp_match){.flow = end->flow,
+	return (struct port_match){.flow = end->flow,
 		.connected = end->connected,
 		.ipv6 = (flags & UDP_END_IPV6) != 0,
 		.v6only = (flags & UDP_END_V6ONLY) != 0,
@@ -49,7 +49,7 @@ match_of(const struct udp_end *end)
 /* --- Binding --- */
 
 static bool
-conflicts_in(const struct net_hash *t, const struct udp_end *end, const struct udp_match *want,
+conflicts_in(const struct net_hash *t, const struct udp_end *end, const struct port_match *want,
 	uint32_t hash)
 {
 	const struct net_hash_buckets *b = net_hash_read(t);
@@ -58,8 +58,8 @@ conflicts_in(const struct net_hash *t, const struct udp_end *end, const struct u
 		struct udp_end *other = container_of(n, struct udp_end, by_port);
 		if (other == end || other->flow.local_port != want->flow.local_port)
 			continue;
-		struct udp_match m = match_of(other);
-		if (udp_match_conflict(want, &m))
+		struct port_match m = match_of(other);
+		if (port_match_conflict(want, &m))
 			return true;
 	}
 	return false;
@@ -67,7 +67,7 @@ conflicts_in(const struct net_hash *t, const struct udp_end *end, const struct u
 
 /* Takes a port if it is free for this end. */
 static bool
-try_port(struct udp_table *t, struct udp_end *end, struct udp_match *want, uint16_t port)
+try_port(struct udp_table *t, struct udp_end *end, struct port_match *want, uint16_t port)
 {
 	uint32_t hash = udp_hash_port(end->net, port);
 	want->flow.local_port = port;
@@ -85,17 +85,14 @@ try_port(struct udp_table *t, struct udp_end *end, struct udp_match *want, uint1
 
 /* From a random place on, all of the range (RFC 6056, algorithm 1). */
 static int
-bind_ephemeral(struct udp_table *t, struct udp_end *end, struct udp_match *want)
+bind_ephemeral(struct udp_table *t, struct udp_end *end, struct port_match *want)
 {
-	struct ip_sysctl *s = ip_sysctl(end->net);
-	uint32_t low = atomic_load_explicit(&s->port_low, memory_order_relaxed);
-	uint32_t high = atomic_load_explicit(&s->port_high, memory_order_relaxed);
-	uint32_t n = high >= low ? high - low + 1 : 1;
-	uint32_t at = (uint32_t)(random_u64() % n);
-	for (uint32_t i = 0; i < n; i++) {
-		if (try_port(t, end, want, net_swap16((uint16_t)(low + at))))
+	struct ip_port_range r = ip_port_range(end->net);
+	uint32_t at = (uint32_t)(random_u64() % r.n);
+	for (uint32_t i = 0; i < r.n; i++) {
+		if (try_port(t, end, want, net_swap16((uint16_t)(r.low + at))))
 			return 0;
-		at = at + 1 == n ? 0 : at + 1;
+		at = at + 1 == r.n ? 0 : at + 1;
 	}
 	return -EAGAIN;
 }
@@ -107,7 +104,7 @@ udp_bind(struct udp_end *end, enum udp_kind kind, const struct net_addr *local, 
 	struct udp_table *t = udp_table_of(end->net, kind);
 	if (end->bound)
 		return -EINVAL;
-	struct udp_match want = match_of(end);
+	struct port_match want = match_of(end);
 	want.connected = false;
 	want.flow = (struct net_flow){.local = *local, .ifindex = ifindex};
 	if (port == 0)
@@ -168,8 +165,8 @@ udp_unbind(struct udp_end *end, enum udp_kind kind)
 bool
 udp_end_matches(const struct udp_end *end, const struct net_flow *flow)
 {
-	struct udp_match m = match_of(end);
-	return end->bound && udp_match_score(&m, flow, m.flow.remote_port != 0) != 0;
+	struct port_match m = match_of(end);
+	return end->bound && port_match_score(&m, flow, m.flow.remote_port != 0) != 0;
 }
 
 static struct udp_end *
@@ -209,8 +206,8 @@ lookup_open(
 	net_hash_for_chain(b, n, hash)
 	{
 		struct udp_end *end = container_of(n, struct udp_end, by_port);
-		struct udp_match m = match_of(end);
-		uint32_t score = udp_match_score(&m, f, ports);
+		struct port_match m = match_of(end);
+		uint32_t score = port_match_score(&m, f, ports);
 		if (score > best) {
 			best = score;
 			found = end;
@@ -225,8 +222,8 @@ lookup_open(
 	net_hash_for_chain(b, n, hash)
 	{
 		struct udp_end *end = container_of(n, struct udp_end, by_port);
-		struct udp_match m = match_of(end);
-		if (udp_match_score(&m, f, ports) == best && is_reuseport(end) && chosen-- == 0)
+		struct port_match m = match_of(end);
+		if (port_match_score(&m, f, ports) == best && is_reuseport(end) && chosen-- == 0)
 			return end;
 	}
 	return found;

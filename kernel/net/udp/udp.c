@@ -8,7 +8,7 @@
 #include "net/ip/route.h"
 #include "net/link/netif.h"
 #include "net/udp/udp_impl.h"
-#include "net/udp/udp_match.h"
+#include "net/ip/port_match.h"
 #include "wire/checksum.h"
 #include "wire/icmp.h"
 #include "wire/ip4.h"

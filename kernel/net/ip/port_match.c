@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "net/udp/udp_match.h"
+#include "net/ip/port_match.h"
 
 /* Whether an end takes packets of a version at all. */
 static bool
-takes_version(const struct udp_match *m, bool v4)
+takes_version(const struct port_match *m, bool v4)
 {
 	if (!m->ipv6)
 		return v4;
@@ -13,7 +13,7 @@ takes_version(const struct udp_match *m, bool v4)
 }
 
 uint32_t
-udp_match_score(const struct udp_match *m, const struct net_flow *packet, bool check_remote_port)
+port_match_score(const struct port_match *m, const struct net_flow *packet, bool check_remote_port)
 {
 	bool v4 = net_addr_is_v4(&packet->local);
 	if (m->flow.local_port != packet->local_port || !takes_version(m, v4))
@@ -39,7 +39,7 @@ udp_match_score(const struct udp_match *m, const struct net_flow *packet, bool c
 }
 
 static bool
-addresses_overlap(const struct udp_match *a, const struct udp_match *b)
+addresses_overlap(const struct port_match *a, const struct port_match *b)
 {
 	bool a_any = net_addr_is_any(&a->flow.local), b_any = net_addr_is_any(&b->flow.local);
 	if (!a_any && !b_any)
@@ -47,16 +47,16 @@ addresses_overlap(const struct udp_match *a, const struct udp_match *b)
 	if (a_any && b_any)
 		return (takes_version(a, true) && takes_version(b, true)) ||
 			(takes_version(a, false) && takes_version(b, false));
-	const struct udp_match *any = a_any ? a : b, *one = a_any ? b : a;
+	const struct port_match *any = a_any ? a : b, *one = a_any ? b : a;
 	return takes_version(any, net_addr_is_v4(&one->flow.local));
 }
 
 bool
-udp_match_conflict(const struct udp_match *a, const struct udp_match *b)
+port_match_conflict(const struct port_match *a, const struct port_match *b)
 {
 	if (a->flow.ifindex != 0 && b->flow.ifindex != 0 && a->flow.ifindex != b->flow.ifindex)
 		return false;
-	if (!addresses_overlap(a, b) || (a->reuseaddr && b->reuseaddr))
+	if (!addresses_overlap(a, b) || (a->reuseaddr && b->reuseaddr && !b->listens))
 		return false;
 	return !(a->reuseport && b->reuseport && a->uid == b->uid);
 }
