@@ -96,6 +96,21 @@ int inet_addr_decode(
 /* As the socket's family writes it; an AF_INET6 socket shows IPv4 addresses mapped. */
 void inet_addr_encode(const struct sock *s, const struct net_addr *a, uint16_t port, uint32_t scope,
 	struct sock_addr *out);
+/* The unspecified address of the socket's family. */
+static inline struct net_addr
+inet_any(const struct sock *s)
+{
+	return s->family == AF_INET ? net_addr_v4(0) : (struct net_addr){0};
+}
+/* A destination that is unspecified means this host, as BSD has it: *a becomes the loopback address. */
+static inline void
+inet_resolve_any(const struct sock *s, struct net_addr *a)
+{
+	if (!net_addr_is_any(a))
+		return;
+	*a = s->family == AF_INET || net_addr_is_v4(a) ? net_addr_v4(net_swap32(0x7f000001))
+						       : (struct net_addr){.b = {[15] = 1}};
+}
 /* What bind() may bind to: 0; -EADDRNOTAVAIL, -EACCES (a low port without NETADMIN), -EINVAL. */
 int inet_may_bind(const struct inet_sock *i, const struct inet_addr *a) MUST_CHECK;
 

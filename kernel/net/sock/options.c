@@ -232,15 +232,6 @@ sock_set_option(struct sock *s, int name, const void *value, uint32_t len)
 	}
 }
 
-/* An answer of n bytes, cut to the room there is. */
-static int
-answer(void *value, uint32_t *len, const void *from, uint32_t n)
-{
-	*len = min(*len, n);
-	memcpy(value, from, *len);
-	return 0;
-}
-
 static int
 get_timeout(void *value, uint32_t *len, nsec_t t)
 {
@@ -249,7 +240,7 @@ get_timeout(void *value, uint32_t *len, nsec_t t)
 		tv.sec = (int64_t)(t / NSEC_PER_SEC);
 		tv.usec = (int64_t)(t % NSEC_PER_SEC / 1000);
 	}
-	return answer(value, len, &tv, sizeof(tv));
+	return sock_answer(value, len, &tv, sizeof(tv));
 }
 
 /* Options with an integer's answer. -ENOPROTOOPT: none of these. */
@@ -310,7 +301,7 @@ get_meminfo(struct sock *s, void *value, uint32_t *len)
 	spin_unlock_bh(&s->lock);
 	if (s->family == AF_UNIX)
 		info[2] = unix_outstanding(container_of(s, struct unix_sock, s));
-	return answer(value, len, info, sizeof(info));
+	return sock_answer(value, len, info, sizeof(info));
 }
 
 int
@@ -320,7 +311,7 @@ sock_get_option(struct sock *s, int name, void *value, uint32_t *len)
 	int32_t v;
 	if (bit != 0) {
 		v = (atomic_load_explicit(&s->opts, memory_order_relaxed) & bit) != 0;
-		return answer(value, len, &v, sizeof(v));
+		return sock_answer(value, len, &v, sizeof(v));
 	}
 	switch (name) {
 	case SO_LINGER: {
@@ -329,7 +320,7 @@ sock_get_option(struct sock *s, int name, void *value, uint32_t *len)
 					 SOCK_OPT_LINGER) != 0,
 			.linger = (int32_t)s->linger_s,
 		};
-		return answer(value, len, &l, sizeof(l));
+		return sock_answer(value, len, &l, sizeof(l));
 	}
 	case SO_RCVTIMEO:
 	case SO_RCVTIMEO_NEW:
@@ -343,7 +334,7 @@ sock_get_option(struct sock *s, int name, void *value, uint32_t *len)
 		struct ucred_user none = {.pid = 0, .uid = UINT32_MAX, .gid = UINT32_MAX};
 		if (s->family == AF_UNIX)
 			unix_get_peercred(s, &none);
-		return answer(value, len, &none, sizeof(none));
+		return sock_answer(value, len, &none, sizeof(none));
 	}
 	case SO_PEERNAME: {
 		struct sock_addr a;
@@ -351,13 +342,13 @@ sock_get_option(struct sock *s, int name, void *value, uint32_t *len)
 			return -ENOTCONN;
 		if (a.len < *len)
 			return -EINVAL;
-		return answer(value, len, a.bytes, a.len);
+		return sock_answer(value, len, a.bytes, a.len);
 	}
 	default:
 		break;
 	}
 	int err = get_number(s, name, &v);
 	if (err == 0)
-		return answer(value, len, &v, sizeof(v));
+		return sock_answer(value, len, &v, sizeof(v));
 	return s->ops->getsockopt(s, SOL_SOCKET, name, value, len);
 }

@@ -344,9 +344,7 @@ raw_getsockopt(struct sock *s, int level, int name, void *value, uint32_t *len)
 {
 	struct raw_sock *r = raw_of(s);
 	if (level == SOL_ICMPV6 && name == ICMP6_FILTER && s->protocol == IPPROTO_ICMPV6) {
-		*len = min(*len, (uint32_t)sizeof(r->icmp6_filter));
-		memcpy(value, r->icmp6_filter, *len);
-		return 0;
+		return sock_answer(value, len, r->icmp6_filter, sizeof(r->icmp6_filter));
 	}
 	int32_t v;
 	if (level == SOL_IP && name == IP_HDRINCL && s->family == AF_INET)
@@ -357,9 +355,7 @@ raw_getsockopt(struct sock *s, int level, int name, void *value, uint32_t *len)
 		int err = inet_getsockopt(&r->i, level, name, value, len);
 		return err == 1 ? -ENOPROTOOPT : err;
 	}
-	*len = min(*len, (uint32_t)sizeof(v));
-	memcpy(value, &v, *len);
-	return 0;
+	return sock_answer(value, len, &v, sizeof(v));
 }
 
 static int

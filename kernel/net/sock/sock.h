@@ -13,6 +13,8 @@
 #ifndef NET_SOCK_SOCK_H
 #define NET_SOCK_SOCK_H
 
+#include <string.h>
+
 #include "abi/linux/socket.h"
 #include "core/mutex.h"
 #include "core/refcount.h"
@@ -236,6 +238,15 @@ const struct sock_family *sock_find_family(int family);
 /* The running process's network stack; NULL while there is none: AF_UNIX works without. */
 struct net_stack *sock_current_net(void);
 void sock_boot(void); /* boot: the families that this folder has */
+
+/* An option's value of n bytes, cut to the *len bytes of room there are. 0. */
+static inline int
+sock_answer(void *value, uint32_t *len, const void *from, uint32_t n)
+{
+	*len = min(*len, n);
+	memcpy(value, from, *len);
+	return 0;
+}
 
 /* options.c: SOL_SOCKET. value is kernel memory of len bytes; get writes at most *len and sets it. */
 int sock_set_option(struct sock *s, int name, const void *value, uint32_t len) MUST_CHECK;

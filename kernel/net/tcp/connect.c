@@ -177,10 +177,7 @@ tcp_sock_connect(struct sock *s, const struct sock_addr *addr, uint32_t flags)
 	int err = unspec ? 0 : tcp_addr_decode(s, addr, &a);
 	if (err != 0) /* what has a peer needs no address to refuse another */
 		return t->call == TCP_CALL_CONNECTED || tcp_state(t) == TCP_LISTEN ? -EISCONN : err;
-	if (net_addr_is_any(&a.addr)) /* this host, as BSD has it */
-		a.addr = s->family == AF_INET || net_addr_is_v4(&a.addr)
-			? net_addr_v4(net_swap32(0x7f000001))
-			: (struct net_addr){.b = {[15] = 1}};
+	inet_resolve_any(s, &a.addr);
 	if (net_addr_is_multicast(&a.addr))
 		return -ENETUNREACH;
 	mutex_lock(&t->user_lock);

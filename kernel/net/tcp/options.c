@@ -241,21 +241,13 @@ get_number(const struct tcp_sock *t, int name, int32_t *v)
 }
 
 static int
-answer(void *value, uint32_t *len, const void *from, uint32_t n)
-{
-	*len = min(*len, n);
-	memcpy(value, from, *len);
-	return 0;
-}
-
-static int
 get_pacing(struct tcp_sock *t, void *value, uint32_t *len)
 {
 	uint64_t rate = t->c.pacing_rate != 0 ? t->c.pacing_rate : UINT64_MAX;
 	if (*len >= sizeof(rate))
-		return answer(value, len, &rate, sizeof(rate));
+		return sock_answer(value, len, &rate, sizeof(rate));
 	uint32_t narrow = (uint32_t)min(rate, (uint64_t)UINT32_MAX);
-	return answer(value, len, &narrow, sizeof(narrow));
+	return sock_answer(value, len, &narrow, sizeof(narrow));
 }
 
 int
@@ -273,18 +265,18 @@ tcp_getsockopt(struct sock *s, int level, int name, void *value, uint32_t *len)
 	if (name == TCP_INFO) {
 		struct tcp_info_user info;
 		tcp_get_info(s, &info);
-		return answer(value, len, &info, sizeof(info));
+		return sock_answer(value, len, &info, sizeof(info));
 	}
 	if (name == TCP_CONGESTION) {
 		char cc[CC_NAME_MAX] = "";
 		const char *from = tcp_cc_name(t->c.cc);
 		memcpy(cc, from, strlen(from));
-		return answer(value, len, cc, sizeof(cc));
+		return sock_answer(value, len, cc, sizeof(cc));
 	}
 	spin_lock_bh(&s->lock);
 	err = get_number(t, name, &v);
 	spin_unlock_bh(&s->lock);
-	return err != 0 ? err : answer(value, len, &v, sizeof(v));
+	return err != 0 ? err : sock_answer(value, len, &v, sizeof(v));
 }
 
 void

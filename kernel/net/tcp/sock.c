@@ -16,12 +16,6 @@ tcp_sock_init(void)
 	cache = slab_cache_create("tcp_sock", sizeof(struct tcp_sock), 64);
 }
 
-static struct net_addr
-any_of(const struct sock *s)
-{
-	return s->family == AF_INET ? net_addr_v4(0) : (struct net_addr){0};
-}
-
 uint32_t
 tcp_owner_flags(const struct tcp_sock *t)
 {
@@ -65,7 +59,7 @@ allocate(struct net_stack *net, uint16_t family, uint32_t km)
 	mutex_init(&t->user_lock, "tcp.user");
 	wheel_timer_init(&t->timer, tcp_timer_fn);
 	t->e.kind = TCP_ENTRY_SOCK;
-	t->e.flow.local = t->bound_local = any_of(s);
+	t->e.flow.local = t->bound_local = inet_any(s);
 	t->owner.flow = &t->e.flow;
 	t->owner.uid = s->uid;
 	t->notsent_lowat = UINT32_MAX;

@@ -129,10 +129,7 @@ destination(struct udp_sock *u, const struct sock_msg *msg, struct inet_send *ou
 		return err;
 	if (a.port == 0 && u->kind == UDP_KIND_UDP)
 		return -EINVAL;
-	if (net_addr_is_any(&a.addr))
-		a.addr = s->family == AF_INET || net_addr_is_v4(&a.addr)
-			? net_addr_v4(net_swap32(0x7f000001))
-			: (struct net_addr){.b = {[15] = 1}};
+	inet_resolve_any(s, &a.addr);
 	out->flow.remote = a.addr;
 	out->flow.remote_port = a.port;
 	out->flow.ifindex = a.scope;

@@ -20,13 +20,6 @@ udp_sock_init(void)
 	cache = slab_cache_create("udp_sock", sizeof(struct udp_sock), 0);
 }
 
-/* The unspecified address of the socket's family. */
-static struct net_addr
-any_of(const struct udp_sock *u)
-{
-	return u->i.s.family == AF_INET ? net_addr_v4(0) : (struct net_addr){0};
-}
-
 /* What the tables look at, from the socket's options. */
 static void
 take_options(struct udp_sock *u)
@@ -72,7 +65,7 @@ udp_sock_create(
 	inet_init(&u->i);
 	u->kind = kind;
 	udp_end_init(&u->end, net, &end_ops, u->i.s.uid);
-	u->end.flow.local = any_of(u);
+	u->end.flow.local = inet_any(&u->i.s);
 	take_options(u);
 	*out = &u->i.s;
 	return 0;
@@ -84,7 +77,7 @@ udp_sock_autobind(struct udp_sock *u)
 	if (u->end.flow.local_port != 0)
 		return 0;
 	take_options(u);
-	struct net_addr any = any_of(u);
+	struct net_addr any = inet_any(&u->i.s);
 	return udp_bind(&u->end, u->kind, &any, 0, u->i.s.bound_if);
 }
 
@@ -161,10 +154,7 @@ udp_sock_connect(struct sock *s, const struct sock_addr *addr, uint32_t flags)
 	err = inet_addr_decode(s, addr, &a);
 	if (err != 0)
 		return err;
-	if (net_addr_is_any(&a.addr)) /* this host, as BSD has it */
-		a.addr = net_addr_is_v4(&a.addr) || s->family == AF_INET
-			? net_addr_v4(net_swap32(0x7f000001))
-			: (struct net_addr){.b = {[15] = 1}};
+	inet_resolve_any(s, &a.addr);
 	spin_lock_bh(&s->lock);
 	err = connect_locked(u, &a);
 	spin_unlock_bh(&s->lock);
@@ -283,9 +273,7 @@ udp_sock_getsockopt(struct sock *s, int level, int name, void *value, uint32_t *
 	int32_t v = u->gso_size;
 	if (name == UDP_GRO)
 		v = (atomic_load_explicit(&u->end.flags, memory_order_relaxed) & UDP_END_GRO) != 0;
-	*len = min(*len, (uint32_t)sizeof(v));
-	memcpy(value, &v, *len);
-	return 0;
+	return sock_answer(value, len, &v, sizeof(v));
 }
 
 static int

@@ -126,15 +126,11 @@ packet_getsockopt(struct sock *s, int level, int name, void *value, uint32_t *le
 		struct tpacket_stats_user st = {ps->seen, ps->lost};
 		ps->seen = ps->lost = 0;
 		spin_unlock_bh(&s->lock);
-		*len = min(*len, (uint32_t)sizeof(st));
-		memcpy(value, &st, *len);
-		return 0;
+		return sock_answer(value, len, &st, sizeof(st));
 	}
 	if (name != PACKET_AUXDATA && name != PACKET_IGNORE_OUTGOING)
 		return -ENOPROTOOPT;
 	int32_t v = atomic_load_explicit(
 		name == PACKET_AUXDATA ? &ps->auxdata : &ps->ignore_outgoing, memory_order_relaxed);
-	*len = min(*len, (uint32_t)sizeof(v));
-	memcpy(value, &v, *len);
-	return 0;
+	return sock_answer(value, len, &v, sizeof(v));
 }
