@@ -66,6 +66,12 @@ net_hash_next(const struct net_hash_buckets *b, const struct net_hash_node *n)
 		(struct net_hash_node * _Atomic *)&n->next[b->link], memory_order_acquire);
 }
 
+/* Every node: net_hash_for_each(b, n) { ... }; `break` ends a chain, not the walk. */
+#define net_hash_for_each(b, n)                                                         \
+	for (uint32_t bucket_##n = 0; bucket_##n <= (b)->mask; bucket_##n++)            \
+		for (struct net_hash_node *n = net_hash_at((b), bucket_##n); n != NULL; \
+			n = net_hash_next((b), n))
+
 /* The chain of a hash: for (n = net_hash_at(b, hash & b->mask); n != NULL; n = net_hash_next(b, n)) */
 #define net_hash_for_chain(b, n, value)                                                  \
 	for (struct net_hash_node *n = net_hash_at((b), (value) & (b)->mask); n != NULL; \

@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "core/epochlist.h"
 #include "fs/proc/net.h"
 #include "net/link/netif.h"
 #include "net/net.h"
@@ -44,22 +43,16 @@ static bool
 next_device(struct net_stack *net, uint32_t *index, char name[NETIF_NAME_MAX],
 	struct netif_stats *stats)
 {
-	struct netif *nif;
-	bool found = false;
 	epoch_enter();
-	epoch_list_for_each_entry(nif, &net->netifs, node)
-	{
-		if (nif->index <= *index)
-			continue;
+	struct netif *nif = netif_after(net, *index);
+	if (nif != NULL) {
 		*index = nif->index;
 		memcpy(name, nif->name, NETIF_NAME_MAX);
 		name[NETIF_NAME_MAX - 1] = '\0';
 		netif_get_stats(nif, stats);
-		found = true;
-		break;
 	}
 	epoch_exit();
-	return found;
+	return nif != NULL;
 }
 
 static int

@@ -8,7 +8,6 @@
  */
 #include <string.h>
 
-#include "core/epochlist.h"
 #include "fs/proc/format.h"
 #include "fs/proc/internal.h"
 #include "net/link/netif.h"
@@ -109,22 +108,18 @@ find_conf(const struct proc_node *dir, const char *name, size_t len, uint32_t *n
 static bool
 next_interface(const struct proc_node *dir, uint32_t *number, char name[PROC_NAME_MAX])
 {
-	const struct netif *nif;
-	bool found = false;
+	/* Interfaces are numbered from 1. */
+	uint32_t least = *number > NET_SYSCTL_NETIF(1) ? *number - NET_SYSCTL_NETIF(0) : 1;
 	_Static_assert(NETIF_NAME_MAX <= PROC_NAME_MAX, "an interface's name fits");
 	epoch_enter();
-	epoch_list_for_each_entry(nif, &current_net()->netifs, node)
-	{
-		if (NET_SYSCTL_NETIF(nif->index) < *number)
-			continue;
+	const struct netif *nif = netif_after(current_net(), least - 1);
+	if (nif != NULL) {
 		*number = NET_SYSCTL_NETIF(nif->index);
 		memcpy(name, nif->name, NETIF_NAME_MAX);
 		name[NETIF_NAME_MAX - 1] = '\0';
-		found = true;
-		break;
 	}
 	epoch_exit();
-	return found;
+	return nif != NULL;
 }
 
 static bool

@@ -551,13 +551,11 @@ neigh_for_each(
 {
 	epoch_enter();
 	const struct net_hash_buckets *b = net_hash_read(&net->neigh->hash);
-	for (uint32_t i = 0; i <= b->mask; i++) {
-		for (struct net_hash_node *at = net_hash_at(b, i); at != NULL;
-			at = net_hash_next(b, at)) {
-			struct neigh_info info;
-			neigh_describe(container_of(at, struct neigh, hash), &info);
-			fn(&info, ctx);
-		}
+	net_hash_for_each(b, at)
+	{
+		struct neigh_info info;
+		neigh_describe(container_of(at, struct neigh, hash), &info);
+		fn(&info, ctx);
 	}
 	epoch_exit();
 }

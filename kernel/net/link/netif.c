@@ -57,6 +57,14 @@ netif_by_index(struct net_stack *net, uint32_t index)
 }
 
 struct netif *
+netif_after(struct net_stack *net, uint32_t index)
+{
+	struct netif *nif;
+	epoch_list_for_each_entry(nif, &net->netifs, node) if (nif->index > index) return nif;
+	return NULL;
+}
+
+struct netif *
 netif_by_name(struct net_stack *net, const char *name)
 {
 	struct netif *nif;

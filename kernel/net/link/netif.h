@@ -124,6 +124,8 @@ struct netif *netif_alloc(
 
 /* Look-ups: inside an epoch, or take a reference (netif_get) before leaving it. NULL: none. */
 struct netif *netif_by_index(struct net_stack *net, uint32_t index);
+/* The one with the lowest index above that. */
+struct netif *netif_after(struct net_stack *net, uint32_t index);
 struct netif *netif_by_name(struct net_stack *net, const char *name);
 void netif_put(struct netif *nif);
 static inline struct netif *

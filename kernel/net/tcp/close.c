@@ -38,14 +38,12 @@ tcp_sock_shutdown(struct sock *s, int how)
 		err = t->c.state == TCP_CLOSE ? -ENOTCONN : 0;
 	} else {
 		__atomic_store_n(&s->shut, (uint8_t)(s->shut | bits), __ATOMIC_RELEASE);
-		if ((bits & SOCK_SHUT_WR) && t->c.state != TCP_SYN_SENT) {
-			struct tcp_env env = tcp_env_of(t);
-			tcp_shutdown(&t->c, &env, &act);
-			tcp_act(t, &env, &act, &after);
-		} else if (t->c.state == TCP_SYN_SENT) {
-			struct tcp_env env = tcp_env_of(t);
-			tcp_shutdown(&t->c, &env, &act);
+		bool opening = t->c.state == TCP_SYN_SENT;
+		if (opening)
 			atomic_store_explicit(&s->error, ECONNRESET, memory_order_release);
+		if (opening || (bits & SOCK_SHUT_WR)) {
+			struct tcp_env env = tcp_env_of(t);
+			tcp_shutdown(&t->c, &env, &act);
 			tcp_act(t, &env, &act, &after);
 		}
 	}

@@ -11,17 +11,9 @@
 static void
 forget_peer(struct tcp_sock *t)
 {
-	struct tcp_conn *c = &t->c, old = *c;
+	struct tcp_conn old = t->c;
 	tcp_sock_init_conn(t);
-	c->flags = old.flags & (TCPF_NODELAY | TCPF_CORK | TCPF_KEEPALIVE | TCPF_ECN_ASK);
-	c->cc = old.cc;
-	c->user_mss = old.user_mss;
-	c->user_timeout_ms = old.user_timeout_ms;
-	c->keep_idle_s = old.keep_idle_s;
-	c->keep_interval_s = old.keep_interval_s;
-	c->keep_count = old.keep_count;
-	c->syn_count = old.syn_count;
-	c->pacing_rate = old.pacing_rate;
+	tcp_options_copy(&t->c, &old);
 	t->e.flow.local = t->bound_local;
 	if (!t->bound_by_user)
 		t->e.flow.local_port = 0;

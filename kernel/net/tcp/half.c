@@ -226,6 +226,12 @@ defer_rounds(uint32_t seconds)
 	return n;
 }
 
+static uint8_t
+tos_of(const struct tcp_sock *t)
+{
+	return t->i.s.family == AF_INET ? t->i.tos : t->i.tclass;
+}
+
 static void
 add_half(struct tcp_sock *t, struct tcp_listener *l, const struct net_flow *flow,
 	const struct tcp_segment *seg, const struct tcp_request_config *config)
@@ -240,7 +246,7 @@ add_half(struct tcp_sock *t, struct tcp_listener *l, const struct net_flow *flow
 	struct tcp_env env = {.now = time_now(), .mss = config->adv_mss};
 	h->e.kind = TCP_ENTRY_HALF;
 	h->e.flow = *flow;
-	h->tos = t->i.s.family == AF_INET ? t->i.tos : t->i.tclass;
+	h->tos = tos_of(t);
 	h->defer_rounds = t->defer_accept_s != 0 ? defer_rounds(t->defer_accept_s) : 0;
 	wheel_timer_init(&h->timer, half_timer);
 	atomic_store_explicit(&h->listener, t, memory_order_relaxed);
@@ -272,21 +278,23 @@ input_syn(struct tcp_sock *t, struct tcp_listener *l, const struct net_flow *flo
 	uint32_t backlog = atomic_load_explicit(&l->backlog, memory_order_relaxed);
 	uint32_t halves = __atomic_load_n(&l->nr_halves, __ATOMIC_RELAXED);
 	bool full = halves >= max(min(backlog, ctl->max_syn_backlog), 1u);
+	bool cookie = ctl->syncookies == 2 || (full && ctl->syncookies == 1);
+	/* Nobody accepts: more clients would only wait longer. */
+	bool overflows = __atomic_load_n(&l->pending, __ATOMIC_RELAXED) > backlog;
+	if (overflows || (full && !cookie)) {
+		if (overflows)
+			net_count(net, NET_TCP_LISTEN_OVERFLOWS);
+		net_count(net, NET_TCP_LISTEN_DROPS);
+		pkt_free(p);
+		return;
+	}
 	struct tcp_request_config config = tcp_request_config_of(t, flow, p);
 	if (min_iss != 0 && !tcp_seq_before(min_iss, config.iss))
 		config.iss = min_iss + 1;
-	if (__atomic_load_n(&l->pending, __ATOMIC_RELAXED) > backlog) {
-		/* Nobody accepts: more clients would only wait longer. */
-		net_count(net, NET_TCP_LISTEN_OVERFLOWS);
-		net_count(net, NET_TCP_LISTEN_DROPS);
-	} else if (ctl->syncookies == 2 || (full && ctl->syncookies == 1)) {
-		uint8_t tos = t->i.s.family == AF_INET ? t->i.tos : t->i.tclass;
-		tcp_cookie_send(t, l, flow, seg, &config, tos);
-	} else if (full) {
-		net_count(net, NET_TCP_LISTEN_DROPS);
-	} else {
+	if (cookie)
+		tcp_cookie_send(t, l, flow, seg, &config, tos_of(t));
+	else
 		add_half(t, l, flow, seg, &config);
-	}
 	pkt_free(p);
 }
 

@@ -312,6 +312,21 @@ tcp_option_changed(struct sock *s, int name)
 }
 
 void
+tcp_options_copy(struct tcp_conn *to, const struct tcp_conn *from)
+{
+	const uint32_t chosen = TCPF_NODELAY | TCPF_CORK | TCPF_KEEPALIVE | TCPF_ECN_ASK;
+	to->flags = from->flags & chosen;
+	to->cc = from->cc;
+	to->user_mss = from->user_mss;
+	to->user_timeout_ms = from->user_timeout_ms;
+	to->keep_idle_s = from->keep_idle_s;
+	to->keep_interval_s = from->keep_interval_s;
+	to->keep_count = from->keep_count;
+	to->syn_count = from->syn_count;
+	to->pacing_rate = from->pacing_rate;
+}
+
+void
 tcp_options_inherit(struct tcp_sock *child, const struct tcp_sock *l)
 {
 	struct sock *s = &child->i.s;
@@ -336,16 +351,6 @@ tcp_options_inherit(struct tcp_sock *child, const struct tcp_sock *l)
 	child->notsent_lowat = l->notsent_lowat;
 	child->window_clamp = l->window_clamp;
 	child->linger2_s = l->linger2_s;
-	struct tcp_conn *c = &child->c;
-	const struct tcp_conn *lc = &l->c;
-	tcp_conn_init(c);
-	c->flags = lc->flags & (TCPF_NODELAY | TCPF_CORK | TCPF_KEEPALIVE);
-	c->cc = lc->cc;
-	c->user_mss = lc->user_mss;
-	c->user_timeout_ms = lc->user_timeout_ms;
-	c->keep_idle_s = lc->keep_idle_s;
-	c->keep_interval_s = lc->keep_interval_s;
-	c->keep_count = lc->keep_count;
-	c->syn_count = lc->syn_count;
-	c->pacing_rate = lc->pacing_rate;
+	tcp_conn_init(&child->c);
+	tcp_options_copy(&child->c, &l->c);
 }

@@ -21,12 +21,6 @@ static const uint16_t drop_reason[TCP_DROPS] = {
 	[TCP_DROP_OOO_FULL] = NET_DROP_TCP_OOO_FULL,
 };
 
-void
-tcp_rx_drop(struct net_stack *net, struct pkt *p, uint16_t reason)
-{
-	pkt_drop(net, p, reason);
-}
-
 /* --- A connection --- */
 
 /* Puts the payload where the core said, or loses it. */

@@ -142,16 +142,14 @@ static void
 visit_listeners(struct net_stack *net, void (*fn)(const struct tcp_row *row, void *ctx), void *ctx)
 {
 	const struct net_hash_buckets *b = net_hash_read(&net->tcp->listeners);
-	for (uint32_t i = 0; i <= b->mask; i++) {
-		for (struct net_hash_node *n = net_hash_at(b, i); n != NULL;
-			n = net_hash_next(b, n)) {
-			struct tcp_sock *t = container_of(n, struct tcp_sock, listen_node);
-			struct tcp_row row = {0};
-			sock_row(t, &row);
-			row.rx_queue = tcp_listener_ready(t);
-			row.tx_queue = tcp_listener_backlog(t);
-			fn(&row, ctx);
-		}
+	net_hash_for_each(b, n)
+	{
+		struct tcp_sock *t = container_of(n, struct tcp_sock, listen_node);
+		struct tcp_row row = {0};
+		sock_row(t, &row);
+		row.rx_queue = tcp_listener_ready(t);
+		row.tx_queue = tcp_listener_backlog(t);
+		fn(&row, ctx);
 	}
 }
 
@@ -159,19 +157,17 @@ static void
 visit_entries(struct net_stack *net, void (*fn)(const struct tcp_row *row, void *ctx), void *ctx)
 {
 	const struct net_hash_buckets *b = net_hash_read(&net->tcp->entries);
-	for (uint32_t i = 0; i <= b->mask; i++) {
-		for (struct net_hash_node *n = net_hash_at(b, i); n != NULL;
-			n = net_hash_next(b, n)) {
-			struct tcp_entry *e = container_of(n, struct tcp_entry, node);
-			struct tcp_row row = {.flow = e->flow};
-			if (e->kind == TCP_ENTRY_SOCK)
-				sock_row(container_of(e, struct tcp_sock, e), &row);
-			else if (e->kind == TCP_ENTRY_HALF)
-				tcp_half_row(e, &row);
-			else
-				tcp_tw_row(e, &row);
-			fn(&row, ctx);
-		}
+	net_hash_for_each(b, n)
+	{
+		struct tcp_entry *e = container_of(n, struct tcp_entry, node);
+		struct tcp_row row = {.flow = e->flow};
+		if (e->kind == TCP_ENTRY_SOCK)
+			sock_row(container_of(e, struct tcp_sock, e), &row);
+		else if (e->kind == TCP_ENTRY_HALF)
+			tcp_half_row(e, &row);
+		else
+			tcp_tw_row(e, &row);
+		fn(&row, ctx);
 	}
 }
 

@@ -78,7 +78,6 @@ struct tcp_stack {
 	struct net_hash listeners;     /* [port_lock, epoch] struct tcp_sock by port */
 	_Atomic uint32_t port_counter; /* RFC 6056, algorithm 3 */
 	_Atomic uint32_t sockets, orphans, timewaits, halves;
-	_Atomic nsec_t cookie_key_born; /* when secrets.cookie was made: tcp_cookie_hash() */
 };
 
 /* Hashes a flow with the stack's key. */
@@ -308,8 +307,6 @@ void tcp_rx(struct netif *nif, struct pkt *p);
 void tcp_rx_error(struct net_stack *net, const struct ip_error *e);
 /* A segment for a connection, its payload in p (taken over). Softirq, no lock held. false: t left the table. */
 bool tcp_rx_sock(struct tcp_sock *t, const struct tcp_segment *seg, struct pkt *p);
-/* Loses p, counted. */
-void tcp_rx_drop(struct net_stack *net, struct pkt *p, uint16_t reason);
 
 /* tx.c */
 /* A segment of t's connection. lock held. */
@@ -366,6 +363,8 @@ void tcp_tw_row(const struct tcp_entry *e, struct tcp_row *row);
 int tcp_setsockopt(struct sock *s, int level, int name, const void *value, uint32_t len);
 int tcp_getsockopt(struct sock *s, int level, int name, void *value, uint32_t *len);
 void tcp_option_changed(struct sock *s, int name);
+/* What a user chose for a connection, for another that is initialised and closed. */
+void tcp_options_copy(struct tcp_conn *to, const struct tcp_conn *from);
 /* What a child has of its listener. */
 void tcp_options_inherit(struct tcp_sock *child, const struct tcp_sock *listener);
 /* TCP_OWNER_* as the socket's options say. */

@@ -242,11 +242,7 @@ static void
 visit(const struct net_hash *t, void (*fn)(const struct udp_end *end, void *ctx), void *ctx)
 {
 	const struct net_hash_buckets *b = net_hash_read(t);
-	for (uint32_t i = 0; i <= b->mask; i++) {
-		for (struct net_hash_node *n = net_hash_at(b, i); n != NULL;
-			n = net_hash_next(b, n))
-			fn(container_of(n, struct udp_end, by_port), ctx);
-	}
+	net_hash_for_each(b, n) fn(container_of(n, struct udp_end, by_port), ctx);
 }
 
 void
