@@ -46,8 +46,19 @@ LINK_DROPS = ("too_short", "ethertype_unknown", "other_host", "interface_down", 
               "rx_device_header")
 
 
+def link_sum(now):
+    """Frames whose way on the link layer ended: delivered, coalesced or dropped with a reason."""
+    return now["delivered"] + now["coalesced"] + sum(now[name] for name in LINK_DROPS)
+
+
 def check_frames(guest):
-    """Each frame that came in was delivered, coalesced or dropped with its reason."""
+    """Each frame that came in has ended. Gives the counters."""
     now = counters(guest)
-    ends = now["delivered"] + now["coalesced"] + sum(now[name] for name in LINK_DROPS)
-    equal(now["frames_in"], ends, "frames in")
+    equal(now["frames_in"], link_sum(now), "frames in")
+    return now
+
+
+def free_memory(guest):
+    """MemFree in bytes."""
+    _, text = guest.shell("grep MemFree /proc/meminfo")
+    return int(re.search(r"MemFree: *(\d+)", text).group(1)) * 1024

@@ -9,7 +9,6 @@ usage: tests/net/flood.py [SECONDS [RATE]]     of each flood (60, 20000)
 Prints a line for each flood; exit status 1 when a bar is missed. `make campaign-net-flood` runs it.
 """
 import os
-import re
 import socket
 import struct
 import subprocess
@@ -19,9 +18,11 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools", "run"))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 sys.dont_write_bytecode = True
 
-from vm import Nic, Vm, build_path  # noqa: E402
+from vm import Vm, build_path  # noqa: E402
+from wire import free_memory, taps  # noqa: E402
 
 GOODPUT_BAR, CONNECT_BAR, MEMORY_BAR = 0.5, 3.0, 1 << 20
 CLIENTS, PORT, MAC = 20, 7, "52:54:00:53:57:01"
@@ -107,24 +108,15 @@ def inside(seconds, rate):
         transfer.socket.close()
 
 
-def ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True)
-
-
-def memory(guest):
-    _, text = guest.shell("grep MemFree /proc/meminfo")
-    return int(re.search(r"MemFree: *(\d+)", text).group(1)) * 1024
-
-
 def one(guest, client, version, kind, source, seconds):
     # The transfer's buffers are part of what the quiet machine holds.
     client.stdin.write(f"{version} {kind} {source}\n")
     client.stdin.flush()
     time.sleep(4)
-    before = memory(guest)
+    before = free_memory(guest)
     if client.stdout.readline() != "memory\n":
         raise SystemExit("the client ended")
-    grown = before - memory(guest)
+    grown = before - free_memory(guest)
     client.stdin.write("\n")
     client.stdin.flush()
     quiet, during, good, slowest, sent, alive = client.stdout.readline().split(maxsplit=5)
@@ -137,15 +129,8 @@ def one(guest, client, version, kind, source, seconds):
 
 
 def main(seconds, rate):
-    namespace = f"swos-flood-{os.getpid()}"
-    ip("netns", "add", namespace)
-    try:
-        ip("-n", namespace, "tuntap", "add", "t0", "mode", "tap", "vnet_hdr")
-        ip("-n", namespace, "address", "add", "10.9.0.1/24", "dev", "t0")
-        ip("-n", namespace, "address", "add", "fd00:9::1/64", "dev", "t0", "nodad")
-        ip("-n", namespace, "link", "set", "t0", "up")
-        nic = Nic("tap,ifname=t0,script=no,downscript=no")
-        with Vm(base="initrd", smp=1, mem="256M", netns=namespace, nics=(nic,), timeout=1800,
+    with taps("") as (namespace, nics):
+        with Vm(base="initrd", smp=1, mem="256M", netns=namespace, nics=nics, timeout=1800,
                 base_image=build_path("guest/base.img")) as guest:
             guest.login()
             guest.shell("ifconfig eth0 10.9.0.2 netmask 255.255.255.0 up; ip address add fd00:9::2/64 dev eth0")
@@ -160,9 +145,7 @@ def main(seconds, rate):
                                             ("rst", "own"))]
             client.stdin.close()
             client.wait()
-        return 0 if all(results) else 1
-    finally:
-        ip("netns", "delete", namespace)
+    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ usage: tests/net/scale.py [CONNECTIONS [BYTES]]     20000 connections, 65536 byt
 Prints the figures; exit status 1 when one misses its bar. `make campaign-net-scale` runs it.
 """
 import os
-import re
 import selectors
 import socket
 import subprocess
@@ -17,9 +16,11 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools", "run"))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 sys.dont_write_bytecode = True
 
-from vm import Nic, Vm, build_path  # noqa: E402
+from vm import Vm, build_path  # noqa: E402
+from wire import free_memory, taps  # noqa: E402
 
 BAR_BYTES = 2560  # of memory per connection's end
 PORT = 7
@@ -79,14 +80,10 @@ def client(address, count, size):
     print("closed", flush=True)
 
 
-def ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True)
-
-
-def memory(guest):
-    """MemFree in bytes, once deferred work has settled."""
-    _, text = guest.shell("sleep 2; grep -E 'MemFree|Slab' /proc/meminfo")
-    return int(re.search(r"MemFree: *(\d+)", text).group(1)) * 1024
+def settled_memory(guest):
+    """What is free once deferred work has settled."""
+    time.sleep(2)
+    return free_memory(guest)
 
 
 def start_client(namespace, address, count, size):
@@ -96,7 +93,7 @@ def start_client(namespace, address, count, size):
 
 
 def measure(guest, namespace, address, count, size):
-    before = memory(guest)
+    before = settled_memory(guest)
     started, left = time.monotonic(), count
     clients = []
     while left:
@@ -107,11 +104,11 @@ def measure(guest, namespace, address, count, size):
         if line != "echoed\n":
             raise SystemExit(f"a client said {line!r}")
     seconds = time.monotonic() - started
-    during = memory(guest)
+    during = settled_memory(guest)
     _, slabs = guest.shell("awk '$2 > 1000 { print $1, $2, $4 }' /proc/slabinfo")
     for process in clients:
         process.communicate("\n")
-    after = memory(guest)
+    after = settled_memory(guest)
     each = (before - during) / count
     print(f"{count} connections of {size} bytes in {seconds:.0f} s: {each:.0f} bytes of memory each"
           f" (bar {BAR_BYTES}); {(before - after) // 1024} KiB less free after all were closed")
@@ -120,24 +117,16 @@ def measure(guest, namespace, address, count, size):
 
 
 def main(count, size):
-    namespace = f"swos-scale-{os.getpid()}"
-    ip("netns", "add", namespace)
-    try:
-        ip("-n", namespace, "tuntap", "add", "t0", "mode", "tap", "vnet_hdr")
-        ip("-n", namespace, "address", "add", "10.9.0.1/16", "dev", "t0")
-        ip("-n", namespace, "link", "set", "t0", "up")
+    with taps("") as (namespace, nics):
         subprocess.run(["ip", "netns", "exec", namespace, "sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65000"],
                        check=True)
-        nic = Nic("tap,ifname=t0,script=no,downscript=no")
-        with Vm(base="initrd", smp=1, mem="512M", netns=namespace, nics=(nic,), timeout=1200,
+        with Vm(base="initrd", smp=1, mem="512M", netns=namespace, nics=nics, timeout=1200,
                 base_image=build_path("guest/base.img")) as guest:
             guest.login()
-            guest.shell("ifconfig eth0 10.9.0.2 netmask 255.255.0.0 up")
+            guest.shell("ifconfig eth0 10.9.0.2 netmask 255.255.255.0 up")
             guest.shell(f"/tests/echo {PORT} >/tmp/echo.out & sleep 1; cat /tmp/echo.out")
             ok = measure(guest, namespace, "10.9.0.2", count, size)
-        return 0 if ok else 1
-    finally:
-        ip("netns", "delete", namespace)
+    return 0 if ok else 1
 
 
 if __name__ == "__main__":
