@@ -279,6 +279,10 @@ TEST(udp_who_may_share_a_port)
 	CHECK(port_match_conflict(&a, &b));
 	b.reuseaddr = true;
 	CHECK(!port_match_conflict(&a, &b));
+	b.listens =
+		true; /* who listens is not joined, though who is there first may listen later */
+	CHECK(port_match_conflict(&a, &b) && !port_match_conflict(&b, &a));
+	b.listens = false;
 	a.reuseaddr = b.reuseaddr = false;
 	a.reuseport = b.reuseport = true;
 	CHECK(!port_match_conflict(&a, &b));
