@@ -117,18 +117,22 @@ has_data(const struct pipe *p)
 	return (int64_t)(pipe_head(p) - pipe_tail(p)) > 0;
 }
 
-/* Bytes that fit behind head: the page in which tail stands is not free before it is left. */
-static inline uint64_t
+/*
+ * Bytes that fit behind head: the page in which tail stands is not free before it is left. Less than 0: tail is as it
+ * was before others read, and writers have gone on since.
+ */
+static inline int64_t
 room(const struct pipe *p, uint64_t head, uint64_t tail)
 {
-	return (uint64_t)pipe_slots(p) * PAGE_SIZE - (head - round_down(tail, PAGE_SIZE));
+	return (int64_t)((uint64_t)pipe_slots(p) * PAGE_SIZE -
+		(head - round_down(tail, PAGE_SIZE)));
 }
 
 /* Whether a write of up to PIPE_BUF bytes need not wait when the ends are there. */
 static inline bool
 is_writable_at(const struct pipe *p, uint64_t head, uint64_t tail)
 {
-	return (int64_t)(head - tail) <= 0 || room(p, head, tail) >= PIPE_BUF;
+	return (int64_t)(head - tail) <= 0 || room(p, head, tail) >= (int64_t)PIPE_BUF;
 }
 
 static inline bool
@@ -203,11 +207,11 @@ static inline uint64_t
 room_for(struct pipe *p, size_t n)
 {
 	uint64_t head = atomic_load_explicit(&p->head, memory_order_relaxed), tail = pipe_tail(p);
-	uint64_t free = room(p, head, tail);
+	uint64_t free = (uint64_t)room(p, head, tail);
 	if (unlikely(free < n && head == tail && head % PAGE_SIZE != 0)) {
 		realign(p);
 		head = atomic_load_explicit(&p->head, memory_order_relaxed);
-		free = room(p, head, pipe_tail(p));
+		free = (uint64_t)room(p, head, pipe_tail(p));
 	}
 	return free;
 }
@@ -252,7 +256,7 @@ fill_packet(struct pipe *p, struct iter *from, size_t n)
 	(void)room_for(p, PIPE_BUF + 1); /* realign if that helps */
 	uint64_t head = atomic_load_explicit(&p->head, memory_order_relaxed);
 	uint64_t start = round_up(head, PAGE_SIZE);
-	if (room(p, start, pipe_tail(p)) < PAGE_SIZE)
+	if (room(p, start, pipe_tail(p)) < (int64_t)PAGE_SIZE)
 		return 0;
 	struct pipe_slot *s = slot_at(p, start);
 	int err = slot_enter(p, s);

@@ -152,6 +152,65 @@ GUEST_TEST(splice_waits)
 	(void)pid;
 }
 
+/* Writes n bytes of a kind, `each` at a time. */
+static pid_t
+start_writer(int fd, int other_end, char byte, size_t n, size_t each)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(other_end);
+		memset(buf, byte, 65536);
+		for (size_t done = 0; done < n; done += each) {
+			if (write(fd, buf, each) != (ssize_t)each)
+				_exit(1);
+		}
+		_exit(0);
+	}
+	return pid;
+}
+
+/*
+ * Room that a splice makes page by page is filled, and the writer asleep again, before the splice is over: others who
+ * write where it writes to hold it up.
+ */
+GUEST_TEST(splice_wakes_writers_that_sleep_again)
+{
+	enum { TOTAL = 32 << 20 };
+	int p[2], q[2], status;
+	CHECK_EQ(pipe(p), 0);
+	CHECK_EQ(pipe(q), 0);
+	pid_t writer = start_writer(p[1], p[0], 'a', TOTAL, 4096);
+	close(p[1]);
+	pid_t mover = fork();
+	if (mover == 0) {
+		close(q[0]);
+		while (splice(p[0], NULL, q[1], NULL, 65536, 0) > 0)
+			;
+		_exit(0);
+	}
+	close(p[0]);
+	pid_t others[2];
+	for (int i = 0; i < 2; i++)
+		others[i] = start_writer(q[1], q[0], 'b', 1UL << 40, 16);
+	close(q[1]);
+	size_t done = 0;
+	while (done < TOTAL) {
+		ssize_t n = read(q[0], back, 65536);
+		CHECK(n > 0);
+		for (ssize_t i = 0; i < n; i++)
+			done += back[i] == 'a';
+	}
+	close(q[0]);
+	CHECK_EQ(waitpid(writer, &status, 0), writer);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(waitpid(mover, &status, 0), mover);
+	CHECK_EQ(status, 0);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(waitpid(others[i], &status, 0), others[i]);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE);
+	}
+}
+
 GUEST_TEST(vmsplice_copies)
 {
 	int p[2];
