@@ -317,7 +317,7 @@ def processes_are_shown():
         output = run(vm, "ps")
         check(re.search(r"^ +1 root .*init", output, re.M) and re.search(r"ps$", output, re.M), output)
         contains(run(vm, "top -b -n 1"), "CPU")
-        run(vm, "sleep 500 & pidof sleep >/dev/null && killall sleep; wait")
+        run(vm, "sleep 500 & p=$!; until pidof sleep | grep -qw $p; do :; done; killall sleep; wait")
         contains(run(vm, "free"), "Mem:")
         contains(run(vm, "uptime"), "load average")
         contains(run(vm, "df"), "tmpfs")
