@@ -35,6 +35,7 @@ struct vnet_rx_queue {
 
 struct vnet_tx_queue {
 	struct net_poll poll;
+	struct net_kick kick;
 	struct virtio_net *device;  /* [I] */
 	struct virtio_queue *queue; /* [I] its lock guards what follows */
 	struct pkt_queue waiting;   /* [lock] for room, in order */

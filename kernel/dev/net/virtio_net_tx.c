@@ -2,7 +2,7 @@
 /*
  * Transmit queues. What was sent is freed when the next frame is sent, or at the latest after an interrupt, which is
  * asked for when the device has done three quarters. A queue without room lets frames wait, so many and no more, and
- * goes on when the device has made room.
+ * goes on when the device has made room. The device is told of frames at once, or at the end of a round of reception.
  */
 #define LOG_SOURCE "net"
 #include "core/softirq.h"
@@ -112,6 +112,18 @@ tx_used(struct virtio_queue *q)
 	net_poll_schedule(&v->tx[q->index / 2].poll);
 }
 
+/* The end of a round in which frames were given to the device. */
+static void
+tell_device(struct net_kick *k)
+{
+	struct vnet_tx_queue *tx = container_of(k, struct vnet_tx_queue, kick);
+	spin_lock_bh(&tx->queue->lock);
+	bool kick = virtqueue_kick_needed(&tx->queue->vq);
+	spin_unlock_bh(&tx->queue->lock);
+	if (kick)
+		virtio_queue_notify(tx->queue);
+}
+
 static struct vnet_tx_queue *
 choose_queue(struct virtio_net *v, struct pkt *p)
 {
@@ -164,7 +176,7 @@ vnet_transmit(struct netif *nif, struct pkt *p)
 	if (virtqueue_interrupt_is_spent(&tx->queue->vq))
 		tx->armed = false;
 	bool more = !tx->armed && arm_locked(tx);
-	bool kick = virtqueue_kick_needed(&tx->queue->vq);
+	bool kick = !net_kick_later(&tx->kick) && virtqueue_kick_needed(&tx->queue->vq);
 	const char *broken = tx->queue->vq.broken;
 	spin_unlock_bh(&tx->queue->lock);
 	if (kick)
@@ -192,6 +204,7 @@ vnet_tx_create(struct virtio_net *v, uint32_t i)
 		return err;
 	spin_init(&tx->queue->lock, "virtio-net tx");
 	tx->device = v;
+	tx->kick.kick = tell_device;
 	tx->poll.poll = tx_poll;
 	tx->poll.cpu = i % cpu_count;
 	pkt_queue_init(&tx->waiting);

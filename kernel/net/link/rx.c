@@ -17,6 +17,7 @@ struct rx_cpu {
 	struct pkt_queue others; /* [this CPU, softirq] what was taken from remote, in order */
 	struct net_poll *polls;  /* [this CPU, softirq] to be polled, in order */
 	struct gro gro;          /* [this CPU, softirq] */
+	struct net_kick *kicks;  /* [this CPU, bottom halves off] devices to be told */
 	bool running;            /* [this CPU] rx_softirq() is at work and will see what is added */
 	/* Pushed by any CPU, the latest first. */
 	_Atomic(struct pkt *) remote __attribute__((aligned(64)));
@@ -92,6 +93,31 @@ poll_devices(struct rx_cpu *rx)
 	rx->polls = again;
 	gro_flush();
 	return again != NULL;
+}
+
+bool
+net_kick_later(struct net_kick *k)
+{
+	struct rx_cpu *rx = my_rx();
+	if (!rx->running)
+		return false;
+	if (atomic_exchange_explicit(&k->queued, 1, memory_order_acq_rel) == 0) {
+		k->next = rx->kicks;
+		rx->kicks = k;
+	}
+	return true;
+}
+
+static void
+kick_devices(struct rx_cpu *rx)
+{
+	struct net_kick *k;
+	while ((k = rx->kicks) != NULL) {
+		rx->kicks = k->next;
+		/* An exchange: who finds it queued has put its frame where kick() sees it. */
+		atomic_exchange_explicit(&k->queued, 0, memory_order_acq_rel);
+		k->kick(k);
+	}
 }
 
 /* --- Backlogs. --- */
@@ -175,6 +201,7 @@ rx_softirq(void)
 	rx->running = true;
 	bool more = poll_devices(rx);
 	more |= work_off(rx);
+	kick_devices(rx);
 	rx->running = false;
 	if (more)
 		softirq_raise(SOFTIRQ_NET_RX);

@@ -35,6 +35,20 @@ void net_poll_schedule(struct net_poll *p);
 /* From poll(), at the end of its work, before it lets the device interrupt again (and looks once more). */
 void net_poll_end(struct net_poll *p);
 
+/* A device's queue of frames to be sent, whose device is told of a round's frames at once: to tell it is dear. */
+struct net_kick {
+	/* Tells the device if it has to be told. Softirq. */
+	void (*kick)(struct net_kick *k);
+	struct net_kick *next;   /* [the CPU that queued it] */
+	_Atomic uint32_t queued; /* a CPU is going to call kick() */
+};
+
+/*
+ * Bottom halves off, after a frame was put where kick() sees it. true: kick() will be called, at the end of the round
+ * of NET_RX that this CPU, or another, is in. false: there is no round, the caller tells the device itself.
+ */
+bool net_kick_later(struct net_kick *k);
+
 /* Queues a frame, counted as NET_LINK_IN, to this CPU. Takes over p. Bottom halves off. */
 void rx_backlog_local(struct netif *nif, struct pkt *p);
 /* The same to another CPU, which is interrupted if it has to. */
