@@ -34,6 +34,8 @@ IP_KERNEL_SRC += tests/unit/ip_mock/ip_mock.c
 UNIT_KERNEL_SRC += $(NET_KERNEL_SRC) $(IP_KERNEL_SRC)
 FUZZ_KERNEL_SRC += $(NET_KERNEL_SRC) $(IP_KERNEL_SRC)
 FUZZ_KERNEL_SRC += kernel/net/sock/cmsg.c kernel/net/sock/bpf.c
+# What the lossy link decides.
+UNIT_KERNEL_SRC += tests/relay/link.c tests/relay/pending.c
 
 FUZZ_SECONDS ?= 10
 FUZZ_JOBS    ?= 2
@@ -179,7 +181,22 @@ $(NET_FLOOD): build/host/tests/net/flood.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) -o $@ $^
 
-.PHONY: campaign-net-scale campaign-net-flood
+# A lossy link between two ends (tests/relay), and the program that sends over it, for this machine's Linux.
+RELAY    := build/host/relay
+TRANSFER := build/host/transfer
+test-bins: $(RELAY) $(TRANSFER)
+$(RELAY): $(patsubst %.c,build/host/%.o,$(wildcard tests/relay/*.c))
+	@mkdir -p $(@D)
+	$(Q)$(CC) -o $@ $^
+
+$(TRANSFER): build/host/tests/guest/peer/transfer.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) -o $@ $^
+
+.PHONY: campaign-net-scale campaign-net-flood campaign-relay
+campaign-relay: all build/guest/base.img $(RELAY) $(TRANSFER) ## Goodput over lossy links against Linux's, a median of RELAY_SEEDS (10) (docs/campaigns.md)
+	tests/net/relay.py $(if $(RELAY_SEEDS),--seeds $(RELAY_SEEDS))
+
 campaign-net-scale: all build/guest/base.img ## 20,000 TCP connections over a tap: memory of each (docs/campaigns.md)
 	tests/net/scale.py
 

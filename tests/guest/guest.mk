@@ -24,7 +24,8 @@ build/guest/root/tests/guest-wx: build/guest/root/tests/guest
 	$(Q)ln -f $< $@
 
 # What the host's tests of the network talk to.
-build/guest/root/tests/echo: build/guest/tests/guest/peer/echo.o
+PEERS := build/guest/root/tests/echo build/guest/root/tests/transfer
+$(PEERS): build/guest/root/tests/%: build/guest/tests/guest/peer/%.o
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_LD) -o $@ $^ $(MUSL_LIBS)
 
@@ -32,7 +33,7 @@ build/guest/tests/guest/peer/%.o: tests/guest/peer/%.c $(FLAGFILES) ports/ports.
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(MUSL_CFLAGS) $(WARN) $(INCLUDES) -D_GNU_SOURCE -MMD -MP -c -o $@ $<
 
-build/guest/base.img: build/guest/root/tests/guest-wx build/guest/root/tests/echo build/base.img
+build/guest/base.img: build/guest/root/tests/guest-wx $(PEERS) build/base.img
 	$(Q)$(MAKE) image ROOT_EXTRA=build/guest/root WX=/tests/guest-wx OUT=$@
 
 test-bins: build/kernel.img build/guest/base.img
