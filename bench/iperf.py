@@ -13,7 +13,6 @@ Exit status 1 when swos does not reach 1.2 times Linux's figure, or scales by le
 
 import argparse
 import contextlib
-import os
 import pathlib
 import re
 import statistics
@@ -24,8 +23,10 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools" / "run"))
+sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
 import vm  # noqa: E402
+from wire import taps  # noqa: E402
 
 BAR, SCALING_BAR = 1.2, 1.6
 BYTES = "200M"
@@ -40,19 +41,13 @@ TRANSFERS = {"loopback": ("-c 127.0.0.1", "receiver"), "out": (f"-c {HOST}", "se
 
 @contextlib.contextmanager
 def peer():
-    """A network namespace with the tap t0 and iperf3 on it; gives its name."""
-    name = f"swos-iperf-{os.getpid()}"
-    subprocess.run(["ip", "netns", "add", name], check=True)
-    try:
-        for words in ("tuntap add t0 mode tap vnet_hdr", f"address add {HOST}/24 dev t0", "link set t0 up"):
-            subprocess.run(["ip", "-n", name, *words.split()], check=True)
-        with subprocess.Popen(["ip", "netns", "exec", name, "iperf3", "-s"], stdout=subprocess.DEVNULL) as server:
-            try:
-                yield name
-            finally:
-                server.terminate()
-    finally:
-        subprocess.run(["ip", "netns", "delete", name], check=True)
+    """iperf3 on a tap in a namespace; gives the namespace's name and the device."""
+    with taps("") as (name, nics), subprocess.Popen(["ip", "netns", "exec", name, "iperf3", "-s"],
+                                                    stdout=subprocess.DEVNULL) as server:
+        try:
+            yield name, nics
+        finally:
+            server.terminate()
 
 
 def linux_machine():
@@ -85,10 +80,9 @@ def measure(guest, transfer):
 def bulk(machines, runs, transfers):
     """All transfers in each system's guest, in turn. Whether a bar was missed."""
     got = {(t, s): [] for t in transfers for s in machines}
-    nic = vm.Nic("tap,ifname=t0,script=no,downscript=no")
     for _ in range(runs):
         for system, machine in machines.items():
-            with peer() as netns, booted(system, {"netns": netns, "nics": (nic,), **COUNTED, **machine}) as guest:
+            with peer() as (netns, nics), booted(system, {"netns": netns, "nics": nics, **COUNTED, **machine}) as guest:
                 guest.shell(f"ifconfig eth0 {GUEST} netmask 255.255.255.0 up")
                 guest.shell("iperf3 -s -D")
                 for t in transfers:

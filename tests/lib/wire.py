@@ -1,38 +1,145 @@
 # SPDX-License-Identifier: MIT
-"""Wires for guests: taps in a network namespace of the test's own, and what a guest's counters must come to."""
+"""Wires for guests: taps in a network namespace of the test's own, who serves there, and what a guest's counters must come
+to."""
 
 import contextlib
 import os
 import re
 import subprocess
+import sys
+import tempfile
+import threading
 
-from harness import equal
+from harness import check, equal
 from vm import Nic
 
+SECONDS = 40  # a server's deadline; hosts stall
 
-def ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True)
+
+def ip(*arguments, inside=None):
+    """Runs ip, in a namespace if one is named."""
+    subprocess.run(["ip", *(("-n", inside) if inside else ()), *arguments], check=True)
+
+
+@contextlib.contextmanager
+def namespace(purpose="wire"):
+    """A network namespace with a loopback; gives its name."""
+    name = f"swos-{purpose}-{os.getpid()}"
+    ip("netns", "add", name)
+    try:
+        ip("link", "set", "lo", "up", inside=name)
+        yield name
+    finally:
+        ip("netns", "delete", name)
+
+
+def add_tap(netns, n, addresses, queues=1, mtu=1500, link_local=True):
+    """The tap tN with these addresses; gives what a device is connected to it by."""
+    several = ("multi_queue",) if queues > 1 else ()
+    ip("tuntap", "add", f"t{n}", "mode", "tap", "vnet_hdr", *several, inside=netns)
+    if not link_local:
+        ip("link", "set", f"t{n}", "addrgenmode", "none", inside=netns)
+    for address in addresses:
+        ip("address", "add", address, "dev", f"t{n}", *(("nodad",) if ":" in address else ()), inside=netns)
+    ip("link", "set", f"t{n}", "mtu", str(mtu), "up", inside=netns)
+    return f"tap,ifname=t{n},script=no,downscript=no"
 
 
 @contextlib.contextmanager
 def taps(*options, queues=1, mtu=1500):
     """A network namespace with the taps t0, t1, … for devices with these options; 10.9.N.1/24 and fd00:9:N::1/64 are on
     tap N. Gives the namespace's name and the devices."""
-    name = f"swos-wire-{os.getpid()}"
-    several = ("multi_queue",) if queues > 1 else ()
-    nics = []
-    ip("netns", "add", name)
+    with namespace() as name:
+        yield name, tuple(Nic(add_tap(name, n, (f"10.9.{n}.1/24", f"fd00:9:{n}::1/64"), queues, mtu), queues=queues,
+                              options=option) for n, option in enumerate(options))
+
+
+@contextlib.contextmanager
+def segment(*addresses):
+    """A network namespace with the tap t0 that has these addresses and no other, so that who serves there is known. Gives
+    the namespace's name and the device."""
+    with namespace() as name:
+        yield name, Nic(add_tap(name, 0, addresses, link_local=False))
+
+
+@contextlib.contextmanager
+def python(netns, program, *arguments):
+    """A program in the namespace, which ends with the block; gives the process, its input and output are pipes."""
+    process = subprocess.Popen(["ip", "netns", "exec", netns, sys.executable, "-c", program, *map(str, arguments)],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        ip("-n", name, "link", "set", "lo", "up")
-        for n, option in enumerate(options):
-            ip("-n", name, "tuntap", "add", f"t{n}", "mode", "tap", "vnet_hdr", *several)
-            ip("-n", name, "address", "add", f"10.9.{n}.1/24", "dev", f"t{n}")
-            ip("-n", name, "address", "add", f"fd00:9:{n}::1/64", "dev", f"t{n}", "nodad")
-            ip("-n", name, "link", "set", f"t{n}", "mtu", str(mtu), "up")
-            nics.append(Nic(f"tap,ifname=t{n},script=no,downscript=no", queues=queues, options=option))
-        yield name, tuple(nics)
+        yield process
     finally:
-        ip("netns", "delete", name)
+        process.kill()
+        process.communicate()
+
+
+@contextlib.contextmanager
+def web_server(netns, content):
+    """http://…:8000/f gives these bytes, over both versions."""
+    with tempfile.TemporaryDirectory() as directory:
+        with open(os.path.join(directory, "f"), "wb") as f:
+            f.write(content)
+        server = subprocess.Popen(["ip", "netns", "exec", netns, sys.executable, "-m", "http.server", "8000", "--bind", "::",
+                                   "--directory", directory], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            server.stdout.readline()  # it serves
+            yield
+        finally:
+            server.kill()
+            server.wait()
+
+
+class Listener:
+    """A process whose output is read all the time: `text`; wait_for() looks at what nobody waited for yet."""
+
+    def __init__(self, name, argv):
+        self.name = name
+        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        text=True)
+        self.text, self.seen, self.state = "", 0, threading.Condition()
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            with self.state:
+                self.text += line
+                self.state.notify_all()
+
+    def wait_for(self, pattern):
+        expression = re.compile(pattern, re.M)
+        with self.state:
+            found = self.state.wait_for(lambda: expression.search(self.text, self.seen), SECONDS)
+            check(found, f"{self.name} did not say {pattern!r} but {self.text!r}")
+            self.seen = found.end()
+            return found
+
+    def skip(self):
+        with self.state:
+            self.seen = len(self.text)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, traceback):
+        self.process.kill()
+        self.process.wait()
+        self.reader.join(5)
+        if kind is not None:
+            print("\n".join(f"{self.name}: {line}" for line in self.text.split("\n")[-100:]))
+
+
+class Dnsmasq(Listener):
+    """DHCP, router advertisements and DNS on t0 as the options say."""
+
+    def __init__(self, netns, *options):
+        with tempfile.NamedTemporaryFile(prefix="swos-leases-") as leases:
+            super().__init__("dnsmasq", [
+                "ip", "netns", "exec", netns, "dnsmasq", "--keep-in-foreground", "--log-facility=-",
+                "--conf-file=/dev/null", "--pid-file=", "--user=root", "--no-resolv", "--no-hosts", "--interface=t0",
+                "--bind-interfaces", "--no-ping", "--dhcp-authoritative", f"--dhcp-leasefile={leases.name}", *options])
+            self.wait_for(r"started, version")
 
 
 def counters(guest):

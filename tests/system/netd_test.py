@@ -3,83 +3,18 @@
 """netd and netinfo against dnsmasq in a network namespace: leases, their renewal, rebinding and refusal, router
 advertisements, DHCPv6, links that go and come, and what is configured in the image."""
 
-import contextlib
 import os
 import re
 import subprocess
 import sys
-import threading
 import time
 
 from harness import check, contains, equal, main, test
-from vm import Nic, Vm
+from vm import Vm
+from wire import SECONDS, Dnsmasq, ip, segment
 
 TMP = os.environ.get("TEST_TMP", "/tmp")
-NETNS = f"swos-netd-{os.getpid()}"
 BASE = {"base": "initrd", "smp": 2}
-SECONDS = 40  # hosts stall
-
-
-def ip(*arguments):
-    subprocess.run(["ip", "-n", NETNS, *arguments], check=True)
-
-
-@contextlib.contextmanager
-def segment(*addresses):
-    """A network namespace with these addresses on the tap t0; gives the device that is connected to it."""
-    subprocess.run(["ip", "netns", "add", NETNS], check=True)
-    try:
-        ip("tuntap", "add", "t0", "mode", "tap", "vnet_hdr")
-        ip("link", "set", "t0", "addrgenmode", "none")
-        ip("link", "set", "t0", "up")
-        for address in addresses:
-            ip("address", "add", address, "dev", "t0", *(["nodad"] if ":" in address else []))
-        yield Nic("tap,ifname=t0,script=no,downscript=no")
-    finally:
-        subprocess.run(["ip", "netns", "delete", NETNS], check=True)
-
-
-class Dnsmasq:
-    """A server on t0. Its log is `text`; wait_for() looks at what nobody waited for yet."""
-
-    def __init__(self, *options):
-        leases = os.path.join(TMP, f"leases-{time.monotonic_ns()}")
-        self.process = subprocess.Popen(
-            ["ip", "netns", "exec", NETNS, "dnsmasq", "--keep-in-foreground", "--log-facility=-", "--conf-file=/dev/null",
-             "--pid-file=", "--user=root", "--no-resolv", "--no-hosts", "--interface=t0", "--bind-interfaces", "--no-ping",
-             "--dhcp-authoritative", f"--dhcp-leasefile={leases}", "--address=/host.test/10.9.0.77", *options],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.text, self.seen, self.state = "", 0, threading.Condition()
-        self.reader = threading.Thread(target=self.read, daemon=True)
-        self.reader.start()
-
-    def read(self):
-        for line in self.process.stdout:
-            with self.state:
-                self.text += line
-                self.state.notify_all()
-
-    def wait_for(self, pattern):
-        expression = re.compile(pattern, re.M)
-        with self.state:
-            found = self.state.wait_for(lambda: expression.search(self.text, self.seen), SECONDS)
-            check(found, f"dnsmasq did not say {pattern!r} but {self.text!r}")
-            self.seen = found.end()
-            return found
-
-    def skip(self):
-        with self.state:
-            self.seen = len(self.text)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, value, traceback):
-        self.process.kill()
-        self.process.wait()
-        self.reader.join(5)
-        if kind is not None:
-            print("\n".join("dnsmasq: " + line for line in self.text.split("\n")[-100:]))
 
 
 def until(guest, command, pattern):
@@ -104,10 +39,11 @@ LEASE = "--dhcp-option=option:T1,4", "--dhcp-option=option:T2,8"  # dnsmasq gran
 
 @test
 def leases_and_advertisements():
-    with segment("10.9.0.1/24", "fd00:9::1/64", "fe80::1/64") as nic:
+    with segment("10.9.0.1/24", "fd00:9::1/64", "fe80::1/64") as (netns, nic):
         range4 = "--dhcp-range=10.9.0.50,10.9.0.60,255.255.255.0,120"
-        with Dnsmasq(range4, *LEASE, "--enable-ra", "--dhcp-range=fd00:9::,ra-stateless", "--domain=swos.test",
-                     "--dhcp-option=option6:dns-server,[fd00:9::1]") as first, Vm(netns=NETNS, nics=(nic,), **BASE) as guest:
+        with Dnsmasq(netns, range4, *LEASE, "--enable-ra", "--dhcp-range=fd00:9::,ra-stateless", "--domain=swos.test",
+                     "--address=/host.test/10.9.0.77", "--dhcp-option=option6:dns-server,[fd00:9::1]") as first, \
+                Vm(netns=netns, nics=(nic,), **BASE) as guest:
             guest.login()
             equal(guest.shell("netinfo --check"), (0, ""), "the network at the login's prompt")
             address = first.wait_for(r"DHCPACK\(t0\) (\S+)").group(1)
@@ -125,8 +61,8 @@ def leases_and_advertisements():
             first.wait_for(rf"DHCPACK\(t0\) {address}")
             check("DHCPNAK" not in first.text and first.text.count("DHCPOFFER") == 1, first.text)
             first.process.kill()
-            another_server_takes_over(guest, range4, address)
-            a_server_refuses(guest, address)
+            another_server_takes_over(guest, netns, range4, address)
+            a_server_refuses(guest, netns, address)
 
 
 def link_goes_and_comes(guest, server, address, slaac):
@@ -141,22 +77,22 @@ def link_goes_and_comes(guest, server, address, slaac):
     contains(guest.shell("netinfo")[1], f"{address}/24 (dhcp)")
 
 
-def another_server_takes_over(guest, range4, address):
+def another_server_takes_over(guest, netns, range4, address):
     """The first does not answer any more: who hears the broadcast may prolong the lease."""
-    ip("address", "del", "10.9.0.1/24", "dev", "t0")
-    ip("address", "add", "10.9.0.2/24", "dev", "t0")
-    with Dnsmasq(range4, *LEASE) as second:
+    ip("address", "del", "10.9.0.1/24", "dev", "t0", inside=netns)
+    ip("address", "add", "10.9.0.2/24", "dev", "t0", inside=netns)
+    with Dnsmasq(netns, range4, *LEASE) as second:
         second.wait_for(rf"DHCPACK\(t0\) {address}")
         until(guest, "cat /etc/resolv.conf", r"^nameserver 10\.9\.0\.2$")
         until(guest, "ip route", r"^default via 10\.9\.0\.2 ")
         check("DHCPDISCOVER" not in second.text, second.text)
 
 
-def a_server_refuses(guest, address):
+def a_server_refuses(guest, netns, address):
     """The network has another prefix now, and addresses of version 6 come from DHCP."""
-    ip("address", "del", "10.9.0.2/24", "dev", "t0")
-    ip("address", "add", "10.9.1.1/24", "dev", "t0")
-    with Dnsmasq("--dhcp-range=10.9.1.50,10.9.1.60,255.255.255.0,120", "--enable-ra",
+    ip("address", "del", "10.9.0.2/24", "dev", "t0", inside=netns)
+    ip("address", "add", "10.9.1.1/24", "dev", "t0", inside=netns)
+    with Dnsmasq(netns, "--dhcp-range=10.9.1.50,10.9.1.60,255.255.255.0,120", "--enable-ra",
                  "--dhcp-range=fd00:9::100,fd00:9::1ff,64,120") as third:
         third.wait_for(rf"DHCPNAK\(t0\) {address}")
         other = third.wait_for(r"DHCPACK\(t0\) (10\.9\.1\.\S+)").group(1)
@@ -182,9 +118,9 @@ def image_with(name, text):
 def what_the_image_says_is_there_at_the_login():
     path = image_with("static", "dns 10.9.0.1\nsearch swos.test\ninterface eth0\nipv4 10.9.7.5/32\ngateway 10.9.0.1\n"
                       "ipv6 fd00:9::5/64\ngateway fe80::1\nmtu 1400\n")
-    with segment("10.9.0.1/24", "fd00:9::1/64", "fe80::1/64") as nic:
-        ip("route", "add", "10.9.7.5/32", "dev", "t0")
-        with Vm(netns=NETNS, nics=(nic,), base_image=path, **BASE) as guest:
+    with segment("10.9.0.1/24", "fd00:9::1/64", "fe80::1/64") as (netns, nic):
+        ip("route", "add", "10.9.7.5/32", "dev", "t0", inside=netns)
+        with Vm(netns=netns, nics=(nic,), base_image=path, **BASE) as guest:
             guest.login()
             equal(guest.shell("netinfo --check --require-static6"), (0, ""))
             said = guest.shell("netinfo")[1]
@@ -211,7 +147,7 @@ def checks_name_what_is_missing(guest):
 @test
 def a_mistake_in_the_image_leaves_link_local_addresses_only():
     path = image_with("mistake", "dns 10.9.0.1\ninterface eth0\nipv4 10.9.0.5/24\ngateway 10.9.0.300\n")
-    with segment("10.9.0.1/24") as nic, Vm(netns=NETNS, nics=(nic,), base_image=path, **BASE) as guest:
+    with segment("10.9.0.1/24") as (netns, nic), Vm(netns=netns, nics=(nic,), base_image=path, **BASE) as guest:
         guest.wait_for(r"netd: /etc/swos/network:4:9: .*; using link-local addresses only$")
         guest.login()
         fails(guest, "netinfo --check", "/etc/swos/network has a mistake")

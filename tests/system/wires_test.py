@@ -11,7 +11,6 @@ import re
 import socket
 import subprocess
 import sys
-import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools", "run"))
@@ -20,7 +19,7 @@ sys.dont_write_bytecode = True
 
 from harness import check, equal, main, test  # noqa: E402
 from vm import Nic, Vm  # noqa: E402
-from wire import check_frames, taps  # noqa: E402
+from wire import check_frames, taps, web_server  # noqa: E402
 
 BASE = {"base": "initrd", "smp": 2}
 SIZE = 3_000_000
@@ -31,20 +30,11 @@ OFFLOADS = ("csum=off,host_tso4=off,host_tso6=off,host_ecn=off,host_ufo=off", "h
 
 
 @contextlib.contextmanager
-def web_server(netns):
-    """A file of SIZE bytes that port 8000 serves in the namespace, over both versions; gives its MD5 sum."""
+def some_file(netns):
+    """A file of SIZE bytes, which is served in the namespace; gives its MD5 sum."""
     content = os.urandom(SIZE)
-    with tempfile.TemporaryDirectory() as directory:
-        with open(os.path.join(directory, "f"), "wb") as f:
-            f.write(content)
-        server = subprocess.Popen(["ip", "netns", "exec", netns, sys.executable, "-m", "http.server", "8000", "--bind", "::",
-                                   "--directory", directory], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        try:
-            server.stdout.readline()  # it serves
-            yield hashlib.md5(content).hexdigest()
-        finally:
-            server.kill()
-            server.wait()
+    with web_server(netns, content):
+        yield hashlib.md5(content).hexdigest()
 
 
 def add6(guest, device, address):
@@ -86,7 +76,7 @@ def check_served(guest, netns, number=0):
 
 
 def check_wire(options="", queues=1, mtu=1500, sizes=(0, 1400, 20000)):
-    with taps(options, queues=queues, mtu=mtu) as (netns, nics), web_server(netns) as md5, \
+    with taps(options, queues=queues, mtu=mtu) as (netns, nics), some_file(netns) as md5, \
             Vm(netns=netns, nics=nics, **BASE) as guest:
         guest.login()
         set_up(guest, mtu=mtu)
@@ -120,7 +110,7 @@ def jumbo_frames():
 
 @test
 def two_devices():
-    with taps("", "mrg_rxbuf=off") as (netns, nics), web_server(netns) as md5, \
+    with taps("", "mrg_rxbuf=off") as (netns, nics), some_file(netns) as md5, \
             Vm(netns=netns, nics=nics, **BASE) as guest:
         guest.login()
         for number in (0, 1):
@@ -166,7 +156,7 @@ def two_guests_over_ipv6():
 
 @test
 def link_goes_down_in_the_middle_of_a_transfer():
-    with taps("") as (netns, nics), web_server(netns) as md5, Vm(netns=netns, nics=nics, **BASE) as guest:
+    with taps("") as (netns, nics), some_file(netns) as md5, Vm(netns=netns, nics=nics, **BASE) as guest:
         guest.login()
         set_up(guest)
         check_pings(guest, 0, (100,))
