@@ -36,6 +36,8 @@
 #define INET_HDRINCL       (1u << 12)
 #define INET_MCAST_ALL     (1u << 13) /* groups that others joined are heard too: the default */
 #define INET_DONTFRAG      (1u << 14)
+#define INET_OLD_PKTINFO6  (1u << 15) /* IPV6_2292PKTINFO */
+#define INET_OLD_HOPLIMIT6 (1u << 16)
 
 struct inet_group {
 	struct inet_group *next; /* [lock] */

@@ -79,10 +79,12 @@ send_item(struct inet_sock *i, const struct cmsg_item *item, struct inet_send *o
 	}
 	if (item->level == SOL_IP && item->type == IP_PKTINFO)
 		return send_pktinfo4(i, item, out);
-	if (item->level == SOL_IPV6 && item->type == IPV6_PKTINFO)
+	if (item->level == SOL_IPV6 &&
+		(item->type == IPV6_PKTINFO || item->type == IPV6_2292PKTINFO))
 		return send_pktinfo6(item, out);
 	bool hops = (item->level == SOL_IP && item->type == IP_TTL) ||
-		(item->level == SOL_IPV6 && item->type == IPV6_HOPLIMIT);
+		(item->level == SOL_IPV6 &&
+			(item->type == IPV6_HOPLIMIT || item->type == IPV6_2292HOPLIMIT));
 	bool tos = (item->level == SOL_IP && item->type == IP_TOS) ||
 		(item->level == SOL_IPV6 && item->type == IPV6_TCLASS);
 	if (!hops && !tos)
@@ -189,6 +191,19 @@ put_v4(const struct inet_sock *i, const struct pkt *p, const struct net_addr *ds
 		cmsg_put(out, SOL_IP, IP_TOS, &p->tos, 1);
 }
 
+/* Where it came to, by the name that the socket knows it by: RFC 3542's, or the older RFC 2292's, or both. */
+static void
+put_pktinfo6(const struct inet_sock *i, const struct pkt *p, const struct net_addr *dst,
+	struct cmsg_buffer *out)
+{
+	struct in6_pktinfo_user info = {.ifindex = inet_pkt_ifindex(p)};
+	memcpy(info.addr, dst->b, sizeof(info.addr));
+	if (inet_has(i, INET_PKTINFO6))
+		cmsg_put(out, SOL_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+	if (inet_has(i, INET_OLD_PKTINFO6))
+		cmsg_put(out, SOL_IPV6, IPV6_2292PKTINFO, &info, sizeof(info));
+}
+
 void
 inet_recv_cmsg(struct inet_sock *i, const struct pkt *p, struct cmsg_buffer *out)
 {
@@ -199,13 +214,11 @@ inet_recv_cmsg(struct inet_sock *i, const struct pkt *p, struct cmsg_buffer *out
 		put_v4(i, p, &dst, out);
 	if (i->s.family != AF_INET6)
 		return;
-	if (inet_has(i, INET_PKTINFO6)) {
-		struct in6_pktinfo_user info = {.ifindex = inet_pkt_ifindex(p)};
-		memcpy(info.addr, dst.b, sizeof(info.addr));
-		cmsg_put(out, SOL_IPV6, IPV6_PKTINFO, &info, sizeof(info));
-	}
+	put_pktinfo6(i, p, &dst, out);
 	if (inet_has(i, INET_HOPLIMIT6) && !net_addr_is_v4(&dst))
 		put_int(out, SOL_IPV6, IPV6_HOPLIMIT, p->ttl);
+	if (inet_has(i, INET_OLD_HOPLIMIT6) && !net_addr_is_v4(&dst))
+		put_int(out, SOL_IPV6, IPV6_2292HOPLIMIT, p->ttl);
 	if (inet_has(i, INET_TCLASS6) && !net_addr_is_v4(&dst))
 		put_int(out, SOL_IPV6, IPV6_TCLASS, p->tos);
 }

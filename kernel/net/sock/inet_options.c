@@ -36,6 +36,10 @@ option_flag(int level, int name)
 		return INET_PKTINFO6;
 	case IPV6_RECVHOPLIMIT:
 		return INET_HOPLIMIT6;
+	case IPV6_2292PKTINFO:
+		return INET_OLD_PKTINFO6;
+	case IPV6_2292HOPLIMIT:
+		return INET_OLD_HOPLIMIT6;
 	case IPV6_RECVTCLASS:
 		return INET_TCLASS6;
 	case IPV6_RECVERR:

@@ -31,7 +31,9 @@ struct raw_sock {
 	bool closed;            /* [lock] */
 	struct sock_rxqueue rx;
 	struct sock_filter_program *_Atomic filter;
-	uint32_t icmp_filter;                      /* ICMP types that are not wanted */
+	_Atomic int32_t
+		checksum_at;  /* IPV6_CHECKSUM: where the checksum is; -1: not our business */
+	uint32_t icmp_filter; /* ICMP types that are not wanted */
 	uint32_t icmp6_filter[ICMP6_FILTER_WORDS]; /* the same of ICMPv6 */
 	struct epoch_head epoch;
 };
@@ -60,6 +62,14 @@ type_is_blocked(const struct raw_sock *r, const struct pkt *p)
 }
 
 static bool
+checksum_is_good(const struct raw_sock *r, const struct pkt *p, const struct net_flow *flow)
+{
+	return atomic_load_explicit(&r->checksum_at, memory_order_relaxed) < 0 ||
+		p->csum == PKT_CSUM_GOOD ||
+		pkt_checksum(p, 0, p->len, ip_pseudo_sum(flow, p->len, p->protocol)) == 0xffff;
+}
+
+static bool
 wants(const struct raw_sock *r, const struct netif *nif, const struct pkt *p, bool v4,
 	const struct net_flow *flow)
 {
@@ -72,7 +82,8 @@ wants(const struct raw_sock *r, const struct netif *nif, const struct pkt *p, bo
 		return false;
 	if (r->connected && !net_addr_equal(&r->remote, &flow->remote))
 		return false;
-	return !r->closed && inet_group_wanted(&r->i, flow) && !type_is_blocked(r, p);
+	return !r->closed && inet_group_wanted(&r->i, flow) && !type_is_blocked(r, p) &&
+		checksum_is_good(r, p, flow);
 }
 
 /* The packet as the socket sees it; NULL: out of memory. */
@@ -147,22 +158,24 @@ raw_recv(struct sock *s, struct sock_msg *msg)
 
 /* --- Out --- */
 
-/* ICMPv6's checksum covers the addresses, so it is made once these are known. -errno: p was dropped. */
+/* A checksum over IPv6's addresses is made once these are known. -EINVAL: no room for it there; p was dropped. */
 static int
-finish_icmp6(struct net_stack *net, struct pkt *p, struct inet_send *out)
+finish_checksum(struct sock *s, struct pkt *p, struct inet_send *out, uint32_t offset)
 {
-	int err = route_check(net, &out->ref, &out->flow);
-	if (err == 0 && p->head_len < 4 && (p->len < 4 || !pkt_pull_up(p, min(p->len, 8u))))
+	int err = route_check(s->net, &out->ref, &out->flow);
+	if (err == 0 && (p->len < offset + 2 || !pkt_pull_up(p, offset + 2)))
 		err = -EINVAL;
 	if (err != 0) {
 		pkt_free(p); /* never sent: an error is all that the sender gets */
 		return err;
 	}
-	uint8_t *at = pkt_data(p);
-	at[2] = at[3] = 0;
-	uint16_t pseudo = ip_pseudo_sum(&out->flow, p->len, IPPROTO_ICMPV6);
+	uint8_t *at = (uint8_t *)pkt_data(p) + offset;
+	at[0] = at[1] = 0;
+	uint16_t pseudo = ip_pseudo_sum(&out->flow, p->len, (uint8_t)s->protocol);
 	uint16_t sum = (uint16_t)~pkt_checksum(p, 0, p->len, pseudo);
-	memcpy(at + 2, &sum, sizeof(sum));
+	if (sum == 0 && s->protocol == IPPROTO_UDP)
+		sum = 0xffff; /* zero would say that there is none (RFC 8200, 8.1) */
+	memcpy(at, &sum, sizeof(sum));
 	return 0;
 }
 
@@ -172,13 +185,14 @@ transmit(struct raw_sock *r, struct pkt *p, struct inet_send *out)
 {
 	struct sock *s = &r->i.s;
 	bool whole = s->protocol == IPPROTO_RAW || inet_has(&r->i, INET_HDRINCL);
+	int32_t checksum_at = atomic_load_explicit(&r->checksum_at, memory_order_relaxed);
 	int err = 0;
 	bh_disable();
 	inet_send_options(&r->i, out);
 	if (whole)
 		out->ref.flags |= ROUTE_ANY_SRC;
-	if (!whole && s->protocol == IPPROTO_ICMPV6)
-		err = finish_icmp6(s->net, p, out);
+	if (!whole && checksum_at >= 0)
+		err = finish_checksum(s, p, out, (uint32_t)checksum_at);
 	if (err == 0)
 		err = whole ? ip_output_raw(s->net, &out->ref, p, &out->flow)
 			    : ip_output(s->net, &out->ref, p, &out->flow, out->tos, out->ttl,
@@ -309,6 +323,24 @@ raw_ioctl(struct sock *s, uint32_t cmd, uint64_t arg)
 	return -ENOTTY;
 }
 
+static bool
+names_checksum(const struct sock *s, int level, int name)
+{
+	return s->family == AF_INET6 && (level == SOL_RAW || level == SOL_IPV6) &&
+		name == IPV6_CHECKSUM;
+}
+
+/* As Linux: ICMPv6's place is its own business for SOL_IPV6, as RFC 3542 (3.1) says, and takes any value for SOL_RAW. */
+static int
+set_checksum(struct raw_sock *r, int level, int32_t v, uint32_t len)
+{
+	if (len < sizeof(v) || (v > 0 && (v & 1) != 0) ||
+		(level == SOL_IPV6 && r->i.s.protocol == IPPROTO_ICMPV6))
+		return -EINVAL;
+	atomic_store_explicit(&r->checksum_at, v < 0 ? -1 : v, memory_order_relaxed);
+	return 0;
+}
+
 static int
 raw_setsockopt(struct sock *s, int level, int name, const void *value, uint32_t len)
 {
@@ -327,6 +359,8 @@ raw_setsockopt(struct sock *s, int level, int name, const void *value, uint32_t 
 			atomic_fetch_and_explicit(&r->i.flags, ~INET_HDRINCL, memory_order_relaxed);
 		return 0;
 	}
+	if (names_checksum(s, level, name))
+		return set_checksum(r, level, v, len);
 	if (level == SOL_RAW && name == ICMP_FILTER && s->protocol == IPPROTO_ICMP) {
 		r->icmp_filter = (uint32_t)v;
 		return len < sizeof(v) ? -EINVAL : 0;
@@ -351,6 +385,8 @@ raw_getsockopt(struct sock *s, int level, int name, void *value, uint32_t *len)
 		v = inet_has(&r->i, INET_HDRINCL);
 	else if (level == SOL_RAW && name == ICMP_FILTER && s->protocol == IPPROTO_ICMP)
 		v = (int32_t)r->icmp_filter;
+	else if (names_checksum(s, level, name))
+		v = atomic_load_explicit(&r->checksum_at, memory_order_relaxed);
 	else {
 		int err = inet_getsockopt(&r->i, level, name, value, len);
 		return err == 1 ? -ENOPROTOOPT : err;
@@ -459,6 +495,7 @@ raw_create(struct net_stack *net, uint16_t family, int protocol, struct sock **o
 	sock_init(&r->i.s, family == AF_INET ? &raw_ops4 : &raw_ops6, net, SOCK_RAW, protocol);
 	inet_init(&r->i);
 	r->local = family == AF_INET ? net_addr_v4(0) : (struct net_addr){0};
+	r->checksum_at = family == AF_INET6 && protocol == IPPROTO_ICMPV6 ? 2 : -1;
 	spin_lock_bh(&raw_lock);
 	epoch_list_add_tail(&raws, &r->node);
 	spin_unlock_bh(&raw_lock);
