@@ -231,6 +231,16 @@ set_link(struct netif *nif, uint32_t cmd, const struct linux_ifreq *r)
 	}
 }
 
+/* Of "eth0:1": down takes that address away, and the interface stays as it is. */
+static int
+set_alias_flags(struct netif *nif, const struct linux_ifreq *r)
+{
+	const struct ip_addr *a = addr_of(nif, r->ifr_name);
+	if (a == NULL)
+		return -EADDRNOTAVAIL;
+	return (r->flags & IFF_UP) != 0 ? 0 : ip_addr_del(nif, &a->conf.addr, a->conf.prefix);
+}
+
 static int
 run_ifreq(struct net_stack *net, struct netif *nif, uint32_t cmd, struct linux_ifreq *r)
 {
@@ -247,6 +257,10 @@ run_ifreq(struct net_stack *net, struct netif *nif, uint32_t cmd, struct linux_i
 	case SIOCSIFBRDADDR:
 	case SIOCSIFDSTADDR:
 		return change_addr(nif, cmd, r);
+	case SIOCSIFFLAGS:
+		if (strchr(r->ifr_name, ':') != NULL)
+			return set_alias_flags(nif, r);
+		return set_link(nif, cmd, r);
 	default:
 		return is_change(cmd) ? set_link(nif, cmd, r) : get_link(nif, cmd, r);
 	}
