@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 from harness import check, equal
 from vm import Nic
@@ -140,6 +141,17 @@ class Dnsmasq(Listener):
                 "--conf-file=/dev/null", "--pid-file=", "--user=root", "--no-resolv", "--no-hosts", "--interface=t0",
                 "--bind-interfaces", "--no-ping", "--dhcp-authoritative", f"--dhcp-leasefile={leases.name}", *options])
             self.wait_for(r"started, version")
+
+
+def until(guest, command, pattern):
+    """Asks until what the command prints has the expression; returns the match."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        output = guest.shell(command)[1]
+        if match := re.search(pattern, output, re.M):
+            return match
+        check(time.monotonic() < deadline, f"{command} does not say {pattern!r} but {output!r}")
+        guest.shell("sleep 0.2")
 
 
 def counters(guest):

@@ -7,25 +7,13 @@ import os
 import re
 import subprocess
 import sys
-import time
 
 from harness import check, contains, equal, main, test
 from vm import Vm
-from wire import SECONDS, Dnsmasq, ip, segment
+from wire import Dnsmasq, ip, segment, until
 
 TMP = os.environ.get("TEST_TMP", "/tmp")
 BASE = {"base": "initrd", "smp": 2}
-
-
-def until(guest, command, pattern):
-    """Asks until what the command prints has the expression; returns the match."""
-    deadline = time.monotonic() + SECONDS
-    while True:
-        output = guest.shell(command)[1]
-        if match := re.search(pattern, output, re.M):
-            return match
-        check(time.monotonic() < deadline, f"{command} does not say {pattern!r} but {output!r}")
-        guest.shell("sleep 0.2")
 
 
 def fails(guest, command, why):

@@ -368,11 +368,18 @@ void tcp_icmp_error(struct tcp_conn *c, uint32_t seq, uint16_t error, struct tcp
 /* What lies out of order from seq on was thrown away (memory pressure); it was not acknowledged for good. */
 void tcp_prune_ooo(struct tcp_conn *c, const struct tcp_env *env, uint32_t seq);
 
-/* Sent or unsent bytes that are not acknowledged. */
+/* Where the sequence space ends that there is something to send of: a FIN is one of it. */
+static inline uint32_t
+tcp_send_end(const struct tcp_conn *c)
+{
+	return c->write_seq + ((c->flags & TCPF_FIN_QUEUED) != 0 ? 1u : 0u);
+}
+
+/* Of the sequence space, sent or unsent, what is not acknowledged. */
 static inline uint32_t
 tcp_unacked(const struct tcp_conn *c)
 {
-	return c->write_seq - c->snd_una;
+	return tcp_send_end(c) - c->snd_una;
 }
 
 /* Bytes of the sequence space in the network, as far as we know. */

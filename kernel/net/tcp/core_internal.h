@@ -173,7 +173,7 @@ tcp_fin_acked(const struct tcp_conn *c)
 static inline bool
 tcp_unsent(const struct tcp_conn *c)
 {
-	return c->snd_nxt != c->write_seq + ((c->flags & TCPF_FIN_QUEUED) ? 1u : 0u);
+	return c->snd_nxt != tcp_send_end(c);
 }
 
 #endif

@@ -35,7 +35,7 @@ fill_sending(const struct tcp_conn *c, struct tcp_info_user *out)
 	out->bytes_sent = c->stats.bytes_sent;
 	out->bytes_retrans = c->stats.bytes_retrans;
 	out->segs_out = c->stats.segs_out;
-	out->notsent_bytes = c->write_seq - c->snd_nxt;
+	out->notsent_bytes = tcp_send_end(c) - c->snd_nxt;
 	out->delivered_ce = c->stats.delivered_ce;
 	out->snd_wnd = c->snd_wnd;
 	out->reord_seen = (c->flags & TCPF_REORDERING) != 0;

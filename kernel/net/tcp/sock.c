@@ -267,7 +267,7 @@ tcp_sock_ioctl(struct sock *s, uint32_t cmd, uint64_t arg)
 		value = has_stream(t) ? tcp_unacked(&t->c) : 0;
 		break;
 	case SIOCOUTQNSD:
-		value = has_stream(t) ? t->c.write_seq - t->c.snd_nxt : 0;
+		value = has_stream(t) ? tcp_send_end(&t->c) - t->c.snd_nxt : 0;
 		break;
 	default:
 		value = at_mark(t);

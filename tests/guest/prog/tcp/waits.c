@@ -133,6 +133,8 @@ TCP_TEST(queued_bytes)
 	/* A FIN is no byte to read. */
 	send_all(fd[0], "z", 1);
 	CHECK_EQ(shutdown(fd[0], SHUT_WR), 0);
+	CHECK_SOON(queued(fd[0], SIOCOUTQ) == 0); /* the FIN is acknowledged, and nothing is left */
+	CHECK_EQ(queued(fd[0], SIOCOUTQNSD), 0);
 	tcp_await(fd[1], POLLIN | POLLOUT | POLLRDHUP);
 	CHECK_EQ(queued(fd[1], FIONREAD), 1);
 	CHECK_ERRNO(ioctl(l, FIONREAD, &n), EINVAL);
