@@ -24,7 +24,7 @@ build/guest/root/tests/guest-wx: build/guest/root/tests/guest
 	$(Q)ln -f $< $@
 
 # What the host's tests of the network talk to.
-PEERS := build/guest/root/tests/echo build/guest/root/tests/transfer
+PEERS := build/guest/root/tests/echo build/guest/root/tests/transfer build/guest/root/tests/passed
 $(PEERS): build/guest/root/tests/%: build/guest/tests/guest/peer/%.o
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_LD) -o $@ $^ $(MUSL_LIBS)

@@ -10,6 +10,7 @@
     main()
 """
 
+import contextlib
 import sys
 import traceback
 
@@ -36,9 +37,7 @@ def contains(text, part):
         raise AssertionError(f"no {part!r} in {text!r}")
 
 
-def main(names=None):
-    """Runs the tests in the order of their definition, or those that are named on the command line."""
-    names = sys.argv[1:] if names is None else names
+def _run(names):
     passed = failed = 0
     for function in _tests:
         if names and function.__name__ not in names:
@@ -53,5 +52,14 @@ def main(names=None):
         else:
             print(f"ok {function.__name__}", flush=True)
             passed += 1
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed or not passed else 0)
+    print(f"{passed} passed, {failed} failed", flush=True)
+    if failed or not passed:
+        sys.exit(1)
+
+
+def main(names=None, within=None):
+    """Runs the tests in the order of their definition, or those that are named on the command line. within: a context that
+    they share, such as a guest; it ends by an exception when one failed, so that it shows what it has to show."""
+    with within or contextlib.nullcontext():
+        _run(sys.argv[1:] if names is None else names)
+    sys.exit(0)

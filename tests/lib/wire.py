@@ -94,9 +94,9 @@ def web_server(netns, content):
 class Listener:
     """A process whose output is read all the time: `text`; wait_for() looks at what nobody waited for yet."""
 
-    def __init__(self, name, argv):
+    def __init__(self, name, argv, stdin=subprocess.DEVNULL):
         self.name = name
-        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        self.process = subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                         text=True)
         self.text, self.seen, self.state = "", 0, threading.Condition()
         self.reader = threading.Thread(target=self.read, daemon=True)
@@ -129,6 +129,54 @@ class Listener:
         self.reader.join(5)
         if kind is not None:
             print("\n".join(f"{self.name}: {line}" for line in self.text.split("\n")[-100:]))
+
+
+# Lines of its input go to a TCP server, what that says goes to its output, and "[end]" when no more will come.
+CLIENT = """import socket, sys, threading
+try:
+    s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 60)
+except OSError as e:
+    sys.exit(f"[{type(e).__name__}]")
+s.settimeout(None)
+print("[connected from {1}]".format(*s.getsockname()[:2]), flush=True)
+def send():
+    for line in sys.stdin:
+        s.sendall(line.encode())
+    s.shutdown(socket.SHUT_WR)
+threading.Thread(target=send, daemon=True).start()
+try:
+    for line in s.makefile("r"):
+        print(line, end="", flush=True)
+    print("[end]", flush=True)
+except OSError as e:
+    print(f"[{type(e).__name__}]", flush=True)
+"""
+
+
+class Client(Listener):
+    """Somebody in the namespace who connects to a TCP server and talks in lines. `port` is its own."""
+
+    def __init__(self, netns, address, port):
+        super().__init__("client", ["ip", "netns", "exec", netns, sys.executable, "-c", CLIENT, address, str(port)],
+                         subprocess.PIPE)
+
+    def connected(self):
+        """Waits for the connection; returns our port."""
+        return int(self.wait_for(r"^\[connected from (\d+)\]$").group(1))
+
+    def send(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def end(self):
+        """No more is sent."""
+        self.process.stdin.close()
+
+    def __exit__(self, kind, value, traceback):
+        super().__exit__(kind, value, traceback)
+        if not self.process.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
 
 
 class Dnsmasq(Listener):

@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import os
 import re
-import sys
 
 from harness import check, contains, equal, main, test
 from vm import Vm
@@ -96,13 +95,13 @@ def routes_lead_where_they_say():
     says(guest, "ip route del default && ip route get 10.9.99.2 2>&1", "Network is unreachable", status=2)
     says(guest, f"ping -c 1 -W 2 {FAR4} 2>&1", "Network is unreachable", status=1)
     says(guest, f"ip route add 10.9.99.0/24 via 10.9.0.1 && ip route get {FAR4}", rf"{FAR4} via 10\.9\.0\.1 dev eth0  src {ADDRESS}")
-    says(guest, f"ping -c 2 {FAR4}", "2 packets received")
+    says(guest, f"ping -c 1 {FAR4}", "1 packets received")
     says(guest, "ip route del 10.9.99.0/24 && route add -net 10.9.99.0/24 gw 10.9.0.1 && route -n",
          r"^10\.9\.99\.0 +10\.9\.0\.1 +255\.255\.255\.0 +UG +0 ")
     says(guest, f"ping -c 1 {FAR4}", "1 packets received")
     says(guest, "route del -net 10.9.99.0/24 && route add default gw 10.9.0.1 && netstat -rn", r"^0\.0\.0\.0 +10\.9\.0\.1 ")
     says(guest, f"ip -6 route add fd00:9:99::/64 via fd00:9::1 && ip -6 route", r"^fd00:9:99::/64 via fd00:9::1 dev eth0")
-    says(guest, f"ping6 -c 2 {FAR6}", "2 packets received")
+    says(guest, f"ping6 -c 1 {FAR6}", "1 packets received")
 
 
 @test
@@ -112,7 +111,7 @@ def pings_and_traces():
     says(guest, "ping -c 1 -s 20000 10.9.0.1", "1 packets received")
     says(guest, "ping -c 1 -W 1 10.9.0.99", "100% packet loss", status=1)
     says(guest, "ping -c 1 host.test", r"^PING host\.test \((10\.9\.0\.1|fd00:9::1)\)", "1 packets received")
-    says(guest, "ping6 -c 2 fd00:9::1", r"^64 bytes from fd00:9::1: seq=1 ttl=64 ", "2 packets received")
+    says(guest, "ping6 -c 1 fd00:9::1", r"^64 bytes from fd00:9::1: seq=0 ttl=64 ", "1 packets received")
     says(guest, f"ping -c 1 -t 1 -W 1 {FAR4}", "100% packet loss", status=1)
     says(guest, f"traceroute -n {FAR4}", r"^ 1  10\.9\.0\.1 ", rf"^ 2  {FAR4} ")
     says(guest, f"traceroute -n -I {FAR4}", r"^ 1  10\.9\.0\.1 ", rf"^ 2  {FAR4} ")
@@ -201,8 +200,4 @@ def everything():
 
 
 if __name__ == "__main__":
-    try:
-        with everything():
-            main()
-    except SystemExit as e:
-        sys.exit(e.code)
+    main(within=everything())

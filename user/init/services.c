@@ -468,11 +468,11 @@ moment_t
 services_hold_until(void)
 {
 	moment_t last = 0;
-	for (struct service *s = services; s != NULL; s = s->next) {
-		if (s->notify_fd >= 0 && now() >= notify_end(s))
-			close_notify(s); /* it may still come, nobody waits any more */
-		if (s->notify_fd >= 0 && notify_end(s) > last)
-			last = notify_end(s);
+	/* A word that comes too late is still read: a pipe without a reader would end who says it. */
+	for (const struct service *s = services; s != NULL; s = s->next) {
+		moment_t end = notify_end(s);
+		if (s->notify_fd >= 0 && now() < end && end > last)
+			last = end;
 	}
 	return last;
 }
