@@ -12,6 +12,7 @@
 
 enum {
 	PSCI_CPU_SUSPEND = 0xc4000001u,
+	PSCI_AFFINITY_INFO = 0xc4000004u,
 	PSCI_CPU_OFF = 0x84000002u,
 	PSCI_CPU_ON = 0xc4000003u,
 	PSCI_SYSTEM_OFF = 0x84000008u,
@@ -215,6 +216,7 @@ read_psci(const struct fdt_walk *walk, struct platform_psci *out)
 		.cpu_on = PSCI_CPU_ON,
 		.cpu_off = PSCI_CPU_OFF,
 		.cpu_suspend = PSCI_CPU_SUSPEND,
+		.affinity_info = PSCI_AFFINITY_INFO,
 		.system_off = PSCI_SYSTEM_OFF,
 		.system_reset = PSCI_SYSTEM_RESET};
 	if (fdt_string_index(tree, node, "method", "hvc") == 0)

@@ -99,7 +99,7 @@ enum platform_conduit { PLATFORM_CONDUIT_NONE, PLATFORM_CONDUIT_HVC, PLATFORM_CO
 struct platform_psci {
 	enum platform_conduit conduit;
 	uint32_t version; /* 1: as PSCI 0.1; 2: 0.2 or later, which PSCI_VERSION tells */
-	uint32_t cpu_on, cpu_off, cpu_suspend, system_off, system_reset;
+	uint32_t cpu_on, cpu_off, cpu_suspend, affinity_info, system_off, system_reset;
 };
 
 struct platform_rtc {

@@ -224,6 +224,7 @@ check_virt(const struct platform *p, const struct seen *s)
 	CHECK_EQ(p->timer.hyp_physical.intid, 26);
 	CHECK_EQ(p->timer.hyp_virtual.intid, 0);
 	CHECK_EQ(p->psci.cpu_on, 0xc4000003);
+	CHECK_EQ(p->psci.affinity_info, 0xc4000004);
 	CHECK_EQ(p->psci.system_reset, 0x84000009);
 	CHECK_EQ(p->gic.distributor.base, 0x8000000);
 	CHECK_EQ(p->rng_seed.len, 32);
@@ -653,6 +654,7 @@ TEST(fdt_psci_0_1_has_the_ids_of_the_tree)
 	CHECK_EQ(p.psci.conduit, PLATFORM_CONDUIT_SMC);
 	CHECK_EQ(p.psci.version, 1);
 	CHECK_EQ(p.psci.cpu_on, 0x95c10002);
+	CHECK_EQ(p.psci.affinity_info, 0);
 	CHECK_EQ(p.psci.system_off, 0);
 	free(blob);
 }

@@ -253,18 +253,18 @@ invalidate_range:
 	.globl secondary_entry
 secondary_entry:
 	msr	daifset, #0xf
-	mov	x21, x0                        /* struct secondary_start: identity table, stack, thread, offset */
+	mov	x21, x0                        /* struct secondary_start: identity table, stack, thread, offset, self */
 	bl	normalise_cpu
-	ldr	x0, [x21]
+	ldp	x0, x22, [x21]                 /* all of it before the MMU is on: the identity map has the image only */
+	ldp	x28, x23, [x21, #16]
+	ldr	x24, [x21, #32]
 	adrp	x1, kernel_root_table
 	bl	enable_mmu
-	ldr	x23, [x21, #24]
 	adr	x1, 2f
 	add	x1, x1, x23
 	br	x1
 2:	bti	j
-	ldp	x1, x28, [x21, #8]
-	mov	sp, x1
+	mov	sp, x22
 	msr	tpidr_el1, x28
 	bl	enable_pauth
 	adrp	x1, vectors
@@ -273,5 +273,6 @@ secondary_entry:
 	isb
 	mov	x29, xzr
 	mov	x30, xzr
+	mov	x0, x24
 	b	arch_secondary_entry
 	.ltorg

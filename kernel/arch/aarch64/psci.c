@@ -41,6 +41,15 @@ psci_call(uint32_t function, uint64_t a, uint64_t b, uint64_t c)
 }
 
 int
+psci_affinity_info(uint64_t mpidr)
+{
+	if (psci.conduit == PLATFORM_CONDUIT_NONE || psci.affinity_info == 0)
+		return -ENODEV;
+	int64_t state = psci_call(psci.affinity_info, mpidr, 0, 0);
+	return state < 0 ? -EINVAL : (int)state;
+}
+
+int
 psci_cpu_on(uint64_t mpidr, paddr_t entry, uint64_t context)
 {
 	if (psci.conduit == PLATFORM_CONDUIT_NONE || psci.cpu_on == 0)

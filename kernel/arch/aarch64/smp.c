@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Bringing up the other CPUs: a struct cpu, an idle thread and a stack for each, then PSCI. */
+/*
+ * Bringing up the other CPUs: a struct cpu, an idle thread and a stack for each, then PSCI.
+ *
+ * A host may let a CPU wait for long. Whether it takes part is decided once, by secondary_start.claim: it arrives, or
+ * the boot CPU gives it up. One that comes later touches nothing of what the others share and waits for ever; what was
+ * allocated for it stays its own, so that it never finds its stack gone or somebody else on it.
+ */
 #define LOG_SOURCE "smp"
 #include "arch/smp.h"
 
 #include "arch/cache.h"
 #include "arch/mmu.h"
 #include "arch/time.h"
+#include "base/cmdline.h"
 #include "core/cpu.h"
 #include "core/epoch.h"
 #include "core/irq.h"
 #include "core/log.h"
+#include "core/main.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "core/softirq.h"
@@ -27,10 +35,10 @@
 #include <aarch64/sysregs.h>
 
 #define MPIDR_AFFINITY 0xff00ffffffULL
-#define START_TIMEOUT  NSEC_PER_SEC
 
-/* Read by secondary_entry with the MMU off: cleaned to memory before the CPU starts. */
-static struct secondary_start secondary_start __attribute__((aligned(64)));
+/* How long a CPU may take to arrive, and one of which firmware says that it is on, or on its way. */
+#define START_TIMEOUT    (10 * NSEC_PER_SEC)
+#define START_TIMEOUT_ON (60 * NSEC_PER_SEC)
 
 void
 arch_power_init(const struct platform *platform)
@@ -94,6 +102,99 @@ cpu_create(uint64_t hwid)
 	return cpu;
 }
 
+/* What secondary_entry needs, in memory where it reads it with the MMU off. NULL: out of memory. */
+static struct secondary_start *
+start_create(struct cpu *cpu)
+{
+	struct secondary_start *start = kzalloc(sizeof(*start));
+	if (start == NULL)
+		return NULL;
+	*start = (struct secondary_start){
+		.identity_table = boot_info.identity_table,
+		.stack_top = (char *)cpu->idle->kstack + KSTACK_SIZE,
+		.thread = cpu->idle,
+		.offset = (uint64_t)kernel_start - boot_info.kernel_pa,
+		.self = start,
+		.claim = SECONDARY_AWAITED,
+	};
+	arch_cache_clean(start, sizeof(*start));
+	return start;
+}
+
+static enum secondary_claim
+claim_state(const struct secondary_start *start)
+{
+	return atomic_load_explicit(&start->claim, memory_order_acquire);
+}
+
+/* Decides for `claim` unless the other side has decided; whether it did. */
+static bool
+claim_set(struct secondary_start *start, enum secondary_claim claim)
+{
+	uint32_t expected = SECONDARY_AWAITED;
+	return atomic_compare_exchange_strong_explicit(
+		&start->claim, &expected, claim, memory_order_acq_rel, memory_order_acquire);
+}
+
+#ifdef SWOS_DEBUG
+/* late-cpu=AFFINITY: that CPU is given up at once, and comes when it has been. */
+static bool
+is_made_late(const struct cpu *cpu)
+{
+	uint64_t hwid;
+	return cmdline_get_number(kernel_cmdline(), "late-cpu", &hwid) == 0 && hwid == cpu->hwid;
+}
+
+static void
+await_parking(const struct secondary_start *start, uint64_t hwid)
+{
+	nsec_t deadline = time_now() + START_TIMEOUT_ON;
+	while (claim_state(start) != SECONDARY_PARKED && time_now() < deadline)
+		arch_relax();
+	if (claim_state(start) == SECONDARY_PARKED)
+		log_info("the CPU that was made late is parked: affinity=%#llx",
+			(unsigned long long)hwid);
+}
+#else
+static bool
+is_made_late(const struct cpu *cpu)
+{
+	return false;
+}
+
+static void
+await_parking(const struct secondary_start *start, uint64_t hwid)
+{
+}
+#endif
+
+static bool
+is_overdue(const struct cpu *cpu, nsec_t waited)
+{
+	if (is_made_late(cpu))
+		return true;
+	if (waited < START_TIMEOUT)
+		return false;
+	int state = psci_affinity_info(cpu->hwid);
+	return (state != PSCI_AFFINITY_ON && state != PSCI_AFFINITY_ON_PENDING) ||
+		waited >= START_TIMEOUT_ON;
+}
+
+/* Waits until the CPU runs its idle thread: 0, or -ETIMEDOUT when it has been given up. */
+static int
+await_cpu(struct cpu *cpu, struct secondary_start *start)
+{
+	nsec_t begin = time_now();
+	/* One that has arrived needs no deadline: nothing but our own code is between it and its idle thread. */
+	while (!atomic_load_explicit(&cpu->online, memory_order_acquire)) {
+		if (claim_state(start) == SECONDARY_AWAITED &&
+			is_overdue(cpu, time_now() - begin) && claim_set(start, SECONDARY_GIVEN_UP))
+			return -ETIMEDOUT;
+		arch_relax();
+	}
+	return 0;
+}
+
 static int
 start_cpu(void *context, const struct platform_cpu *info)
 {
@@ -104,29 +205,21 @@ start_cpu(void *context, const struct platform_cpu *info)
 		return 1;
 	}
 	struct cpu *cpu = cpu_create(info->mpidr);
-	if (cpu == NULL) {
+	struct secondary_start *start = cpu == NULL ? NULL : start_create(cpu);
+	if (start == NULL) {
 		log_err("no memory for CPU %u", cpu_count);
 		return 1;
 	}
-	secondary_start = (struct secondary_start){
-		.identity_table = boot_info.identity_table,
-		.stack_top = (char *)cpu->idle->kstack + KSTACK_SIZE,
-		.thread = cpu->idle,
-		.offset = (uint64_t)kernel_start - boot_info.kernel_pa,
-	};
-	arch_cache_clean(&secondary_start, sizeof(secondary_start));
 	/* Published before it runs: it must find itself; cpu_count admits it to everyone else. */
 	cpus[cpu->id] = cpu;
-	int err = psci_cpu_on(
-		info->mpidr, kernel_image_pa(secondary_entry), kernel_image_pa(&secondary_start));
-	nsec_t deadline = time_now() + START_TIMEOUT;
-	while (err == 0 && !atomic_load_explicit(&cpu->online, memory_order_acquire))
-		if (time_now() > deadline)
-			err = -ETIMEDOUT;
+	int err = psci_cpu_on(info->mpidr, kernel_image_pa(secondary_entry), virt_to_phys(start));
+	if (err == 0)
+		err = await_cpu(cpu, start);
 	if (err != 0) {
-		/* Its memory stays: it may yet come up and find its stack gone. */
 		log_err("CPU %u did not start: affinity=%#llx err=%d", cpu->id,
 			(unsigned long long)cpu->hwid, err);
+		if (is_made_late(cpu))
+			await_parking(start, cpu->hwid);
 		return 0;
 	}
 	cpu_count++;
@@ -141,10 +234,22 @@ arch_start_cpus(const struct platform *platform)
 		log_info("%u CPUs", cpu_count);
 }
 
+static NORETURN void
+park(struct secondary_start *start)
+{
+	atomic_store_explicit(&start->claim, SECONDARY_PARKED, memory_order_release);
+	for (;;)
+		__asm__ volatile("wfi");
+}
+
 void
-arch_secondary_entry(void)
+arch_secondary_entry(struct secondary_start *start)
 {
 	struct cpu *cpu = this_cpu();
+	while (is_made_late(cpu) && claim_state(start) == SECONDARY_AWAITED)
+		arch_relax();
+	if (!claim_set(start, SECONDARY_ARRIVED))
+		park(start);
 	cpu_features_init_cpu();
 	arch_space_switch(NULL);
 	irq_chip()->init_cpu();

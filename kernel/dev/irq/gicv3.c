@@ -45,9 +45,13 @@ static void
 wait_clear(const volatile void *base, uint32_t offset, uint32_t bits)
 {
 	nsec_t deadline = time_now() + NSEC_PER_SEC;
-	while (mmio_read32(base, offset) & bits)
-		if (time_now() > deadline)
+	bool late =
+		false; /* looked at before the register: a host may let this CPU wait between the two */
+	while (mmio_read32(base, offset) & bits) {
+		if (late)
 			panic("GICv3: register %#x keeps bits %#x", offset, bits);
+		late = time_now() > deadline;
+	}
 }
 
 /* The redistributor whose affinity is this CPU's. */

@@ -34,16 +34,32 @@ kernel_image_pa(const void *va)
 	return (paddr_t)((const char *)va - kernel_start) + boot_info.kernel_pa;
 }
 
-/* What secondary_entry finds through its physical address. */
-struct secondary_start {
-	paddr_t identity_table;
-	void *stack_top;
-	struct thread *thread;
-	uint64_t offset; /* virtual minus physical address of the image */
+/* Who decided whether a CPU takes part: it, by arriving, or the boot CPU, by giving it up. */
+enum secondary_claim {
+	SECONDARY_AWAITED,
+	SECONDARY_ARRIVED,
+	SECONDARY_GIVEN_UP,
+	SECONDARY_PARKED, /* given up, came, and waits for ever */
 };
 
-void secondary_main(void) NORETURN;
+/* What secondary_entry finds through its physical address: one for each CPU, as it may come at any later time. */
+struct secondary_start {
+	paddr_t identity_table;       /* [I] */
+	void *stack_top;              /* [I] */
+	struct thread *thread;        /* [I] */
+	uint64_t offset;              /* [I] virtual minus physical address of the image */
+	struct secondary_start *self; /* [I] its virtual address */
+	_Atomic uint32_t claim;       /* leaves SECONDARY_AWAITED once, by compare and exchange */
+};
+
+/* head.S knows these. */
+_Static_assert(offsetof(struct secondary_start, stack_top) == 8 &&
+		offsetof(struct secondary_start, thread) == 16 &&
+		offsetof(struct secondary_start, offset) == 24 &&
+		offsetof(struct secondary_start, self) == 32,
+	"secondary_entry reads it");
+
 void arch_boot_entry(paddr_t fdt) NORETURN;
-void arch_secondary_entry(void) NORETURN;
+void arch_secondary_entry(struct secondary_start *start) NORETURN;
 
 #endif
