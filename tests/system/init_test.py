@@ -21,7 +21,7 @@ SCRIPTS = {
     "who": "echo who: $(id -u) $(id) $(ulimit -n) $(pwd) $(env | grep -vc '^_=\\|^PWD=\\|^SHLVL=') ",
     "hidden": "echo this must not be seen; echo nor this >&2; cat; exit 7",
     "stubborn": "trap '' TERM HUP; while :; do sleep 1; done",
-    "polite": "trap 'echo service told; exit' TERM; while :; do sleep 0.1; done",
+    "polite": "trap 'echo service told; exit' TERM; >/run/polite; while :; do sleep 0.1; done",
 }
 SERVICES = {
     "steady": "exec /opt/t/steady\n",
@@ -92,7 +92,9 @@ def services_start_as_their_files_say():
         said = vm.text
         vm.send("root\nswordfish\n")
         vm.wait_for(r"# $")
-        now = until(vm, lambda s: s["hidden"][0] == "ended" and s["ghost"][0] == "ended", "the end of those that end")
+        vm.shell("until test $(cat /run/order | wc -l) = 2; do sleep 0.1; done")
+        now = until(vm, lambda s: all(s[n][0] == "ended" for n in ("hidden", "ghost", "done")) and s["gone"][3] == 127,
+                    "the end of those that end")
         equal(sorted(now), sorted((set(SERVICES) | STANDARD) - {"broken", "empty", "relative", "circle-a", "circle-b",
                                                                 "orphaned", "Not.A.Name"}), "services")
         for line in ("services/broken: line 2 is not understood", "services/relative: line 1 is not understood",
@@ -140,10 +142,10 @@ def services_come_again_later_and_later():
 def orphans_are_reaped():
     with machine(base_image=IMAGE) as vm:
         vm.login()
-        vm.shell("for i in 1 2 3 4 5 6 7 8 9; do sh -c 'sleep 0.2 & sh -c \"sleep 0.3 &\" & sleep 0.1 &'; done; sleep 1.5")
-        equal(vm.shell("ps -o stat,args | grep '^Z'")[1], "", "zombies")
+        vm.shell("for i in 1 2 3 4 5 6 7 8 9; do sh -c 'sleep 0.2 & sh -c \"sleep 0.3 &\" & sleep 0.1 &'; done")
+        vm.shell("while ps -o stat,args | grep -q -e '^Z' -e '[s]leep 0[.]'; do sleep 1; done")
         # A service that forks away has ended as far as init is concerned; what it left belongs to init.
-        equal(states(vm)["forker"][0], "ended", "state of forker")
+        until(vm, lambda s: s["forker"][0] == "ended", "the end of forker")
         pid = vm.shell("cat /run/forked")[1].strip()
         equal(vm.shell(f"awk '{{print $4}}' /proc/{pid}/stat")[1].strip(), "1", "the parent of what was left")
         vm.shell(f"kill {pid}")
@@ -200,7 +202,7 @@ def who_disregards_the_end_is_ended():
     with machine(base_image=path) as vm:
         vm.login()
         until(vm, lambda s: s["polite"][0] == "running", "the service")
-        vm.shell("sleep 1")  # for its trap
+        vm.shell("until test -e /run/polite; do sleep 0.1; done")  # its trap
         began = time.monotonic()
         vm.send("poweroff\n")
         vm.wait_for(r"init: powering off$")

@@ -170,12 +170,13 @@ on_alarm(int sig)
 {
 }
 
+/* Signals from now on, again and again: the first may come before the call that it is meant to end. */
 static void
 arm(unsigned usec, int flags)
 {
 	struct sigaction sa = {.sa_handler = on_alarm, .sa_flags = flags};
 	sigaction(SIGALRM, &sa, NULL);
-	ualarm(usec, 0);
+	ualarm(usec, usec);
 }
 
 GUEST_TEST(pipe_signals_end_waits)
@@ -188,6 +189,7 @@ GUEST_TEST(pipe_signals_end_waits)
 	CHECK_EQ(write(p[1], buf, 100000), 65536); /* what it had done */
 	arm(20000, 0);
 	CHECK_ERRNO(write(p[1], buf, 100000), EINTR);
+	ualarm(0, 0);
 	/* SA_RESTART: the read goes on until the child writes. */
 	int q[2];
 	CHECK_EQ(pipe(q), 0);
@@ -198,6 +200,7 @@ GUEST_TEST(pipe_signals_end_waits)
 	}
 	arm(20000, SA_RESTART);
 	CHECK_EQ(read(q[0], buf, 1), 1);
+	ualarm(0, 0);
 	int status;
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(status, 0);

@@ -87,7 +87,10 @@ new_field(void)
  * On one CPU equals get equal shares. An emulated CPU's clock goes on while its host does other things, and charges
  * whoever runs then: the bound is wide here, and narrow where instructions are counted (bench, system/smp_test).
  */
-GUEST_TEST(sched_equal_shares)
+#define SHARE_TRIES 4 /* of which one on a quiet host is enough */
+
+static bool
+shares_are_equal(void)
 {
 	new_field();
 	for (int i = 0; i < 4; i++)
@@ -96,24 +99,38 @@ GUEST_TEST(sched_equal_shares)
 	double sum = 0;
 	for (int i = 0; i < 4; i++)
 		sum += field->share[i].seconds;
-	for (int i = 0; i < 4; i++)
-		if (field->share[i].seconds < sum / 4 * 0.7 ||
-			field->share[i].seconds > sum / 4 * 1.3)
-			guest_fail(__FILE__, __LINE__, "process %d got %.3f of %.3f s", i,
-				field->share[i].seconds, sum);
+	bool equal = true;
+	for (int i = 0; i < 4; i++) {
+		double part = field->share[i].seconds / (sum / 4);
+		if (part < 0.7 || part > 1.3) {
+			printf("process %d got %.3f of %.3f s\n", i, field->share[i].seconds, sum);
+			equal = false;
+		}
+	}
+	return equal;
+}
+
+GUEST_TEST(sched_equal_shares)
+{
+	int tries = 1;
+	while (!shares_are_equal())
+		CHECK(tries++ < SHARE_TRIES);
 }
 
 /* Five steps of nice are a factor of three. */
 GUEST_TEST(sched_nice_shares)
 {
-	new_field();
-	field->share[0] = (struct share){.cpu = 0, .nice = 0};
-	field->share[1] = (struct share){.cpu = 0, .nice = 5};
-	compete(2, 1.0);
-	double ratio = field->share[0].seconds / field->share[1].seconds;
-	if (ratio < 2 || ratio > 4.6)
-		guest_fail(__FILE__, __LINE__, "%.3f s against %.3f s", field->share[0].seconds,
-			field->share[1].seconds);
+	for (int tries = 1;; tries++) {
+		new_field();
+		field->share[0] = (struct share){.cpu = 0, .nice = 0};
+		field->share[1] = (struct share){.cpu = 0, .nice = 5};
+		compete(2, 1.0);
+		double much = field->share[0].seconds, little = field->share[1].seconds;
+		if (much >= 2 * little && much <= 4.6 * little)
+			break;
+		printf("%.3f s against %.3f s\n", much, little);
+		CHECK(tries < SHARE_TRIES);
+	}
 }
 
 /* Nobody waits for ever, however low. */

@@ -305,17 +305,31 @@ GUEST_TEST(signal_partial_write)
 	CHECK_EQ(read(p[0], sink, sizeof(sink)), sizeof(sink));
 }
 
-GUEST_TEST(nanosleep_remainder)
+/* A sleep of a thousand seconds that signals end; what it says is left, less what is. */
+static double
+excess_of_remainder(void)
 {
-	struct timespec ts = {10, 0}, rem = {0, 0};
-	struct itimerval it = {.it_value = {0, 50000}};
-	signal(SIGALRM, count);
-	CHECK_EQ(setitimer(ITIMER_REAL, &it, NULL), 0);
+	struct timespec ts = {1000, 0}, rem = {0, 0};
 	double from = guest_now();
 	CHECK_ERRNO(nanosleep(&ts, &rem), EINTR);
-	double slept = guest_now() - from, left = (double)rem.tv_sec + (double)rem.tv_nsec / 1e9;
-	CHECK(left > 5 && left <= 9.951);
-	CHECK(slept + left >= 9.9 && slept + left <= 10.5);
+	double slept = guest_now() - from;
+	return (double)rem.tv_sec + (double)rem.tv_nsec / 1e9 - (1000 - slept);
+}
+
+GUEST_TEST(nanosleep_remainder)
+{
+	struct timespec ts, rem;
+	struct itimerval it = {.it_value = {0, 50000}, .it_interval = {0, 50000}};
+	signal(SIGALRM, count);
+	CHECK_EQ(setitimer(ITIMER_REAL, &it, NULL), 0);
+	/* Time that a loaded host takes around the call adds to it: one of several shows what the kernel does. */
+	double least = 1000;
+	for (int i = 0; i < 20 && least > 0.02; i++) {
+		double excess = excess_of_remainder();
+		CHECK(excess >= 0);
+		least = excess < least ? excess : least;
+	}
+	CHECK(least <= 0.02);
 	/* An absolute one has none. */
 	rem = (struct timespec){-7, -7};
 	clock_gettime(CLOCK_MONOTONIC, &ts);

@@ -105,7 +105,7 @@ GUEST_TEST(alarm_and_fork_and_exec)
 	CHECK_EQ(alarm(100), 0);
 	guest_fork_ok(not_inherited, NULL);
 	unsigned left = alarm(0);
-	CHECK(left >= 98 && left <= 100);
+	CHECK(left >= 50 && left <= 100);
 	/* It outlives exec. */
 	pid_t pid = fork();
 	if (pid == 0) {
