@@ -121,10 +121,13 @@ node_apply_manifest(struct node *root, const char *path)
 	char *line = NULL;
 	size_t size = 0;
 	int result = 0;
-	while (getline(&line, &size, f) >= 0) {
+	for (ssize_t n; (n = getline(&line, &size, f)) >= 0;) {
 		at.line++;
-		line[strcspn(line, "\n")] = '\0';
-		if (apply_line(root, line, &at) != 0)
+		if (line[n - 1] == '\n')
+			line[--n] = '\0';
+		if (strlen(line) != (size_t)n)
+			result = complain(&at, "a NUL ends this line early, after", line);
+		else if (apply_line(root, line, &at) != 0)
 			result = -1;
 	}
 	if (ferror(f)) {

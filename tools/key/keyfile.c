@@ -93,41 +93,64 @@ parse_hex(const char *text, uint8_t *out, size_t size)
 	return true;
 }
 
+/* What is left of a key file's text, and what the line at which it failed should have been. */
+struct lines {
+	char *text;
+	unsigned int number; /* of the line read last */
+	const char *wanted;
+};
+
 /* The value of the next line if its name is `name`; NULL otherwise. */
 static const char *
-next_value(char **text, const char *name)
+next_value(struct lines *lines, const char *name, const char *wanted)
 {
 	size_t length = strlen(name);
-	char *line = *text, *end = strchr(line, '\n');
+	char *line = lines->text, *end = strchr(line, '\n');
+	lines->number++;
+	lines->wanted = wanted;
 	if (!end || strncmp(line, name, length) != 0 || strncmp(line + length, ": ", 2) != 0)
 		return NULL;
 	*end = '\0';
-	*text = end + 1;
+	lines->text = end + 1;
 	return line + length + 2;
 }
 
 static bool
-parse_bytes(char **text, const char *name, uint8_t *out, size_t size)
+parse_bytes(struct lines *lines, const char *name, const char *wanted, uint8_t *out, size_t size)
 {
-	const char *value = next_value(text, name);
+	const char *value = next_value(lines, name, wanted);
 	return value && parse_hex(value, out, size);
 }
 
 static bool
-parse(char *text, struct key_file *out)
+parse_end(struct lines *lines)
 {
-	out->has_secret = strncmp(text, "swos-secret-key", 15) == 0;
+	lines->number++;
+	lines->wanted = "the end of the file";
+	return *lines->text == '\0';
+}
+
+static bool
+parse(struct lines *lines, struct key_file *out)
+{
+	out->has_secret = strncmp(lines->text, "swos-secret-key", 15) == 0;
 	const char *version =
-		next_value(&text, out->has_secret ? "swos-secret-key" : "swos-public-key");
+		next_value(lines, out->has_secret ? "swos-secret-key" : "swos-public-key",
+			"\"swos-secret-key: 1\" or \"swos-public-key: 1\"");
 	if (!version || strcmp(version, "1") != 0)
 		return false;
-	const char *kind = next_value(&text, "kind");
+	const char *kind = next_value(lines, "kind", "\"kind: base\", package or bundle");
 	out->key.kind = kind ? image_kind_parse(kind) : 0;
-	return out->key.kind && parse_bytes(&text, "id", out->key.id, sizeof(out->key.id)) &&
-		parse_bytes(&text, "public", out->key.public_key, sizeof(out->key.public_key)) &&
+	return out->key.kind &&
+		parse_bytes(lines, "id", "\"id: \" and 16 lower-case hexadecimal digits",
+			out->key.id, sizeof(out->key.id)) &&
+		parse_bytes(lines, "public", "\"public: \" and 64 lower-case hexadecimal digits",
+			out->key.public_key, sizeof(out->key.public_key)) &&
 		(!out->has_secret ||
-			parse_bytes(&text, "secret", out->secret, sizeof(out->secret))) &&
-		*text == '\0';
+			parse_bytes(lines, "secret",
+				"\"secret: \" and 64 lower-case hexadecimal digits", out->secret,
+				sizeof(out->secret))) &&
+		parse_end(lines);
 }
 
 /* A file whose lines contradict one another would sign what nobody can verify. */
@@ -160,10 +183,14 @@ key_file_read(const char *path, struct key_file *out)
 	bool whole = !ferror(f) && feof(f) && !memchr(text, '\0', n);
 	fclose(f);
 	text[n] = '\0';
-	bool ok = whole && parse(text, out);
+	struct lines lines = {.text = text};
+	bool ok = whole && parse(&lines, out);
 	explicit_bzero(text, sizeof(text));
-	if (!ok)
+	if (!whole)
 		warnx("%s is not a swos key file", path);
+	else if (!ok)
+		warnx("%s:%u: not a swos key file: %s is wanted here", path, lines.number,
+			lines.wanted);
 	else if (!consistent(out))
 		warnx("%s is damaged: its lines do not belong together; restore it from a copy",
 			path);

@@ -268,6 +268,33 @@ def bad_manifests_are_refused_by_line():
 
 
 @test
+def each_bad_line_of_a_manifest_is_named():
+    """The whole of what is said, line by line; good lines and comments between them are counted and not named."""
+    root = tree("bad_lines")
+    lines = (
+        (b"/etc uid=7 # 1", None), (b"", None), (b"   # /absent", None),
+        (b"/absent uid=1", "the tree does not hold /absent"), (b"etc/../etc uid=1", "the tree does not hold etc/../etc"),
+        (b"/etc uid=1 color=red gid=x", "unknown key (mode, uid, gid, attr): color=red\nnot a value for this path: gid=x"),
+        (b"\t/etc\tuid=+1", "not a value for this path: uid=+1"), (b"/etc uid=", "not a value for this path: uid="),
+        (b"/etc gid=0x1", "not a value for this path: gid=0x1"), (b"/etc gid=99999999999999999999", 
+         "not a value for this path: gid=99999999999999999999"), (b"/etc =1", "unknown key (mode, uid, gid, attr): =1"),
+        (b"/etc uidx=1", "unknown key (mode, uid, gid, attr): uidx=1"), (b"/etc ui=1", "unknown key (mode, uid, gid, attr): ui=1"),
+        (b"/etc mode=-1", "not a value for this path: mode=-1"), (b"/link attr=wx", "not a value for this path: attr=wx"),
+        (b"/etc uid=1\0 gid=x", "a NUL ends this line early, after /etc uid=1"), (b"\0", "a NUL ends this line early, after "),
+        (b"/e\\tc mode=755", None), (b"/etc\\", "the tree does not hold /etc\\"), (b"/etc mode", "KEY=VALUE is wanted, not mode"),
+        (b"/etc gid=7\r", "not a value for this path: gid=7\r"), (b"x" * 100000, "the tree does not hold " + "x" * 100000),
+        (b"/etc uid=y", "not a value for this path: uid=y"),  # no newline after the last
+    )
+    manifest = write(path("lines"), b"\n".join(line for line, _ in lines))
+    with subprocess.Popen(pack_command(root, path("no.img"), "--manifest", manifest), stderr=subprocess.PIPE) as done:
+        said = done.stderr.read().decode()
+    equal(done.returncode, 1, "status")
+    wanted = [f"swos-image: {manifest}:{n}: {what}" for n, (_, text) in enumerate(lines, 1) if text for what in text.split("\n")]
+    equal(said.split("\n"), wanted + [""], "what is said")
+    check(not os.path.exists(path("no.img")), "an image was left behind")
+
+
+@test
 def roots_are_merged_later_over_earlier():
     write(path("low/etc/keep"), b"keep")
     write(path("low/etc/change"), b"old")
@@ -457,6 +484,21 @@ def damaged_keys_are_refused():
                          (good.replace(b"kind: base", b"kind: what"), "not a swos key"),
                          (b"\0" + good, "not a swos key"), (good + b"\n" * 2000, "not a swos key")):
         refused([KEY, "show", write(path("damaged"), text)], reason)
+    equal([line.split(b":")[0] for line in good.splitlines()], [b"swos-secret-key", b"kind", b"id", b"public", b"secret"], "lines")
+    digits = "lower-case hexadecimal digits"
+    wanted = ('"swos-secret-key: 1" or "swos-public-key: 1"', '"kind: base", package or bundle', f'"id: " and 16 {digits}',
+              f'"public: " and 64 {digits}', f'"secret: " and 64 {digits}', "the end of the file")
+    for n, line in enumerate(good.splitlines(keepends=True)):  # missing, twice, changed
+        name, value = line.split(b": ")
+        for at, bad in ((n, b""), (n + 1, line * 2), (n, name + b":" + value), (n, name + b": \n"), (n, name + b": " + b"x" + value[1:]),
+                        (n, line[:-1] + b"0\n"), (n, line[:-1] + b"\r\n"), (n, b" " + line), (n, name + b":  " + value)):
+            damaged = write(path("damaged"), good.replace(line, bad))
+            said = refused([KEY, "show", damaged], "not a swos key file")
+            equal(said, f"swos-key: {damaged}:{at + 1}: not a swos key file: {wanted[at]} is wanted here\n", "what is said")
+    upper = good.replace(b"id: ", b"id: A", 1)
+    refused([KEY, "show", write(path("damaged"), upper)], ":3: not a swos key file")
+    public = read(path("base.key.pub"))
+    refused([KEY, "show", write(path("damaged"), public + good.splitlines(keepends=True)[4])], ":5: not a swos key file: the end")
     digit = good.rindex(b"secret: ") + 8
     flipped = good[:digit] + (b"1" if good[digit:digit + 1] == b"0" else b"0") + good[digit + 1:]
     refused([KEY, "show", write(path("damaged"), flipped)], "is damaged")
