@@ -99,6 +99,8 @@ def job_environment(context, job):
     shutil.rmtree(tmp, ignore_errors=True)
     os.makedirs(tmp)
     env = dict(os.environ, BUILD=context.build, TEST_TMP=os.path.abspath(tmp), PYTHONDONTWRITEBYTECODE="1")
+    # Programs that start with `env python3` get this interpreter, and no shim that looks for one each time.
+    env["PATH"] = os.pathsep.join((os.path.dirname(sys.executable), env["PATH"]))
     env["PYTHONPATH"] = os.pathsep.join(os.path.join(context.root, d) for d in ("tests/lib", "tools/run"))
     env.setdefault("ASAN_OPTIONS", "detect_stack_use_after_return=1:abort_on_error=1:allocator_may_return_null=1")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
