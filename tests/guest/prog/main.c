@@ -332,8 +332,8 @@ run_test(const struct guest_test *t, char *why, size_t n)
 		return false;
 	if (t->flags & GUEST_LEAKS_CACHE)
 		return true;
-	/* What the kernel frees late (threads off their stacks, timers) gets a moment; a leak stays. */
-	double deadline = guest_now() + 5;
+	/* What the kernel frees late (threads off their stacks, timers) gets a moment, the second time a long one. */
+	double deadline = guest_now() + 1;
 	for (;;) {
 		read_counts(after, sizeof(after));
 		if (!counts_grew(before, after, why, n))
