@@ -107,6 +107,8 @@ def main():
     parser.add_argument("--algorithm", choices=ALGORITHMS)
     parser.add_argument("--quiet", action="store_true")
     options = parser.parse_args()
+    # Neither ends nor link wait for who else works on this machine; all inherit it.
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     campaign = Campaign(options.seeds, [link for link in LINKS if re.search(options.only, link[0])],
                         [a for a in ALGORITHMS if options.algorithm in (None, a)])
     campaign.run(options.jobs, not options.quiet)

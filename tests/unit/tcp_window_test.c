@@ -213,12 +213,33 @@ TEST(tcp_window_pacing_spreads)
 	struct tcp_net n;
 	script_init(&n);
 	n.end[0].pacing = 1448000; /* a segment a millisecond */
-	script_connect(&n);
+	tcp_net_open(&n, false);
+	script_pass(&n, 200 * MS);
 	tcp_net_write(&n, 0, 10 * 1448, 0);
 	CHECK(script_count(0, 0, 1) <= 2);
 	uint64_t began = n.now;
 	script_pass(&n, 50 * MS);
 	CHECK_EQ(n.end[1].delivered, 10 * 1448);
 	CHECK(script_log.s[script_log.count - 1].at - began >= 8 * MS);
+	tcp_net_free(&n);
+}
+
+/* Over a long path what an ACK lets go goes: the next ACK may be the last for a round trip. */
+TEST(tcp_window_is_used_up_at_the_end_of_a_round)
+{
+	struct tcp_net n;
+	script_init(&n);
+	n.end[0].total = n.end[1].expect = TCP_NET_STREAM;
+	n.end[1].buffer = n.end[1].config.rcv_buffer = 1 << 20;
+	n.delay = 50 * MS;
+	tcp_net_open(&n, false);
+	script_pass(&n, 200 * MS);
+	const struct tcp_conn *c = &n.end[0].c;
+	tcp_net_write(&n, 0, TCP_NET_STREAM, 0);
+	for (int round = 0; round < 4; round++) {
+		CHECK(tcp_in_flight(c) + 2 * c->mss > c->cwnd);
+		CHECK(c->cwnd >= (10u << round) * c->mss);
+		script_pass(&n, 102 * MS);
+	}
 	tcp_net_free(&n);
 }

@@ -295,18 +295,31 @@ small_may_go(const struct tcp_conn *c)
 		tcp_seq_after(c->snd_sml, c->snd_una) && tcp_seq_before_eq(c->snd_sml, c->snd_nxt));
 }
 
-/* Is it better to wait for the next ACK, which lets more go at once? */
-static bool
-defer(const struct tcp_conn *c, uint32_t n, uint32_t wanted)
+/* What goes at once is worth waiting for, but no more than the path carries in a millisecond or so. */
+static uint32_t
+large(const struct tcp_conn *c)
 {
-	uint32_t window = min(c->snd_wnd, c->cwnd) / TSO_DIVISOR;
+	uint32_t window = min(c->snd_wnd, c->cwnd);
+	uint32_t most = min(window / TSO_DIVISOR, TCP_SEND_MAX - c->mss);
+	uint64_t carried = 2000ull * c->cwnd / (c->srtt_us | 1);
+	return (uint32_t)min((uint64_t)most, carried < 2u * c->mss ? 2u * c->mss : carried);
+}
+
+/*
+ * Is it better to wait for the next ACK, which lets more go at once? Not if it is far: what it answers was sent less than
+ * half a round trip ago.
+ */
+static bool
+defer(struct tcp_conn *c, const struct tcp_env *env, uint32_t n, uint32_t wanted)
+{
 	return n < wanted && c->ca_state == TCP_CA_OPEN && c->sent_count > 0 &&
-		tcp_in_flight(c) > n && n < min(window, TCP_SEND_MAX - c->mss);
+		tcp_in_flight(c) > n && n < large(c) &&
+		tcp_us(env) - tcp_sent_at(c, 0)->time_us >= c->srtt_us / 2;
 }
 
 /* How many bytes of new data may go in the next segment; the cork, Nagle, windows and pacing say 0. */
 static uint32_t
-sendable(struct tcp_conn *c, uint32_t unit)
+sendable(struct tcp_conn *c, const struct tcp_env *env, uint32_t unit)
 {
 	uint32_t wanted = c->write_seq - c->snd_nxt,
 		 n = min(wanted, max((TCP_SEND_MAX - HEADERS_MAX) / unit, 1u) * unit);
@@ -327,11 +340,11 @@ sendable(struct tcp_conn *c, uint32_t unit)
 		n = (uint32_t)wnd >= unit ? (uint32_t)wnd / unit * unit : (uint32_t)wnd;
 		if (n < unit && !force && (uint32_t)wnd < c->max_wnd / 2)
 			return 0;
-		return defer(c, n, wanted) && !force ? 0 : n;
+		return !force && defer(c, env, n, wanted) ? 0 : n;
 	}
 	if (n == wanted && n % unit != 0 && !force && !small_may_go(c))
 		return n / unit * unit;
-	return defer(c, n, wanted) && !force ? 0 : n;
+	return !force && defer(c, env, n, wanted) ? 0 : n;
 }
 
 /* How much of the congestion window is used decides whether it may grow (RFC 7661): the most in flight in a round. */
@@ -389,7 +402,7 @@ output_new(struct tcp_conn *c, const struct tcp_env *env, struct tcp_segment *ou
 		return false;
 	}
 	c->todo &= (uint8_t)~TCPT_PACED;
-	uint32_t n = sendable(c, unit);
+	uint32_t n = sendable(c, env, unit);
 	if (c->pacing_rate != 0)
 		n = min(n, paced_burst(c, unit));
 	uint32_t end = c->snd_nxt + n;

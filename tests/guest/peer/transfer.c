@@ -43,15 +43,18 @@ word(uint64_t seed, uint64_t i)
 	return v ^ v >> 31;
 }
 
-/* The n bytes that lie at `offset`. */
+/* The n bytes that lie at `offset`; by whole words where it can, since an emulated machine is slow. */
 static void
 pattern(uint8_t *to, uint64_t seed, uint64_t offset, size_t n)
 {
-	uint64_t w = word(seed, offset / 8);
-	for (size_t i = 0; i < n; i++, offset++) {
-		if (offset % 8 == 0)
-			w = word(seed, offset / 8);
-		to[i] = (uint8_t)(w >> offset % 8 * 8);
+	for (size_t i = 0; i < n;) {
+		uint64_t w = word(seed, (offset + i) / 8);
+		size_t skip = (offset + i) % 8, part = n - i < 8 - skip ? n - i : 8 - skip;
+		if (part == 8)
+			memcpy(to + i, &w, 8);
+		else
+			memcpy(to + i, (uint8_t *)&w + skip, part);
+		i += part;
 	}
 }
 
