@@ -148,11 +148,13 @@ rx_backlog_remote(uint32_t cpu, struct netif *nif, struct pkt *p)
 		pkt_drop(nif->net, p, NET_DROP_BACKLOG_FULL);
 		return;
 	}
-	p->next = atomic_load_explicit(&rx->remote, memory_order_relaxed);
+	struct pkt *former = atomic_load_explicit(&rx->remote, memory_order_relaxed);
+	do
+		p->next = former;
 	while (!atomic_compare_exchange_weak_explicit(
-		&rx->remote, &p->next, p, memory_order_release, memory_order_relaxed))
-		;
-	if (p->next == NULL)
+		&rx->remote, &former, p, memory_order_release, memory_order_relaxed));
+	/* From here on p is the other CPU's. */
+	if (former == NULL)
 		softirq_raise_on(cpus[cpu], SOFTIRQ_NET_RX);
 }
 
