@@ -16,45 +16,70 @@ tcp_child_make(struct tcp_sock *listener, struct tcp_half *h, const struct net_f
 	struct tcp_env env = tcp_env_of(child);
 	tcp_conn_from_request(&child->c, &env, r);
 	sock_get(&child->i.s); /* the table's */
+	/* Before it is in the table, where it may end as soon as it is found. */
+	tcp_port_share(net, &child->owner, &listener->owner);
 	bool there = way &&
 		(h != NULL ? tcp_table_replace(net, &h->e, &child->e)
 			   : tcp_table_add(net, &child->e));
 	if (!there) {
+		tcp_port_release(net, &child->owner);
 		sock_put(&child->i.s);
 		sock_put(&child->i.s);
 		return NULL;
 	}
-	tcp_port_share(net, &child->owner, &listener->owner);
 	net_count(net, NET_TCP_PASSIVE_OPENS);
 	return child;
 }
 
-/* A child whose handshake is complete is to be accepted; its reference goes to the queue. */
+/* flags of enqueue() */
+#define COUNTED 1u /* it is among l->pending already */
+
+/* false: t has stopped listening. */
+static bool
+enqueue(struct tcp_sock *t, struct tcp_sock *child, uint32_t flags)
+{
+	struct tcp_listener *l = tcp_listener_of(t);
+	if (l == NULL)
+		return false;
+	spin_lock(&l->lock);
+	bool open = !l->closed;
+	if (open) {
+		child->accept_next = NULL;
+		if (l->last == NULL)
+			l->first = child;
+		else
+			l->last->accept_next = child;
+		l->last = child;
+		if ((flags & COUNTED) == 0)
+			l->pending++;
+		atomic_store_explicit(&l->ready,
+			atomic_load_explicit(&l->ready, memory_order_relaxed) + 1,
+			memory_order_release);
+	}
+	spin_unlock(&l->lock);
+	if (open)
+		sock_wake(&t->i.s, POLLIN | POLLRDNORM);
+	return open;
+}
+
 void
 tcp_child_queue(struct tcp_sock *t, struct tcp_sock *child)
 {
-	struct tcp_listener *l = tcp_listener_of(t);
-	bool open = false;
-	if (l != NULL) {
-		spin_lock(&l->lock);
-		open = !l->closed;
-		if (open) {
-			child->accept_next = NULL;
-			if (l->last == NULL)
-				l->first = child;
-			else
-				l->last->accept_next = child;
-			l->last = child;
-			atomic_store_explicit(&l->ready,
-				atomic_load_explicit(&l->ready, memory_order_relaxed) + 1,
-				memory_order_release);
+	if (!enqueue(t, child, COUNTED))
+		tcp_child_migrate(t, child);
+}
+
+void
+tcp_child_migrate(struct tcp_sock *t, struct tcp_sock *child)
+{
+	struct tcp_sock *to;
+	while ((to = tcp_successor(t, &child->e.flow)) != NULL) {
+		if (enqueue(to, child, 0)) {
+			net_count(child->i.s.net, NET_TCP_MIGRATED);
+			return;
 		}
-		spin_unlock(&l->lock);
 	}
-	if (open)
-		sock_wake(&t->i.s, POLLIN | POLLRDNORM);
-	else
-		tcp_abandon(child);
+	tcp_abandon(child);
 }
 
 /* The child processes what completed its handshake, then waits to be accepted. p is taken over. */

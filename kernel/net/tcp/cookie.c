@@ -22,8 +22,8 @@ cookie_generation(void)
 }
 
 void
-tcp_cookie_send(struct tcp_sock *t, struct tcp_listener *l, const struct net_flow *flow,
-	const struct tcp_segment *seg, const struct tcp_request_config *config, uint8_t tos)
+tcp_cookie_send(struct tcp_sock *t, const struct net_flow *flow, const struct tcp_segment *seg,
+	const struct tcp_request_config *config, uint8_t tos)
 {
 	struct net_stack *net = t->i.s.net;
 	struct tcp_env env = {.now = time_now(), .mss = config->adv_mss};
@@ -33,7 +33,7 @@ tcp_cookie_send(struct tcp_sock *t, struct tcp_listener *l, const struct net_flo
 	tcp_request_init(&r, &env, seg, config);
 	tcp_cookie_seal(&r, &env, cookie_hash(net, flow, seg->seq, generation), generation);
 	tcp_request_synack(&r, &env, &out);
-	atomic_store_explicit(&l->cookie_sent, env.now, memory_order_relaxed);
+	atomic_store_explicit(&net->tcp->cookie_sent, env.now, memory_order_relaxed);
 	net_count(net, NET_TCP_SYNCOOKIES_SENT);
 	tcp_tx_reply(net, flow, &out, tos);
 }
@@ -44,7 +44,8 @@ tcp_cookie_input(struct tcp_sock *t, struct tcp_listener *l, const struct net_fl
 	const struct tcp_segment *seg, struct pkt *p)
 {
 	struct net_stack *net = t->i.s.net;
-	nsec_t sent = atomic_load_explicit(&l->cookie_sent, memory_order_relaxed);
+	/* The stack's: it may have been another listener of the group that sent it. */
+	nsec_t sent = atomic_load_explicit(&net->tcp->cookie_sent, memory_order_relaxed);
 	if (sent == 0 || time_now() - sent > COOKIE_LIFETIME)
 		return false;
 	struct tcp_env env = {.now = time_now(), .memory = &tcp_kernel_memory};
@@ -62,8 +63,9 @@ tcp_cookie_input(struct tcp_sock *t, struct tcp_listener *l, const struct net_fl
 	}
 	net_count(net, NET_TCP_SYNCOOKIES_RECV);
 	spin_lock(&l->lock);
+	/* One that has stopped leaves it to another of its group. */
 	struct tcp_sock *child =
-		!l->closed && tcp_listener_has_room(l) ? tcp_child_make(t, NULL, flow, &r) : NULL;
+		l->closed || tcp_listener_has_room(l) ? tcp_child_make(t, NULL, flow, &r) : NULL;
 	if (child != NULL)
 		l->pending++;
 	spin_unlock(&l->lock);

@@ -60,9 +60,12 @@ lock_listener(struct tcp_half *h, struct tcp_sock **sock) NO_LOCK_ANALYSIS
 			continue;
 		}
 		spin_lock(&l->lock);
-		bool here = t == atomic_load_explicit(&h->listener, memory_order_relaxed);
-		bool gone = here && h->gone, moving = here && h->moving;
-		if (likely(here && !gone && !moving)) {
+		/* In this order: whoever moves it names the new listener first. */
+		bool moving = atomic_load_explicit(&h->moving, memory_order_acquire);
+		bool here =
+			!moving && t == atomic_load_explicit(&h->listener, memory_order_relaxed);
+		bool gone = here && h->gone;
+		if (likely(here && !gone)) {
 			*sock = t;
 			return l;
 		}
@@ -232,7 +235,8 @@ tos_of(const struct tcp_sock *t)
 	return t->i.s.family == AF_INET ? t->i.tos : t->i.tclass;
 }
 
-static void
+/* false: the listener has stopped. */
+static bool
 add_half(struct tcp_sock *t, struct tcp_listener *l, const struct net_flow *flow,
 	const struct tcp_segment *seg, const struct tcp_request_config *config)
 {
@@ -241,7 +245,7 @@ add_half(struct tcp_sock *t, struct tcp_listener *l, const struct net_flow *flow
 	struct tcp_half *h = slab_alloc(half_cache, KM_ATOMIC | KM_ZERO);
 	if (h == NULL) {
 		net_count(net, NET_TCP_LISTEN_DROPS);
-		return;
+		return true;
 	}
 	struct tcp_env env = {.now = time_now(), .mss = config->adv_mss};
 	h->e.kind = TCP_ENTRY_HALF;
@@ -255,10 +259,11 @@ add_half(struct tcp_sock *t, struct tcp_listener *l, const struct net_flow *flow
 		h->r.ecn = 0;
 	tcp_request_synack(&h->r, &env, &out);
 	spin_lock(&l->lock);
-	if (l->closed || !tcp_table_add(net, &h->e)) {
+	bool closed = l->closed;
+	if (closed || !tcp_table_add(net, &h->e)) {
 		spin_unlock(&l->lock);
 		slab_free(half_cache, h);
-		return;
+		return !closed;
 	}
 	list_add_tail(&l->halves, &h->node);
 	l->nr_halves++;
@@ -267,9 +272,11 @@ add_half(struct tcp_sock *t, struct tcp_listener *l, const struct net_flow *flow
 	uint8_t tos = h->tos;
 	spin_unlock(&l->lock);
 	tcp_tx_reply(net, flow, &out, tos);
+	return true;
 }
 
-static void
+/* p is taken over, unless it returns false: the listener has stopped. */
+static bool
 input_syn(struct tcp_sock *t, struct tcp_listener *l, const struct net_flow *flow,
 	const struct tcp_segment *seg, struct pkt *p, uint32_t min_iss)
 {
@@ -286,19 +293,20 @@ input_syn(struct tcp_sock *t, struct tcp_listener *l, const struct net_flow *flo
 			net_count(net, NET_TCP_LISTEN_OVERFLOWS);
 		net_count(net, NET_TCP_LISTEN_DROPS);
 		pkt_free(p);
-		return;
+		return true;
 	}
 	struct tcp_request_config config = tcp_request_config_of(t, flow, p);
 	if (min_iss != 0 && !tcp_seq_before(min_iss, config.iss))
 		config.iss = min_iss + 1;
 	if (cookie)
-		tcp_cookie_send(t, l, flow, seg, &config, tos_of(t));
-	else
-		add_half(t, l, flow, seg, &config);
+		tcp_cookie_send(t, flow, seg, &config, tos_of(t));
+	else if (!add_half(t, l, flow, seg, &config))
+		return false;
 	pkt_free(p);
+	return true;
 }
 
-void
+bool
 tcp_rx_listener(struct tcp_sock *t, const struct net_flow *packet, const struct tcp_segment *seg,
 	struct pkt *p, uint32_t min_iss)
 {
@@ -306,32 +314,36 @@ tcp_rx_listener(struct tcp_sock *t, const struct net_flow *packet, const struct 
 	struct tcp_listener *l = tcp_listener_of(t);
 	struct net_flow flow = flow_for(t, packet);
 	uint32_t kind = seg->flags & (TCP_SYN | TCP_ACK | TCP_RST);
-	if (likely(l != NULL && kind == TCP_SYN && !(seg->flags & TCP_FIN))) {
-		input_syn(t, l, &flow, seg, p, min_iss);
-		return;
-	}
-	if (l != NULL && kind == TCP_ACK && tcp_cookie_input(t, l, &flow, seg, p))
-		return;
-	if (seg->flags & TCP_ACK || l == NULL)
+	if (unlikely(l == NULL))
+		return false;
+	if (likely(kind == TCP_SYN && !(seg->flags & TCP_FIN)))
+		return input_syn(t, l, &flow, seg, p, min_iss);
+	if (kind == TCP_ACK && tcp_cookie_input(t, l, &flow, seg, p))
+		return true;
+	if (seg->flags & TCP_ACK)
 		tcp_tx_reset(net, packet, seg);
 	pkt_drop(net, p, NET_DROP_NO_SOCKET);
+	return true;
 }
 
 /* --- Asked --- */
 
 void
-tcp_half_row(const struct tcp_entry *e, struct tcp_row *row)
+tcp_half_row(const struct tcp_entry *e, struct tcp_row *row) NO_LOCK_ANALYSIS
 {
-	const struct tcp_half *h = (const struct tcp_half *)e;
-	const struct tcp_sock *t = h->listener;
-	nsec_t now = time_now();
+	struct tcp_half *h = (struct tcp_half *)e;
+	struct tcp_sock *t;
 	row->state = TCP_SYN_RECV;
 	row->timer = 1;
-	row->timer_left = h->r.retry_at > now ? h->r.retry_at - now : 0;
-	row->retransmits = h->r.retries;
-	row->refs = 0;
-	if (t != NULL) {
+	bh_disable();
+	struct tcp_listener *l = lock_listener(h, &t);
+	if (l != NULL) {
+		nsec_t now = time_now();
+		row->timer_left = h->r.retry_at > now ? h->r.retry_at - now : 0;
+		row->retransmits = h->r.retries;
 		row->uid = t->i.s.uid;
 		row->ipv6 = t->i.s.family == AF_INET6;
+		spin_unlock(&l->lock);
 	}
+	bh_enable();
 }

@@ -46,8 +46,9 @@ tcp_find(struct net_stack *net, const struct net_flow *flow)
 static void
 add_locked(struct net_stack *net, struct tcp_entry *e, uint32_t hash)
 {
-	net_hash_add(&net->tcp->entries, &e->node, hash);
+	/* First: who finds it looks at this, and nobody may hold its lock here. */
 	__atomic_store_n(&e->hashed, true, __ATOMIC_RELAXED);
+	net_hash_add(&net->tcp->entries, &e->node, hash);
 }
 
 static void
@@ -78,7 +79,6 @@ tcp_table_replace(struct net_stack *net, struct tcp_entry *old, struct tcp_entry
 	bool there = old->hashed;
 	if (there) {
 		uint32_t hash = old->node.hash;
-		e->flow = old->flow;
 		/* First in, then out: a packet finds one of the two at any time. */
 		add_locked(net, e, hash);
 		remove_locked(net, old);

@@ -16,7 +16,6 @@ struct tcp_listener {
 	_Atomic uint32_t backlog;      /* of pending, at most */
 	struct tcp_sock *first, *last; /* [lock] to be accepted */
 	_Atomic uint32_t ready;        /* [lock to change] how many those are */
-	_Atomic nsec_t cookie_sent;    /* when one was sent last; 0: never */
 	bool closed;                   /* [lock] */
 	struct epoch_head epoch;
 };
@@ -29,8 +28,9 @@ struct tcp_half {
 	struct list_node node;             /* [listener's lock] */
 	struct wheel_timer timer;
 	struct epoch_head epoch;
-	bool gone;   /* [listener's lock] */
-	bool moving; /* [the lock of the listener that it leaves] from one listener to another */
+	bool gone; /* [listener's lock] */
+	/* From one listener to another: set under the lock of the one that it leaves, cleared after listener has changed. */
+	_Atomic bool moving;
 	uint8_t tos;
 	uint8_t defer_rounds; /* TCP_DEFER_ACCEPT: SYN-ACKs to be sent before a bare ACK counts */
 };
@@ -79,17 +79,24 @@ struct tcp_sock *tcp_child_make(struct tcp_sock *listener, struct tcp_half *h,
 /* The child processes what completed its handshake, then waits to be accepted. p is taken over. */
 void tcp_child_start(
 	struct tcp_sock *t, struct tcp_sock *child, const struct tcp_segment *seg, struct pkt *p);
-/* It is to be accepted, or abandoned if t has stopped; its reference goes to the queue. */
+/* It is to be accepted, from t or if that has stopped from its successor; its reference goes to the queue. */
 void tcp_child_queue(struct tcp_sock *t, struct tcp_sock *child);
+/* t has stopped: its successor gets the child, or nobody, and it ends. */
+void tcp_child_migrate(struct tcp_sock *t, struct tcp_sock *child);
 
 /* cookie.c. Softirq. */
-void tcp_cookie_send(struct tcp_sock *t, struct tcp_listener *l, const struct net_flow *flow,
-	const struct tcp_segment *seg, const struct tcp_request_config *config, uint8_t tos);
+void tcp_cookie_send(struct tcp_sock *t, const struct net_flow *flow, const struct tcp_segment *seg,
+	const struct tcp_request_config *config, uint8_t tos);
 /* An ACK that nobody waits for: one of our cookies, perhaps. Whether p was taken over. */
 bool tcp_cookie_input(struct tcp_sock *t, struct tcp_listener *l, const struct net_flow *flow,
 	const struct tcp_segment *seg, struct pkt *p);
 
 /* migrate.c: gives what a stopped listener had to others of its group, or ends it. Bottom halves off. */
+/*
+ * Another listener of t's group for a flow; NULL: there is none. It may have stopped by the time it is asked; whoever
+ * finds that out asks again: a listener that has stopped was taken out of the table before, and is not found twice.
+ */
+struct tcp_sock *tcp_successor(const struct tcp_sock *t, const struct net_flow *flow);
 void tcp_migrate_halves(struct tcp_sock *t, struct tcp_listener *l);
 void tcp_migrate_children(struct tcp_sock *t, struct tcp_sock *first);
 

@@ -5,6 +5,13 @@
  */
 #include "net/tcp/listen_impl.h"
 
+struct tcp_sock *
+tcp_successor(const struct tcp_sock *t, const struct net_flow *flow)
+{
+	struct tcp_sock *to = tcp_shares_port(t) ? tcp_find_listener(t->i.s.net, flow) : NULL;
+	return to != NULL && tcp_shares_port(to) ? to : NULL;
+}
+
 /* Puts a half-open connection of a closed listener on another's list. false: that one has closed too. */
 static bool
 move_half(struct tcp_half *h, struct tcp_sock *to)
@@ -17,8 +24,8 @@ move_half(struct tcp_half *h, struct tcp_sock *to)
 	if (open) {
 		list_add_tail(&l->halves, &h->node);
 		l->nr_halves++;
-		h->moving = false;
-		atomic_store_explicit(&h->listener, to, memory_order_release);
+		atomic_store_explicit(&h->listener, to, memory_order_relaxed);
+		atomic_store_explicit(&h->moving, false, memory_order_release);
 	}
 	spin_unlock(&l->lock);
 	return open;
@@ -35,15 +42,14 @@ tcp_migrate_halves(struct tcp_sock *t, struct tcp_listener *l)
 			return;
 		}
 		struct tcp_half *h = container_of(l->halves.next, struct tcp_half, node);
-		struct tcp_sock *to =
-			tcp_shares_port(t) ? tcp_find_listener(net, &h->e.flow) : NULL;
-		if (to == NULL || !tcp_shares_port(to)) {
+		struct tcp_sock *to = tcp_successor(t, &h->e.flow);
+		if (to == NULL) {
 			tcp_half_end(h, l, net);
 			spin_unlock(&l->lock);
 			continue;
 		}
 		/* Off this list; until it is on another, lock_listener() waits. */
-		h->moving = true;
+		atomic_store_explicit(&h->moving, true, memory_order_relaxed);
 		list_del(&h->node);
 		l->nr_halves--;
 		spin_unlock(&l->lock);
@@ -54,7 +60,7 @@ tcp_migrate_halves(struct tcp_sock *t, struct tcp_listener *l)
 		spin_lock(&l->lock);
 		list_add_tail(&l->halves, &h->node);
 		l->nr_halves++;
-		h->moving = false;
+		atomic_store_explicit(&h->moving, false, memory_order_relaxed);
 		spin_unlock(&l->lock);
 	}
 }
@@ -62,21 +68,8 @@ tcp_migrate_halves(struct tcp_sock *t, struct tcp_listener *l)
 void
 tcp_migrate_children(struct tcp_sock *t, struct tcp_sock *child)
 {
-	struct net_stack *net = t->i.s.net;
 	for (struct tcp_sock *next; child != NULL; child = next) {
 		next = child->accept_next;
-		struct tcp_sock *to =
-			tcp_shares_port(t) ? tcp_find_listener(net, &child->e.flow) : NULL;
-		struct tcp_listener *l =
-			to != NULL && tcp_shares_port(to) ? tcp_listener_of(to) : NULL;
-		if (l == NULL) {
-			tcp_abandon(child);
-			continue;
-		}
-		spin_lock(&l->lock);
-		l->pending++;
-		spin_unlock(&l->lock);
-		net_count(net, NET_TCP_MIGRATED);
-		tcp_child_queue(to, child);
+		tcp_child_migrate(t, child);
 	}
 }

@@ -137,10 +137,11 @@ static void
 input_nobody(struct net_stack *net, const struct net_flow *flow, const struct tcp_segment *seg,
 	struct pkt *p, uint32_t min_iss)
 {
-	struct tcp_sock *l = tcp_find_listener(net, flow);
-	if (l != NULL) {
-		tcp_rx_listener(l, flow, seg, p, min_iss);
-		return;
+	struct tcp_sock *l;
+	/* One that stops meanwhile is not found again; another one of its group may be. */
+	while ((l = tcp_find_listener(net, flow)) != NULL) {
+		if (likely(tcp_rx_listener(l, flow, seg, p, min_iss)))
+			return;
 	}
 	tcp_tx_reset(net, flow, seg);
 	pkt_drop(net, p, NET_DROP_NO_SOCKET);

@@ -78,6 +78,7 @@ struct tcp_stack {
 	struct net_hash listeners;     /* [port_lock, epoch] struct tcp_sock by port */
 	_Atomic uint32_t port_counter; /* RFC 6056, algorithm 3 */
 	_Atomic uint32_t sockets, orphans, timewaits, halves;
+	_Atomic nsec_t cookie_sent; /* when a SYN cookie was sent last; 0: never */
 };
 
 /* Hashes a flow with the stack's key. */
@@ -86,7 +87,7 @@ uint32_t tcp_hash_flow(struct net_stack *net, const struct net_flow *flow);
 struct tcp_entry *tcp_find(struct net_stack *net, const struct net_flow *flow);
 /* Puts e, whose flow is set, into the table. false: the flow has an entry. */
 bool tcp_table_add(struct net_stack *net, struct tcp_entry *e) MUST_CHECK;
-/* The same in the place of old, whose flow it takes. false: old is no longer in the table. */
+/* The same in the place of old, whose flow it has. false: old is no longer in the table. */
 bool tcp_table_replace(
 	struct net_stack *net, struct tcp_entry *old, struct tcp_entry *e) MUST_CHECK;
 /* Takes e out; false: it was not in. */
@@ -171,11 +172,16 @@ struct tcp_sock {
 	int32_t linger2_s; /* [lock] FIN_WAIT2 for so long, 0: the stack's, below: not at all */
 	uint16_t defer_accept_s; /* [lock] */
 	uint8_t rcv_ratio;   /* [lock] payload of 256 bytes of memory that was received lately */
-	uint8_t call;        /* [lock] enum tcp_call */
+	uint8_t call;        /* [user_lock, lock to change] enum tcp_call */
 	uint8_t urgent_byte; /* [lock] with TCPF_URG_HERE */
 	bool urgent_valid;   /* [lock] it was not read yet */
 	bool timer_started;  /* [lock] */
 	bool bound_by_user;  /* [user_lock, lock] bind() chose the port: close() gives it back */
+	/*
+	 * [user_lock] It has been in the table of connections, of listeners: before it comes there anew, under another name,
+	 * a grace period passes, so that nobody walks from one chain into another, or has found it by its former name.
+	 */
+	bool was_hashed, was_listener;
 	bool no_space;       /* [lock] somebody waits for room to write */
 	bool closed;         /* [lock] the file is gone */
 	bool orphan_counted; /* [lock] */
@@ -338,10 +344,13 @@ uint32_t tcp_listener_ready(const struct tcp_sock *t);
 uint32_t tcp_listener_backlog(const struct tcp_sock *t);
 /* Stops listening: pending connections go to another listener of the same group, or end. user_lock held. */
 void tcp_listener_stop(struct tcp_sock *t);
-/* Segments for a listener, and for a half-open connection. p is taken over. min_iss 0: any ISN. Softirq. */
-void tcp_rx_listener(struct tcp_sock *t, const struct net_flow *flow, const struct tcp_segment *seg,
-	struct pkt *p, uint32_t min_iss);
-bool tcp_rx_half(struct tcp_half *h, const struct tcp_segment *seg, struct pkt *p);
+/*
+ * Segments for a listener, and for a half-open connection. p is taken over, unless they return false: it has stopped
+ * listening, or has left the table. min_iss 0: any ISN. Softirq.
+ */
+bool tcp_rx_listener(struct tcp_sock *t, const struct net_flow *flow, const struct tcp_segment *seg,
+	struct pkt *p, uint32_t min_iss) MUST_CHECK;
+bool tcp_rx_half(struct tcp_half *h, const struct tcp_segment *seg, struct pkt *p) MUST_CHECK;
 /* An ICMP error about its SYN-ACK ends it. */
 void tcp_half_error(struct tcp_half *h, uint32_t seq);
 void tcp_half_row(const struct tcp_entry *e, struct tcp_row *row);
