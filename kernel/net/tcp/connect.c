@@ -21,7 +21,7 @@ forget_peer(struct tcp_sock *t)
 	t->e.flow.remote_port = 0;
 	t->e.flow.ifindex = t->i.s.bound_if;
 	t->urgent_valid = false;
-	t->call = TCP_CALL_NONE;
+	__atomic_store_n(&t->call, (uint8_t)TCP_CALL_NONE, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->i.s.shut, (uint8_t)0, __ATOMIC_RELEASE);
 }
 
@@ -57,6 +57,9 @@ start_connect(struct tcp_sock *t, const struct inet_addr *a)
 {
 	struct sock *s = &t->i.s;
 	uint32_t min_iss = 0;
+	if (t->was_hashed)
+		epoch_synchronize();
+	t->was_hashed = true;
 	spin_lock_bh(&s->lock);
 	int err = find_way(t, a, &min_iss);
 	if (err != 0) {
@@ -68,7 +71,7 @@ start_connect(struct tcp_sock *t, const struct inet_addr *a)
 	uint32_t iss = tcp_secret_isn(s->net, &t->e.flow);
 	if (min_iss != 0 && !tcp_seq_before(min_iss, iss))
 		iss = min_iss + 1;
-	t->call = TCP_CALL_CONNECTING;
+	__atomic_store_n(&t->call, (uint8_t)TCP_CALL_CONNECTING, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->shut, (uint8_t)0, __ATOMIC_RELEASE);
 	tcp_recvq_update_space(t);
 	tcp_connect(&t->c, &env, iss, tcp_secret_ts_offset(s->net, &t->e.flow),
@@ -149,7 +152,7 @@ connect_result(struct tcp_sock *t)
 			route_ref_drop(&t->i.ref);
 			forget_peer(t);
 		} else {
-			t->call = TCP_CALL_CONNECTED;
+			__atomic_store_n(&t->call, (uint8_t)TCP_CALL_CONNECTED, __ATOMIC_RELAXED);
 		}
 	}
 	spin_unlock_bh(&s->lock);

@@ -103,6 +103,9 @@ start_listening(struct tcp_sock *t, uint32_t backlog)
 		return -ENOBUFS;
 	}
 	atomic_init(&l->backlog, backlog);
+	if (t->was_listener)
+		epoch_synchronize();
+	t->was_listener = true;
 	spin_lock_bh(&s->lock);
 	__atomic_store_n(&s->shut, (uint8_t)0, __ATOMIC_RELEASE);
 	__atomic_store_n(&t->listener, l, __ATOMIC_RELEASE);

@@ -384,7 +384,10 @@ tcp_send(struct sock *s, struct sock_msg *msg)
 				err = check_open(t, 0);
 			continue;
 		}
-		uint32_t used = s->snd_used, room = s->sndbuf > used ? s->sndbuf - used : 1;
+		/* Racy, but once each: acknowledgements change both. */
+		uint32_t used = __atomic_load_n(&s->snd_used, __ATOMIC_RELAXED);
+		uint32_t limit = __atomic_load_n(&s->sndbuf, __ATOMIC_RELAXED);
+		uint32_t room = limit > used ? limit - used : 1;
 		uint32_t most = min(room, CHUNK_MAX);
 		uint32_t n = (uint32_t)min(msg->iter->count, (size_t)most);
 		ssize_t part = send_chunk(t, msg, n);

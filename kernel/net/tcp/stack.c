@@ -160,13 +160,16 @@ visit_entries(struct net_stack *net, void (*fn)(const struct tcp_row *row, void 
 	net_hash_for_each(b, n)
 	{
 		struct tcp_entry *e = container_of(n, struct tcp_entry, node);
-		struct tcp_row row = {.flow = e->flow};
-		if (e->kind == TCP_ENTRY_SOCK)
+		struct tcp_row row = {0};
+		if (e->kind == TCP_ENTRY_SOCK) {
 			sock_row(container_of(e, struct tcp_sock, e), &row);
-		else if (e->kind == TCP_ENTRY_HALF)
-			tcp_half_row(e, &row);
-		else
-			tcp_tw_row(e, &row);
+		} else {
+			row.flow = e->flow;
+			if (e->kind == TCP_ENTRY_HALF)
+				tcp_half_row(e, &row);
+			else
+				tcp_tw_row(e, &row);
+		}
 		fn(&row, ctx);
 	}
 }

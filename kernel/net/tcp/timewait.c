@@ -188,10 +188,12 @@ tcp_tw_reuse(struct net_stack *net, struct tcp_entry *e, uint32_t *min_iss)
 void
 tcp_tw_row(const struct tcp_entry *e, struct tcp_row *row)
 {
-	const struct tcp_tw *x = container_of((struct tcp_entry *)e, struct tcp_tw, e);
+	struct tcp_tw *x = tw_of((struct tcp_entry *)e);
+	spin_lock_bh(&x->lock);
 	nsec_t now = time_now();
 	row->state = x->tw.state;
 	row->timer = 3;
 	row->timer_left = x->tw.expires > now ? x->tw.expires - now : 0;
+	spin_unlock_bh(&x->lock);
 	row->ipv6 = x->ipv6;
 }
