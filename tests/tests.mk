@@ -3,6 +3,7 @@
 #   build/asan/unit      every tests/unit/*.c with lib/ and UNIT_KERNEL_SRC, under ASan and UBSan
 #   build/tsan/NAME      each tests/tsan/NAME.c with the same harness, lib/ and TSAN_KERNEL_SRC, under TSan
 #   build/tsan/cpus-test tests/tsan/cpus: the kernel's scheduler and what interrupts leave for later, likewise
+#   build/tsan/net-test  tests/tsan/net: sockets, TCP and all below them on that machine, likewise
 #   build/fuzz/NAME      each tests/fuzz/NAME_fuzz.c with lib/ and FUZZ_KERNEL_SRC, under libFuzzer, ASan and UBSan;
 #                        seeds in tests/fuzz/corpus/NAME, and generated ones in build/fuzz/seeds/NAME
 #
@@ -101,6 +102,17 @@ $(CPUS_BIN): $(patsubst %.c,$(BUILD)/tsan/cpus/%.o,$(wildcard tests/tsan/cpus/*.
 		$(BUILD)/tsan/tests/unit/main.o $(BUILD)/tsan/lib.a
 	$(Q)$(CC) -fsanitize=thread -o $@ $^ -lpthread
 
+# The network as a whole, from sockets down to interfaces (tests/netstack/netstack.h), over such a machine.
+NETSTACK_CFLAGS := -D_GNU_SOURCE -Itests/netstack
+NETSTACK_SRC := tests/netstack/netstack.c kernel/vfs/iter.c $(wildcard kernel/net/*.c kernel/net/link/*.c) \
+	$(wildcard kernel/net/udp/*.c kernel/net/tcp/*.c) $(filter-out kernel/net/ip/ioctl%,$(wildcard kernel/net/ip/*.c)) \
+	$(filter-out %/calls.c %/ioctl.c %/message.c,$(wildcard kernel/net/sock/*.c))
+NET_TSAN_BIN := $(BUILD)/tsan/net-test
+$(NET_TSAN_BIN): $(patsubst %.c,$(BUILD)/tsan/net/%.o,$(wildcard tests/tsan/net/*.c) $(NETSTACK_SRC)) \
+		$(patsubst %.c,$(BUILD)/tsan/cpus/%.o,tests/tsan/cpus/machine.c $(CPUS_KERNEL_SRC)) \
+		$(BUILD)/tsan/tests/unit/main.o $(BUILD)/tsan/lib.a $(SODIUM_HOST)
+	$(Q)$(CC) -fsanitize=thread -o $@ $^ -lpthread
+
 # What a test does not use of lib/ is not linked, so that it needs no more than what it tests.
 define lib_archive
 $(BUILD)/$(1)/lib.a: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(LIB_SRC) $(2)) $(MAKEFILE_LIST)
@@ -170,6 +182,7 @@ $(LINT_FLAGS): | $(GENERATED)
 		$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST $(IP_TEST_CFLAGS)))
 	$(file >>$@,tests/tsan $(HOST_CFLAGS) -DSWOS_TEST $(FILES_TEST_CFLAGS))
 	$(file >>$@,tests/tsan/cpus $(HOST_CFLAGS) -DSWOS_TEST $(CPUS_TEST_CFLAGS))
+	$(foreach s,tests/tsan/net tests/netstack,$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST $(NETSTACK_CFLAGS) $(CPUS_TEST_CFLAGS)))
 	$(foreach s,tests/unit/sigrecord_test.c tests/fuzz/sigrecord_fuzz.c,$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST \
 		$(SIGRECORD_CFLAGS)))
 	$(file >>$@,tests/guest $(USER_CFLAGS))
@@ -204,7 +217,7 @@ campaign-net-flood: all build/guest/base.img $(NET_FLOOD) ## SYN, ACK and RST fl
 	tests/net/flood.py $(FLOOD_SECONDS)
 
 .PHONY: campaign-explore test test-unit test-tsan test-fuzz campaign-fuzz campaign-ltp test-bins lint
-test-bins: $(EXPLORE_BIN) $(UNIT_BIN) $(NET_TAP) $(GUEST_TCP) $(TSAN_BIN) $(CPUS_BIN) $(FUZZ_BIN) $(DTBS) $(LINT_FLAGS)
+test-bins: $(EXPLORE_BIN) $(UNIT_BIN) $(NET_TAP) $(GUEST_TCP) $(TSAN_BIN) $(CPUS_BIN) $(NET_TSAN_BIN) $(FUZZ_BIN) $(DTBS) $(LINT_FLAGS)
 
 RUN_TESTS = BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run
 
@@ -214,7 +227,7 @@ test: all test-bins ## Everything that CI runs
 test-unit: $(UNIT_BIN) $(DTBS) ## The pure cores on this machine, under sanitizers
 	@$(RUN_TESTS) unit
 
-test-tsan: $(TSAN_BIN) $(CPUS_BIN)
+test-tsan: $(TSAN_BIN) $(CPUS_BIN) $(NET_TSAN_BIN)
 	@$(RUN_TESTS) tsan
 
 test-fuzz: $(FUZZ_BIN) $(DTBS) ## Each fuzz target for FUZZ_SECONDS (10)

@@ -33,12 +33,18 @@
 #define INTID_TIMER      27u
 #define LINES            32u
 
-/* What the kernel reads without a lock on purpose: a barrier pairs with the other side (core/wait.h). */
+/*
+ * What the kernel reads without a lock on purpose: a barrier pairs with the other side (core/wait.h), or it is a guess at
+ * what only its lock's holder changes, and who sleeps or acts on it looks again under the lock (net/tcp). What these
+ * functions read is atomic, what changes it is not.
+ */
 const char *__tsan_default_suppressions(void);
 const char *
 __tsan_default_suppressions(void)
 {
-	return "race:wait_queue_active\nrace:list_empty\n";
+	return "race:wait_queue_active\nrace:list_empty\n"
+	       "race_top:tcp_state\nrace_top:read_some\nrace_top:has_memory\nrace_top:tcp_send\n"
+	       "race_top:send_short\nrace_top:input_syn\n";
 }
 
 /* The host's side of a CPU. */

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* The network on the machine of several CPUs: what netstack.h wants of a machine. */
+#include <stdlib.h>
+
+#include "dev/rng/random.h"
+#include "machine.h"
+#include "tests/netstack/netstack.h"
+
+void *
+netstack_alloc(size_t n)
+{
+	return malloc(n);
+}
+
+void
+netstack_free(void *p)
+{
+	free(p);
+}
+
+bool
+netstack_may_allocate(void)
+{
+	return true;
+}
+
+uint64_t
+random_u64(void)
+{
+	uint64_t x = 0;
+	for (uint32_t i = 0; i < 4; i++)
+		x = x << 16 | machine_random(65536);
+	return x;
+}
+
+void
+random_fill(void *out, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		((uint8_t *)out)[i] = (uint8_t)machine_random(256);
+}
