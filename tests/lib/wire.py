@@ -120,6 +120,10 @@ class Listener:
         with self.state:
             self.seen = len(self.text)
 
+    def send(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
     def __enter__(self):
         return self
 
@@ -127,6 +131,9 @@ class Listener:
         self.process.kill()
         self.process.wait()
         self.reader.join(5)
+        if self.process.stdin and not self.process.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
         if kind is not None:
             print("\n".join(f"{self.name}: {line}" for line in self.text.split("\n")[-100:]))
 
@@ -164,19 +171,9 @@ class Client(Listener):
         """Waits for the connection; returns our port."""
         return int(self.wait_for(r"^\[connected from (\d+)\]$").group(1))
 
-    def send(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-
     def end(self):
         """No more is sent."""
         self.process.stdin.close()
-
-    def __exit__(self, kind, value, traceback):
-        super().__exit__(kind, value, traceback)
-        if not self.process.stdin.closed:
-            with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.close()
 
 
 class Dnsmasq(Listener):

@@ -10,7 +10,7 @@ import sys
 
 from harness import check, contains, equal, main, test
 from vm import Vm
-from wire import Dnsmasq, ip, segment, until
+from wire import Dnsmasq, Listener, ip, segment, until
 
 TMP = os.environ.get("TEST_TMP", "/tmp")
 BASE = {"base": "initrd", "smp": 2}
@@ -91,6 +91,90 @@ def a_server_refuses(guest, netns, address):
         leased = third.wait_for(r"DHCPREPLY\(t0\) (fd00:9::1\S+)").group(1)
         until(guest, "netinfo", rf"{leased}/128 \(dhcp6\)$")
         until(guest, "ping6 -c 1 fd00:9::1", r" 0% packet loss")
+        leases_are_given_back(guest, third, other, leased)
+
+
+def leases_are_given_back(guest, server, address, address6):
+    """When the machine goes down; netd alone may end and come again, and nobody notices."""
+    until(guest, "ping -c 1 10.9.1.1", r" 0% packet loss")
+    guest.shell("kill $(pidof netd)")
+    until(guest, "cat /run/services", r"^netd running \d+ 2 0$")
+    until(guest, "netinfo", rf"{address}/24 \(dhcp\)$")
+    until(guest, "netinfo", rf"{address6}/128 \(dhcp6\)$")
+    check("DHCPRELEASE" not in server.text, server.text)
+    guest.send("poweroff\n")
+    server.wait_for(rf"DHCPRELEASE\(t0\) {address}")
+    server.seen = 0
+    server.wait_for(rf"DHCPRELEASE\(t0\)( \S+)* 00:03:00:01:52:54")
+    equal(guest.wait_exit(), "guest-shutdown", "the end")
+
+
+# Another host on the link. "have ADDRESS": it answers who asks for that. "take ADDRESS": it says that it has it. Prints
+# what it hears of others' addresses.
+SQUATTER = """import select, socket, sys
+mac, have = bytes.fromhex("020000000099"), None
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x806))
+s.bind(("t0", 0x806))
+def say(op, sender, target, to=b"\\xff" * 6):
+    s.send(to + mac + bytes.fromhex("080600010800060400%02d" % op) + mac + sender + to + target)
+print("there", flush=True)
+while True:
+    for f in select.select([s, sys.stdin], [], [])[0]:
+        if f is sys.stdin:
+            word, address = sys.stdin.readline().split()
+            address = socket.inet_aton(address)
+            if word == "have":
+                have = address
+            else:
+                say(1, address, address)
+            continue
+        p = s.recv(100)
+        if p[6:12] == mac or p[20:22] != b"\\0\\1":
+            continue
+        sender, target = p[28:32], p[38:42]
+        if sender in (bytes(4), target):
+            print("announces" if sender == target else "asks for", socket.inet_ntoa(target), flush=True)
+        if target == have and sender != target:
+            say(2, have, sender, p[6:12])
+"""
+
+
+@test
+def addresses_that_others_have_are_declined():
+    """Before they are used, and when somebody takes one that is."""
+    with segment("10.9.0.1/24", "fd00:9::1/64", "fd00:9::100/64", "fe80::1/64") as (netns, nic), \
+            Listener("squatter", ["ip", "netns", "exec", netns, sys.executable, "-c", SQUATTER], subprocess.PIPE) as squatter:
+        squatter.wait_for("^there$")
+        squatter.send("have 10.9.0.50")
+        with Dnsmasq(netns, "--dhcp-range=10.9.0.50,10.9.0.51,255.255.255.0,120", "--dhcp-host=52:54:00:53:57:01,10.9.0.50",
+                     "--enable-ra", "--dhcp-range=fd00:9::100,fd00:9::101,64,120",
+                     "--dhcp-host=id:00:03:00:01:52:54:00:53:57:01,[fd00:9::100]") as server, \
+                Vm(netns=netns, nics=(nic,), **BASE) as guest:
+            server.wait_for(r"DHCPACK\(t0\) 10\.9\.0\.50")
+            server.wait_for(r"DHCPDECLINE\(t0\) 10\.9\.0\.50")
+            squatter.wait_for(r"^asks for 10\.9\.0\.50$")
+            guest.login()
+            contains(guest.text, "netd: eth0: somebody else has 10.9.0.50, which the server gave us")
+            check("10.9.0.50" not in guest.shell("ip addr show dev eth0")[1], "the address of somebody else is used")
+            server.seen = 0
+            server.wait_for(r"DHCPDECLINE\(t0\) 00:03:00:01:52:54")
+            until(guest, "netinfo", r"fd00:9::101/128 \(dhcp6\)$")
+            somebody_takes_the_address(guest, squatter, server)
+
+
+def somebody_takes_the_address(guest, squatter, server):
+    """Who does is told whose it is; when it does so again soon, the guest gives way."""
+    for up in (False, True):  # which asks for another address at once
+        guest.qmp.command("set_link", name="net0", up=up)
+    until(guest, "netinfo", r"10\.9\.0\.51/24 \(dhcp\)$")
+    for _ in range(2):
+        squatter.wait_for(r"^announces 10\.9\.0\.51$")
+    squatter.send("take 10.9.0.51")
+    squatter.wait_for(r"^announces 10\.9\.0\.51$")
+    contains(guest.shell("netinfo")[1], "10.9.0.51/24 (dhcp)")
+    squatter.send("take 10.9.0.51")
+    server.wait_for(r"DHCPDECLINE\(t0\) 10\.9\.0\.51")
+    check("10.9.0.51" not in guest.shell("ip addr show dev eth0")[1], "an address that was lost is used")
 
 
 def image_with(name, text):

@@ -2,6 +2,7 @@
 /* Taking the system down: every process is asked, then ended; then everything is written back. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
@@ -10,8 +11,9 @@
 
 #include "init/init.h"
 
-#define ASK_MS  5000 /* how long processes may take over SIGTERM */
-#define KILL_MS 2000
+#define GOING_DOWN "/run/going-down" /* who is asked to end may look whether everything does */
+#define ASK_MS     5000              /* how long processes may take over SIGTERM */
+#define KILL_MS    2000
 
 /* Waits until there are no children left; orphans become init's, so then there is nobody. Returns false if late. */
 static bool
@@ -48,6 +50,9 @@ void
 power_down(int command)
 {
 	say("%s", verb(command));
+	int down = open(GOING_DOWN, O_WRONLY | O_CREAT | O_CLOEXEC, 0444);
+	if (down >= 0)
+		close(down);
 	kill(-1, SIGTERM);
 	/* An interactive shell disregards SIGTERM; losing its terminal is what ends it. */
 	if (console_pid() > 0)

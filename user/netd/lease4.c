@@ -183,6 +183,21 @@ apply_lease(struct netd *n, struct link *l)
 	n->changed = true;
 }
 
+/* The client has a lease: new terms for the address in use, or another address, which is looked for on the link first. */
+static void
+take_lease(struct netd *n, struct link *l)
+{
+	uint32_t address = l->dhcp4.lease.address;
+	if (l->applied4.address != address) {
+		unapply(n, l);
+		conflict4_probe(n, l, address);
+		return;
+	}
+	apply_lease(n, l);
+	if (l->acd.state == ACD4_IDLE) /* the link is back */
+		conflict4_announce(n, l, address);
+}
+
 static void
 act(struct netd *n, struct link *l, const struct dhcp4_action *a)
 {
@@ -192,10 +207,12 @@ act(struct netd *n, struct link *l, const struct dhcp4_action *a)
 	bool from_address = a->send && a->message.ciaddr != 0 && !speaks_raw(l);
 	if (from_address)
 		send_port(l, a->to, message, len);
-	if (a->deconfigure)
+	if (a->deconfigure) {
+		conflict4_stop(l);
 		unapply(n, l);
+	}
 	if (a->configure)
-		apply_lease(n, l);
+		take_lease(n, l);
 	set_sockets(l);
 	if (a->send && !from_address)
 		send_raw(l, message, len);
@@ -209,9 +226,38 @@ lease4_start(struct netd *n, struct link *l)
 }
 
 void
+lease4_claimed(struct netd *n, struct link *l)
+{
+	apply_lease(n, l);
+	set_sockets(l);
+}
+
+void
+lease4_taken(struct netd *n, struct link *l)
+{
+	struct text_address a = address_of(l->dhcp4.lease.address);
+	char text[TEXT_ADDRESS_MAX];
+	text_address_format(&a, text);
+	warn("%s: somebody else has %s, which the server gave us", l->name, text);
+	struct dhcp4_action action = dhcp4_conflict(&l->dhcp4, now_ms(), random_u32());
+	l->answered = false; /* nobody has said anything of use: login need not wait */
+	act(n, l, &action);
+}
+
+void
+lease4_release(struct link *l)
+{
+	uint8_t message[DHCP4_MAX];
+	struct dhcp4_action a = dhcp4_release(&l->dhcp4, random_u32());
+	if (a.send && !speaks_raw(l))
+		send_port(l, a.to, message, dhcp4_encode(&a.message, message, sizeof(message)));
+}
+
+void
 lease4_stop(struct netd *n, struct link *l)
 {
 	(void)n;
+	conflict4_stop(l);
 	dhcp4_stop(&l->dhcp4);
 	set_sockets(l);
 }

@@ -141,9 +141,23 @@ lease6_readable(struct netd *n, struct link *l)
 }
 
 void
-leases_stop(struct netd *n, struct link *l)
+lease6_address_news(struct netd *n, struct link *l, const uint8_t address[16], uint32_t flags)
 {
-	/* A lease is kept over a restart: only what is asked of a server ends. */
-	lease4_stop(n, l);
-	lease6_stop(n, l);
+	char text[TEXT_ADDRESS_MAX];
+	if (!l->applied6.has_address || (flags & IFA_F_DADFAILED) == 0 ||
+		memcmp(address, l->applied6.address, 16) != 0)
+		return;
+	struct text_address a = address_of(&l->applied6);
+	text_address_format(&a, text);
+	warn("%s: somebody else has %s, which the server gave us", l->name, text);
+	struct dhcp6_action action = dhcp6_conflict(&l->dhcp6, now_ms(), random_u32());
+	act(n, l, &action);
+}
+
+void
+lease6_release(struct link *l)
+{
+	struct dhcp6_action a = dhcp6_release(&l->dhcp6, now_ms(), random_u32());
+	if (a.send)
+		send_message(l, &a.message);
 }

@@ -54,7 +54,8 @@ add(struct netd *n, int index, const char *name, const uint8_t mac[6])
 	l->index = index;
 	strncpy(l->name, name, sizeof(l->name) - 1);
 	memcpy(l->mac, mac, sizeof(l->mac));
-	l->dhcp4_packets = l->dhcp4_port = l->dhcp6_port = -1;
+	l->dhcp4_packets = l->dhcp4_port = l->dhcp6_port = l->arp = -1;
+	acd4_init(&l->acd, mac);
 	l->next = n->links;
 	n->links = l;
 	n->changed = true;
@@ -213,12 +214,28 @@ option_news(struct netd *n, const void *body, size_t len)
 	}
 }
 
+static void
+address_news(struct netd *n, const void *body, size_t len)
+{
+	struct rtnl_attr attrs[RTNL_ATTRS_MAX];
+	struct ifaddrmsg m;
+	if (!rtnl_parse(body, len, sizeof(m), attrs) || attrs[IFA_ADDRESS].len != 16)
+		return;
+	memcpy(&m, body, sizeof(m));
+	struct link *l = find(n, (int)m.ifa_index);
+	if (l != NULL)
+		lease6_address_news(
+			n, l, attrs[IFA_ADDRESS].data, rtnl_u32(&attrs[IFA_FLAGS], m.ifa_flags));
+}
+
 static bool
 visit(void *ctx, uint16_t type, const void *body, size_t len)
 {
 	struct netd *n = ctx;
 	struct rtnl_attr attrs[RTNL_ATTRS_MAX];
 	struct ifinfomsg info;
+	if (type == RTM_NEWADDR)
+		address_news(n, body, len);
 	if (type == RTM_NEWNDUSEROPT) {
 		option_news(n, body, len);
 		return true;

@@ -19,6 +19,8 @@
 #include "rtnl/rtnl.h"
 
 #define DEFAULT_CONFIG "/etc/swos/network"
+#define GOING_DOWN     "/run/going-down" /* init makes it */
+#define FDS_OF_LINK    4
 
 static volatile sig_atomic_t ending;
 
@@ -65,6 +67,8 @@ next_deadline(const struct netd *n)
 	for (const struct link *l = n->links; l != NULL; l = l->next) {
 		if (l->config.ipv4 == NETCONF_AUTOMATIC && l->dhcp4.deadline_ms < first)
 			first = l->dhcp4.deadline_ms;
+		if (l->acd.deadline_ms < first)
+			first = l->acd.deadline_ms;
 		if (l->dhcp6_running && l->dhcp6.deadline_ms < first)
 			first = l->dhcp6.deadline_ms;
 		for (size_t i = 0; i < l->nr_rdnss; i++)
@@ -92,6 +96,8 @@ run_timers(struct netd *n)
 	for (struct link *l = n->links; l != NULL; l = l->next) {
 		if (l->config.ipv4 == NETCONF_AUTOMATIC && now >= l->dhcp4.deadline_ms)
 			lease4_timer(n, l);
+		if (now >= l->acd.deadline_ms)
+			conflict4_timer(n, l);
 		if (l->dhcp6_running && now >= l->dhcp6.deadline_ms)
 			lease6_timer(n, l);
 		forget_old_servers(n, l, now);
@@ -119,7 +125,7 @@ count_links(const struct netd *n)
 	return count;
 }
 
-/* Waits for something and deals with it. fds: room for three per link and one. */
+/* Waits for something and deals with it. fds: room for FDS_OF_LINK per link and one. */
 static void
 run_once(struct netd *n, struct pollfd *fds, const sigset_t *mask)
 {
@@ -130,18 +136,28 @@ run_once(struct netd *n, struct pollfd *fds, const sigset_t *mask)
 		fds[count++] = (struct pollfd){.fd = l->dhcp4_packets, .events = POLLIN};
 		fds[count++] = (struct pollfd){.fd = l->dhcp4_port, .events = POLLIN};
 		fds[count++] = (struct pollfd){.fd = l->dhcp6_port, .events = POLLIN};
+		fds[count++] = (struct pollfd){.fd = l->arp, .events = POLLIN};
 	}
 	if (ppoll(fds, count, timeout_until(next_deadline(n), &space), mask) < 0)
 		return;
 	count = 1;
-	for (struct link *l = n->links; l != NULL; l = l->next, count += 3) {
+	for (struct link *l = n->links; l != NULL; l = l->next, count += FDS_OF_LINK) {
 		if ((fds[count].revents | fds[count + 1].revents) != 0)
 			lease4_readable(n, l);
 		if (fds[count + 2].revents != 0)
 			lease6_readable(n, l);
+		if (fds[count + 3].revents != 0)
+			conflict4_readable(n, l);
 	}
 	if (fds[0].revents != 0)
 		links_read(n);
+}
+
+/* Whether the whole machine ends, and not netd alone: a lease outlives that one, and who is started again has it anew. */
+static bool
+going_down(void)
+{
+	return access(GOING_DOWN, F_OK) == 0;
 }
 
 static void
@@ -150,11 +166,11 @@ run(struct netd *n, const sigset_t *mask)
 	struct pollfd *fds = NULL;
 	size_t room = 0;
 	while (!ending) {
-		size_t want = 1 + 3 * count_links(n);
+		size_t want = 1 + FDS_OF_LINK * count_links(n);
 		if (want > room) {
 			struct pollfd *more = realloc(fds, want * sizeof(*fds));
 			if (more == NULL) {
-				warn("no memory for %zu links", want / 3);
+				warn("no memory for %zu links", want / FDS_OF_LINK);
 				break;
 			}
 			fds = more;
@@ -166,8 +182,10 @@ run(struct netd *n, const sigset_t *mask)
 		ready_tell(n);
 	}
 	free(fds);
-	for (struct link *l = n->links; l != NULL; l = l->next)
-		leases_stop(n, l);
+	for (struct link *l = n->links; going_down() && l != NULL; l = l->next) {
+		lease4_release(l);
+		lease6_release(l);
+	}
 }
 
 static void

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dhcp/acd4.h"
 #include "dhcp/client4.h"
 #include "dhcp/client6.h"
 #include "netconf/netconf.h"
@@ -47,6 +48,8 @@ struct link {
 	struct dhcp4_client dhcp4;
 	struct dhcp4_lease applied4;   /* what the kernel has of it */
 	int dhcp4_packets, dhcp4_port; /* descriptors, -1: closed */
+	struct acd4 acd;               /* of the lease's address */
+	int arp;                       /* open unless acd is idle; -1 */
 
 	uint32_t ra_flags; /* IF_RA_* */
 	struct dhcp6_client dhcp6;
@@ -100,11 +103,25 @@ void lease4_start(struct netd *n, struct link *l);
 void lease4_stop(struct netd *n, struct link *l);
 void lease4_timer(struct netd *n, struct link *l);
 void lease4_readable(struct netd *n, struct link *l);
+/* What conflict4.c found out: nobody else has the leased address, or somebody has. */
+void lease4_claimed(struct netd *n, struct link *l);
+void lease4_taken(struct netd *n, struct link *l);
 void lease6_router_says(struct netd *n, struct link *l);
 void lease6_stop(struct netd *n, struct link *l);
 void lease6_timer(struct netd *n, struct link *l);
 void lease6_readable(struct netd *n, struct link *l);
-void leases_stop(struct netd *n, struct link *l); /* on the way down; the leases go on */
+/* The kernel's word about an address (IFA_F_* flags): whether a leased one is somebody else's. */
+void lease6_address_news(struct netd *n, struct link *l, const uint8_t address[16], uint32_t flags);
+/* The machine goes down: servers may give the addresses to others. They stay until the end: others still say goodbye. */
+void lease4_release(struct link *l);
+void lease6_release(struct link *l);
+
+/* conflict4.c: looks whether a leased address is in use, before it is used and from then on. */
+void conflict4_probe(struct netd *n, struct link *l, uint32_t address);
+void conflict4_announce(struct netd *n, struct link *l, uint32_t address);
+void conflict4_stop(struct link *l);
+void conflict4_timer(struct netd *n, struct link *l);
+void conflict4_readable(struct netd *n, struct link *l);
 
 /* state.c: writes resolv.conf and the state if n->changed. */
 void state_write(struct netd *n);

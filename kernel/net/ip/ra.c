@@ -389,8 +389,10 @@ look_at(struct netif *nif, struct ip_addr *a, nsec_t now, bool *gone)
 		struct nd_device *nd = nd_device_of(nif);
 		bool replaced = a->conf.proto != 0 && nd->duplicates < SLAAC_RETRIES;
 		replace_duplicate(nif, a);
-		*gone = replaced;
-		return DEADLINE_NEVER;
+		if (replaced) {
+			*gone = true;
+			return DEADLINE_NEVER;
+		}
 	}
 	if (a->conf.valid_until <= now) {
 		*gone = ip_addr_del(nif, &a->conf.addr, 255) == 0;
