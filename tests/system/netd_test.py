@@ -3,6 +3,7 @@
 """netd and netinfo against dnsmasq in a network namespace: leases, their renewal, rebinding and refusal, router
 advertisements, DHCPv6, links that go and come, and what is configured in the image."""
 
+import json
 import os
 import re
 import subprocess
@@ -201,19 +202,52 @@ def what_the_image_says_is_there_at_the_login():
                 contains(said, line)
             contains(guest.shell("cat /etc/resolv.conf")[1], "search swos.test\nnameserver 10.9.0.1\n")
             equal(guest.shell("ping -c 1 10.9.0.1 >/dev/null && ping6 -c 1 fd00:9::1 >/dev/null")[0], 0)
+            programs_are_told_the_same(guest)
             checks_name_what_is_missing(guest)
 
 
+def programs_are_told_the_same(guest):
+    status, output = guest.shell("netinfo --json")
+    equal((status, output.count("\n")), (0, 1), "status and lines")
+    said = json.loads(output)
+    equal(sorted(said), ["configuration", "dns", "gateways", "links"], "keys")
+    equal(said["configuration"], "valid")
+    equal([link["name"] for link in said["links"]], ["lo", "eth0"], "links")
+    eth0 = said["links"][1]
+    equal((eth0["state"], eth0["mac"], eth0["mtu"]), ("up", "52:54:00:53:57:01", 1400), "eth0")
+    addresses = {a["address"]: a for a in eth0["addresses"]}
+    for address, prefix in (("10.9.7.5", 32), ("fd00:9::5", 64)):
+        equal(addresses[address], {"address": address, "prefix": prefix, "source": "static", "usable": True})
+    check(any(a["source"] == "link-local" for a in addresses.values()), addresses)
+    for way in ("received", "sent"):
+        equal(sorted(eth0[way]), ["bytes", "dropped", "errors", "packets"], way)
+        check(eth0[way]["packets"] > 0 and eth0[way]["bytes"] > eth0[way]["packets"], eth0[way])
+    equal(sorted(said["gateways"], key=lambda g: g["address"]),
+          [{"address": a, "link": "eth0", "source": "static"} for a in ("10.9.0.1", "fe80::1")], "gateways")
+    equal(said["dns"], [{"address": "10.9.0.1", "source": "static"}], "DNS servers")
+    equal(guest.shell("netinfo --jason 2>/dev/null; netinfo 1 2>/dev/null || echo $?"), (0, "2\n"), "wrong usage")
+
+
 def checks_name_what_is_missing(guest):
+    equal(guest.shell("cp /run/net/state /tmp/state; grep -v ^dns /tmp/state >/run/net/state")[0], 0)
+    fails(guest, "netinfo --check", "no DNS server is known")
+    equal(guest.shell("cat /tmp/state >/run/net/state")[0], 0)
     equal(guest.shell("ip -6 route del default")[0], 0)
     equal(guest.shell("netinfo --check"), (0, ""), "the check without a gateway of version 6")
     fails(guest, "netinfo --check --require-static6", "no IPv6 gateway")
     equal(guest.shell("ip addr del fd00:9::5/64 dev eth0; ip addr add fd00:9::6/64 dev eth0")[0], 0)
     fails(guest, "netinfo --check --require-static6", "no static IPv6 address")
+    equal(guest.shell("ip addr add fd00:9::5/48 dev eth0")[0], 0)
+    until(guest, "netinfo --require-static6 2>&1", "^netinfo: the static IPv6 address has no /64 prefix$")
+    equal(guest.shell("ip addr del fd00:9::5/48 dev eth0")[0], 0)
     equal(guest.shell("ip route del default")[0], 0)
     fails(guest, "netinfo --check", "no gateway")
     equal(guest.shell("ip addr del 10.9.7.5/32 dev eth0; ip addr del fd00:9::6/64 dev eth0")[0], 0)
-    fails(guest, "netinfo --check", "no address")
+    fails(guest, "netinfo --check", "no address beyond the link")
+    equal(guest.shell("ip addr add 10.9.7.5/0 dev eth0")[0], 0)
+    fails(guest, "netinfo --check", "no prefix")
+    equal(guest.shell("ip link set eth0 down")[0], 0)
+    fails(guest, "netinfo --check", "no link")
 
 
 @test
