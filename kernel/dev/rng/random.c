@@ -330,6 +330,32 @@ random_ready(void)
 	return atomic_load_explicit(&ready, memory_order_acquire);
 }
 
+/* An idle machine has no interrupts: each turn's time-out is one, at a moment nobody planned exactly. */
+static nsec_t
+next_turn(nsec_t now)
+{
+	return now + WAIT_STEP + (random_u64() & (WAIT_STEP / 4 - 1));
+}
+
+static void
+turn_over(struct timer *t)
+{
+	if (!random_ready())
+		timer_start(t, next_turn(time_now()));
+}
+
+struct wait_queue *
+random_waiters(void)
+{
+	static struct timer turns = {.fn = turn_over};
+	static _Atomic bool turning;
+	if (!random_ready() && !atomic_exchange_explicit(&turning, true, memory_order_relaxed)) {
+		ask_sources();
+		timer_start(&turns, next_turn(time_now()));
+	}
+	return &ready_waiters;
+}
+
 int
 random_wait(uint32_t mode)
 {
@@ -337,11 +363,9 @@ random_wait(uint32_t mode)
 		return 0;
 	nsec_t said_at = time_now() + NSEC_PER_SEC;
 	ask_sources();
-	/* An idle machine has no interrupts: each turn's time-out is one, at a moment nobody planned exactly. */
 	while (!random_ready()) {
 		nsec_t now = time_now();
-		nsec_t step = WAIT_STEP + (random_u64() & (WAIT_STEP / 4 - 1));
-		int err = wait_event(&ready_waiters, mode, now + step, random_ready());
+		int err = wait_event(&ready_waiters, mode, next_turn(now), random_ready());
 		if (err == -ERESTARTSYS)
 			return err;
 		if (now > said_at)

@@ -16,6 +16,7 @@
 #include "core/types.h"
 
 struct iter;
+struct wait_queue;
 
 /*
  * Boot: takes the firmware's seed (credited in full; may be empty) and the processor's generator. Needs no allocator,
@@ -33,6 +34,9 @@ uint64_t random_u64(void);
 bool random_ready(void);
 /* Sleeps until random_ready(). mode: WAIT_*. 0 or -ERESTARTSYS. */
 int random_wait(uint32_t mode) MUST_CHECK;
+
+/* For poll(): what is woken when random_ready() becomes true, which being asked for brings about. Any context. */
+struct wait_queue *random_waiters(void);
 
 /* Stirs n bytes in, credit_bits of which nobody can guess (0: the bytes may be known). Any context. */
 void random_add_seed(const void *data, size_t n, uint32_t credit_bits);

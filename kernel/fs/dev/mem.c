@@ -125,9 +125,10 @@ random_write(struct file *f, struct iter *from, uint64_t *pos)
 }
 
 static uint32_t
-always_ready(struct file *f, struct poll_table *pt)
+blocking_random_poll(struct file *f, struct poll_table *pt)
 {
-	return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+	poll_wait(pt, f, random_waiters());
+	return POLLOUT | POLLWRNORM | (random_ready() ? POLLIN | POLLRDNORM : 0);
 }
 
 static int64_t
@@ -153,7 +154,7 @@ static const struct file_ops full_ops = {
 	.read = zero_read, .write = full_write, .mmap = zero_mmap, .seek = seek_nowhere};
 static const struct file_ops random_ops = {.read = blocking_random_read,
 	.write = random_write,
-	.poll = always_ready,
+	.poll = blocking_random_poll,
 	.ioctl = random_ioctl,
 	.seek = seek_nowhere};
 static const struct file_ops urandom_ops = {.read = random_dev_read,
