@@ -115,15 +115,19 @@ magic_getattr(struct dentry *d, struct kstat *st)
 	return 0;
 }
 
-/* Settings are changed by who has the capability for it, whoever he is. */
+/* Settings are changed by who has the capability for it, whoever he is; their owner without it may not either. */
 static int
 setting_permission(struct inode *i, uint32_t may)
 {
-	const struct proc_entry *e = proc_node_of(i)->entry;
+	const struct cred *c = vfs_cred();
+	caps_t needed = proc_node_of(i)->entry->write_caps;
+	bool holds = (c->caps & needed) == needed;
 	uint32_t mode = i->mode;
-	if (vfs_cred()->fsuid == 0 || (vfs_cred()->caps & e->write_caps) == e->write_caps)
+	if (holds || c->fsuid == i->uid)
 		mode >>= 6;
-	return (mode & may) == may ? 0 : -EACCES;
+	if ((mode & may) != may)
+		return -EACCES;
+	return (may & MAY_WRITE) && !holds ? -EPERM : 0;
 }
 
 static const struct inode_ops dir_inode_ops = {.lookup = proc_dir_lookup, .setattr = node_setattr};

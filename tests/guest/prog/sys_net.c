@@ -277,6 +277,8 @@ as_root_without_netadmin(void *arg)
 {
 	log_in(0, CAP_ALL & ~CAP_NETADMIN);
 	CHECK_EQ(set("ipv6/conf/lo/accept_ra", "1"), EPERM);
+	CHECK_ERRNO(access("/proc/sys/net/ipv6/conf/lo/accept_ra", W_OK), EPERM);
+	CHECK_EQ(access("/proc/sys/net/ipv6/conf/lo/accept_ra", R_OK), 0);
 	holds("ipv6/conf/lo/accept_ra", "1");
 }
 
@@ -285,6 +287,7 @@ as_user(void *arg)
 {
 	log_in(1000, CAP_FSREAD);
 	CHECK_EQ(set("ipv6/conf/lo/accept_ra", "1"), EACCES);
+	CHECK_ERRNO(access("/proc/sys/net/ipv6/conf/lo/accept_ra", W_OK), EACCES);
 	holds("ipv6/conf/lo/accept_ra", "1");
 }
 
