@@ -130,6 +130,20 @@ file_borrow(int fd, rights_t need, struct file_ref *out)
 	return 0;
 }
 
+int
+file_refuse_at(int err, int fd, int64_t offset)
+{
+	struct file_ref ref;
+	if (offset < 0)
+		return -EINVAL;
+	if (file_borrow(fd, 0, &ref) != 0)
+		return err;
+	if (!(ref.file->kind & (FILE_SEEKABLE | FILE_PATH_ONLY)))
+		err = -ESPIPE;
+	file_return(&ref);
+	return err;
+}
+
 uint32_t
 handle_limit(void)
 {

@@ -228,6 +228,11 @@ file_peek(int fd, rights_t need)
 }
 
 int file_borrow(int fd, rights_t need, struct file_ref *out) MUST_CHECK;
+/*
+ * What a call at a position returns when file_borrow() gave err: as on Linux the position counts before the rights do.
+ * -EINVAL for a negative one, -ESPIPE if the descriptor is open and has none, err otherwise.
+ */
+int file_refuse_at(int err, int fd, int64_t offset);
 
 static inline void
 file_return(struct file_ref *r)

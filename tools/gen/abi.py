@@ -24,6 +24,7 @@ SCALARS = {
     "uaddr": "uaddr_t",
     "path": "uaddr_t",
 }
+POSITIONS = ("pos", "here")  # an i64 that is looked at before the rights of the file argument
 SWOS_BASE = 4096
 
 
@@ -34,9 +35,10 @@ class TableError(Exception):
 class Arg:
     def __init__(self, text, where):
         m = re.fullmatch(r"(file\(([A-Z0|]+)\)|[a-z0-9]+):(\w+)", text)
-        if not m or (m.group(2) is None and m.group(1) not in SCALARS):
+        if not m or (m.group(2) is None and m.group(1) not in (*SCALARS, *POSITIONS)):
             raise TableError(f"{where}: not an argument: {text!r}")
-        self.kind = "file" if m.group(2) else m.group(1)
+        self.position = m.group(1) if m.group(1) in POSITIONS else None
+        self.kind = "file" if m.group(2) else "i64" if self.position else m.group(1)
         self.rights = [] if m.group(2) in (None, "0") else m.group(2).split("|")
         self.name = m.group(3)
 
@@ -134,6 +136,15 @@ def protos_header(calls):
     return "\n".join(lines)
 
 
+def refusal(call):
+    """What a call returns when its descriptor has not the rights, an expression of err."""
+    for i, a in enumerate(call.args):
+        if a.position:
+            refuse = f"file_refuse_at(err, (int)x[0], {a.expression(i)})"
+            return refuse if a.position == "pos" else f"{a.expression(i)} == -1 ? err : {refuse}"
+    return "err"
+
+
 def wrapper(call):
     """The function that takes the registers apart, checks the rights of a file argument and calls the handler."""
     head = f"static int64_t\ncall_{call.name}(const uint64_t *x)\n{{\n"
@@ -145,7 +156,7 @@ def wrapper(call):
     return (f"static int64_t __attribute__((noinline))\nborrow_{call.name}(const uint64_t *x)\n{{\n"
             "\tstruct file_ref ref;\n"
             f"\tint err = file_borrow((int)x[0], {mask}, &ref);\n"
-            "\tif (err != 0)\n\t\treturn err;\n"
+            f"\tif (err != 0)\n\t\treturn {refusal(call)};\n"
             f"\tint64_t result = sys_{call.name}({', '.join(['ref.file'] + rest)});\n"
             "\tfile_return(&ref);\n\treturn result;\n}\n\n" + head +
             f"\tstruct file *f = file_peek((int)x[0], {mask});\n"

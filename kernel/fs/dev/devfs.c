@@ -63,7 +63,8 @@ device_open(struct inode *inode, struct file *f)
 		return -ENXIO;
 	f->ops = d->fops;
 	f->priv = d->priv;
-	f->kind = FILE_STREAM;
+	/* Where seeking does nothing reading at a position does as well: what is read has none. */
+	f->kind = FILE_STREAM | (d->fops->seek != NULL ? FILE_SEEKABLE : 0);
 	return d->fops->open != NULL ? d->fops->open(inode, f) : 0;
 }
 

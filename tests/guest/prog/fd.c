@@ -350,3 +350,48 @@ GUEST_TEST(fd_closed_under_a_reader)
 	CHECK_EQ(pthread_join(t, &result), 0);
 	CHECK((intptr_t)result == 'k' || (intptr_t)result == -1);
 }
+
+static ssize_t
+preadv_2(int fd, const struct iovec *v, int n, off_t at, int flags)
+{
+	return syscall(SYS_preadv2, fd, v, n, at, 0, flags);
+}
+
+static ssize_t
+pwritev_2(int fd, const struct iovec *v, int n, off_t at, int flags)
+{
+	return syscall(SYS_pwritev2, fd, v, n, at, 0, flags);
+}
+
+/* The position counts before the file's rights do, these before the vector. */
+GUEST_TEST(fd_position_comes_first)
+{
+	int p[2], dir = open("/tmp", O_RDONLY | O_DIRECTORY), null = open("/dev/null", O_RDONLY);
+	int path = open("/tmp", O_PATH), closed = 999;
+	char c = 0;
+	struct iovec v = {&c, 1}, *bad = (struct iovec *)8;
+	CHECK_EQ(pipe(p), 0);
+	for (int i = 0; i < 2; i++) {
+		CHECK_ERRNO(pread(p[i], &c, 1, 0), ESPIPE);
+		CHECK_ERRNO(pwrite(p[i], &c, 1, 0), ESPIPE);
+		CHECK_ERRNO(preadv(p[i], &v, 1, 0), ESPIPE);
+		CHECK_ERRNO(pwritev(p[i], bad, 1, 0), ESPIPE);
+		CHECK_ERRNO(preadv_2(p[i], bad, 2000, 0, 0), ESPIPE);
+		CHECK_ERRNO(pwritev_2(p[i], &v, 1, 0, 0x8000), ESPIPE);
+		CHECK_ERRNO(pwritev(p[i], &v, 1, -1), EINVAL);
+	}
+	/* At its own position a pipe's end has no other errors than read() and write() have. */
+	CHECK_ERRNO(preadv_2(p[1], &v, 1, -1, 0), EBADF);
+	CHECK_ERRNO(pwritev_2(p[0], &v, 1, -1, 0), EBADF);
+	CHECK_EQ(pwritev_2(p[1], &v, 1, -1, 0), 1);
+	CHECK_ERRNO(pwritev(closed, &v, 1, 0), EBADF);
+	CHECK_ERRNO(pwritev(closed, &v, 1, -7), EINVAL);
+	CHECK_ERRNO(pread(closed, &c, 1, -7), EINVAL);
+	CHECK_ERRNO(pwrite(null, &c, 1, 0), EBADF);
+	CHECK_ERRNO(pwritev(null, bad, 1, 0), EBADF);
+	CHECK_ERRNO(pwritev(null, &v, 1, -1), EINVAL);
+	CHECK_EQ(pread(null, &c, 1, 5), 0);
+	CHECK_ERRNO(pread(path, &c, 1, 0), EBADF);
+	CHECK_ERRNO(pwrite(dir, &c, 1, 0), EBADF);
+	CHECK_ERRNO(pread(dir, &c, 1, 0), EISDIR);
+}

@@ -117,6 +117,8 @@ GUEST_TEST(random_devices)
 		CHECK_EQ(write(fd, a, sizeof(a)), sizeof(a));
 		CHECK_EQ(read(fd, b, sizeof(b)), sizeof(b));
 		CHECK(memcmp(a, b, sizeof(a)) != 0);
+		CHECK_EQ(pread(fd, a, sizeof(a), 1000), sizeof(a));
+		CHECK(memcmp(a, b, sizeof(a)) != 0);
 		CHECK_EQ(close(fd), 0);
 	}
 }
