@@ -65,7 +65,7 @@ show_group(struct net_stack *net, struct proc_text *t, const char *group, const 
 struct usage {
 	uint32_t tcp4, tcp6, established; /* sockets; established: as CurrEstab */
 	uint32_t udp4, udp6, ping, raw4, raw6, others;
-	uint64_t udp_bytes;
+	uint64_t tcp_bytes, udp_bytes;
 };
 
 static void
@@ -73,8 +73,10 @@ count_tcp(const struct tcp_row *r, void *ctx)
 {
 	struct usage *u = ctx;
 	u->established += r->state == TCP_ESTABLISHED || r->state == TCP_CLOSE_WAIT;
-	if (r->s != NULL)
-		*(r->ipv6 ? &u->tcp6 : &u->tcp4) += 1;
+	if (r->s == NULL)
+		return;
+	*(r->ipv6 ? &u->tcp6 : &u->tcp4) += 1;
+	u->tcp_bytes += PROC_READ(r->s->rcv_used) + PROC_READ(r->s->snd_used);
 }
 
 static bool
@@ -198,7 +200,7 @@ proc_show_net_sockstat(struct proc_node *n, struct proc_text *t)
 	proc_printf(t, "sockets: used %u\n",
 		tcp.sockets + u.udp4 + u.udp6 + u.ping + u.raw4 + u.raw6 + u.others);
 	proc_printf(t, "TCP: inuse %u orphan %u tw %u alloc %u mem %llu\n", u.tcp4, tcp.orphans,
-		tcp.timewaits, tcp.sockets, pages_of(tcp.memory));
+		tcp.timewaits, tcp.sockets, pages_of(u.tcp_bytes));
 	proc_printf(t, "UDP: inuse %u mem %llu\n", u.udp4, pages_of(u.udp_bytes));
 	proc_printf(t, "UDPLITE: inuse 0\nRAW: inuse %u\nFRAG: inuse %u memory %llu\n", u.raw4,
 		frags, (unsigned long long)frag_bytes);

@@ -158,7 +158,8 @@ struct tcp_hystart {
 
 struct tcp_stats {
 	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
-	uint32_t segs_in, segs_out, retrans; /* segments */
+	/* Segments, as they are on a wire; data_*: those with payload. */
+	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, retrans;
 	uint32_t delivered_ce;
 };
 

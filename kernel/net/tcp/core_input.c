@@ -355,7 +355,9 @@ tcp_input(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_segmen
 	struct tcp_actions *act)
 {
 	tcp_actions_clear(act);
-	c->stats.segs_in++;
+	uint32_t n = seg->gso_size != 0 ? (seg->len + seg->gso_size - 1) / seg->gso_size : 1;
+	c->stats.segs_in += n;
+	c->stats.data_segs_in += seg->len != 0 ? n : 0;
 	c->last_rcv_ms = tcp_ms(env);
 	if (likely(fast_path(c, env, seg, act))) {
 	} else if (c->state == TCP_SYN_SENT) {

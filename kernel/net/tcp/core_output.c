@@ -132,6 +132,9 @@ fill_text(struct tcp_conn *c, struct tcp_segment *out, uint32_t end, uint32_t un
 		out->flags |= TCP_PSH;
 	if (c->flags & TCPF_URG_OUT)
 		fill_urgent(c, out);
+	uint32_t n = out->gso_size != 0 ? (out->len + unit - 1) / unit : 1;
+	c->stats.segs_out += n - 1;
+	c->stats.data_segs_out += out->len != 0 ? n : 0;
 	c->stats.bytes_sent += out->len;
 }
 

@@ -35,6 +35,7 @@ fill_sending(const struct tcp_conn *c, struct tcp_info_user *out)
 	out->bytes_sent = c->stats.bytes_sent;
 	out->bytes_retrans = c->stats.bytes_retrans;
 	out->segs_out = c->stats.segs_out;
+	out->data_segs_out = c->stats.data_segs_out;
 	out->notsent_bytes = tcp_send_end(c) - c->snd_nxt;
 	out->delivered_ce = c->stats.delivered_ce;
 	out->snd_wnd = c->snd_wnd;
@@ -89,6 +90,7 @@ tcp_get_info(struct sock *s, struct tcp_info_user *out)
 	out->rcv_space = c->rcv_buffer;
 	out->bytes_received = c->stats.bytes_received;
 	out->segs_in = c->stats.segs_in;
+	out->data_segs_in = c->stats.data_segs_in;
 	fill_sending(c, out);
 	fill_times(c, out);
 	spin_unlock_bh(&s->lock);

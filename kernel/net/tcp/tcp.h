@@ -60,7 +60,6 @@ void tcp_get_info(struct sock *s, struct tcp_info_user *out);
 /* How many there are of each, for /proc/net/sockstat. */
 struct tcp_usage {
 	uint32_t sockets, orphans, timewaits, requests;
-	uint64_t memory; /* bytes */
 };
 void tcp_get_usage(struct net_stack *net, struct tcp_usage *out);
 

@@ -230,6 +230,48 @@ TCP_TEST(info_of_a_transfer)
 	CHECK_ERRNO(setsockopt(fd[0], IPPROTO_TCP, TCP_INFO, few, 8), ENOPROTOOPT);
 }
 
+TCP_TEST(info_counts_segments)
+{
+	enum { N = 100000, MSS = 1000 };
+	static char data[N];
+	struct sock_name reach;
+	int l = tcp_listener(net, 5, &reach), fd[2];
+	fd[0] = tcp_socket(&reach);
+	sock_set(fd[0], IPPROTO_TCP, TCP_MAXSEG, MSS);
+	CHECK_EQ(connect(fd[0], &reach.sa, reach.len), 0);
+	fd[1] = accept(l, NULL, NULL);
+	CHECK(fd[1] >= 0);
+	send_all(fd[0], data, N);
+	recv_all(fd[1], data, N);
+	struct tcp_report c, s;
+	CHECK_SOON((c = tcp_info_of(fd[0])).unacked == 0 && c.bytes_acked >= N);
+	s = tcp_info_of(fd[1]);
+	/* However many went to the device in one piece, and came from it. */
+	CHECK(c.data_segs_out >= N / MSS && c.segs_out >= c.data_segs_out + 2);
+	CHECK(c.data_segs_out - c.total_retrans <= s.data_segs_in);
+	CHECK(s.data_segs_in <= c.data_segs_out && s.segs_in >= s.data_segs_in);
+	CHECK(c.data_segs_in == 0 && s.data_segs_out == 0);
+}
+
+TCP_TEST(memory_is_told)
+{
+	enum { N = 50000, PAGE = 4096 };
+	static char data[N], text[1024];
+	int fd[2];
+	tcp_pair(net, fd);
+	send_all(fd[0], data, N);
+	CHECK_SOON(tcp_info_of(fd[0]).unacked == 0);
+	int f = open("/proc/net/sockstat", O_RDONLY);
+	ssize_t n = read(f, text, sizeof(text) - 1);
+	CHECK(n > 0);
+	text[n] = '\0';
+	close(f);
+	const char *mem = strstr(text, "\nTCP: ");
+	mem = mem != NULL ? strstr(mem, " mem ") : NULL;
+	CHECK(mem != NULL);
+	CHECK(strtoul(mem + 5, NULL, 10) >= N / PAGE);
+}
+
 GUEST_TEST(tcp_fast_open_is_honest)
 {
 	/* It works, or says that it does not. */
