@@ -105,7 +105,8 @@ $(eval $(call sodium_archive,$(SODIUM_USER),$$(SODIUM_LIBC_DEFS) $$(MUSL_CFLAGS)
 GUEST_PORTS_TREE  := build/ports-guest
 GUEST_PORTS_STAMP := build/ports-guest.stamp
 GUEST_DEBS := libc6 coreutils libacl1 libattr1 libgmp10 libselinux1 libpcre2-8-0 dash mawk pigz zlib1g \
-	python3.11-minimal libpython3.11-minimal libexpat1 sash
+	python3.11-minimal libpython3.11-minimal libexpat1 sash iproute2 libmnl0 libcap2 libelf1 libbpf1 libbsd0 libmd0 \
+	libtirpc3 libgssapi-krb5-2 libkrb5-3 libk5crypto3 libkrb5support0 libcom-err2 libkeyutils1
 
 build/ports-guest.bzip2: $(PORTS)/bzip2.stamp $(SYSROOT_STAMP) ports/build-archive ports/ports.mk
 	$(Q)AR=$(AR) ports/build-archive $(CACHE) $@.a $(CC) $(filter-out -fPIE,$(MUSL_CFLAGS)) -fno-pie -w \

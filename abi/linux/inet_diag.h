@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #define SOCK_DIAG_BY_FAMILY 20
+#define SOCK_DESTROY        21
 
 struct inet_diag_sockid {
 	uint16_t idiag_sport, idiag_dport; /* network byte order */
@@ -26,11 +27,15 @@ struct inet_diag_msg {
 	uint32_t idiag_expires, idiag_rqueue, idiag_wqueue, idiag_uid, idiag_inode;
 };
 
+/* Attribute of a request: the protocol, where it does not fit into its byte. */
+#define INET_DIAG_REQ_PROTOCOL 3
+
 /* Attributes; 1 << (n - 1) in idiag_ext asks for n. */
 #define INET_DIAG_INFO      2
 #define INET_DIAG_CONG      4
 #define INET_DIAG_SKMEMINFO 7
 #define INET_DIAG_SHUTDOWN  8
+#define INET_DIAG_PROTOCOL  10 /* of raw sockets */
 #define INET_DIAG_SKV6ONLY  11
 #define INET_DIAG_NO_COOKIE UINT32_MAX
 

@@ -430,4 +430,18 @@ struct ifconf_user {
 	uint64_t buf;
 };
 
+/* SO_MEMINFO, and what lists of sockets say about their memory. */
+enum {
+	SK_MEMINFO_RMEM_ALLOC,
+	SK_MEMINFO_RCVBUF,
+	SK_MEMINFO_WMEM_ALLOC,
+	SK_MEMINFO_SNDBUF,
+	SK_MEMINFO_FWD_ALLOC,
+	SK_MEMINFO_WMEM_QUEUED,
+	SK_MEMINFO_OPTMEM,
+	SK_MEMINFO_BACKLOG,
+	SK_MEMINFO_DROPS,
+	SK_MEMINFO_VARS,
+};
+
 #endif

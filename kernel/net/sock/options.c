@@ -286,22 +286,19 @@ get_number(struct sock *s, int name, int32_t *v)
 	}
 }
 
-/* What the socket holds, in Linux's nine numbers. */
-static int
-get_meminfo(struct sock *s, void *value, uint32_t *len)
+void
+sock_get_memory(struct sock *s, uint32_t out[SK_MEMINFO_VARS])
 {
+	memset(out, 0, SK_MEMINFO_VARS * sizeof(out[0]));
 	spin_lock_bh(&s->lock);
-	uint32_t info[9] = {
-		[0] = s->rcv_used, /* RMEM_ALLOC */
-		[1] = s->rcvbuf,
-		[2] = sock_in_flight(s), /* WMEM_ALLOC */
-		[3] = s->sndbuf,
-		[5] = s->snd_used, /* WMEM_QUEUED */
-	};
+	out[SK_MEMINFO_RMEM_ALLOC] = s->rcv_used;
+	out[SK_MEMINFO_RCVBUF] = s->rcvbuf;
+	out[SK_MEMINFO_WMEM_ALLOC] = s->family == AF_UNIX
+		? unix_outstanding(container_of(s, struct unix_sock, s))
+		: sock_in_flight(s);
+	out[SK_MEMINFO_SNDBUF] = s->sndbuf;
+	out[SK_MEMINFO_WMEM_QUEUED] = s->snd_used;
 	spin_unlock_bh(&s->lock);
-	if (s->family == AF_UNIX)
-		info[2] = unix_outstanding(container_of(s, struct unix_sock, s));
-	return sock_answer(value, len, info, sizeof(info));
 }
 
 int
@@ -328,8 +325,11 @@ sock_get_option(struct sock *s, int name, void *value, uint32_t *len)
 	case SO_SNDTIMEO:
 	case SO_SNDTIMEO_NEW:
 		return get_timeout(value, len, s->sndtimeo);
-	case SO_MEMINFO:
-		return get_meminfo(s, value, len);
+	case SO_MEMINFO: {
+		uint32_t memory[SK_MEMINFO_VARS];
+		sock_get_memory(s, memory);
+		return sock_answer(value, len, memory, sizeof(memory));
+	}
 	case SO_PEERCRED: {
 		struct ucred_user none = {.pid = 0, .uid = UINT32_MAX, .gid = UINT32_MAX};
 		if (s->family == AF_UNIX)

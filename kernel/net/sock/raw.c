@@ -416,7 +416,8 @@ static void
 fill_row(struct raw_sock *r, struct raw_row *row)
 {
 	struct sock *s = &r->i.s;
-	*row = (struct raw_row){.ino = s->ino,
+	*row = (struct raw_row){.s = s,
+		.ino = s->ino,
 		.uid = s->uid,
 		.refs = refcount_read(&s->refs),
 		.drops = atomic_load_explicit(&r->rx.drops, memory_order_relaxed),

@@ -10,6 +10,7 @@ void raw_init(void); /* boot */
 
 /* For /proc/net/raw: fn for every socket, inside one epoch; fn may not sleep. */
 struct raw_row {
+	struct sock *s;
 	struct net_addr local, remote; /* unspecified: none */
 	uint64_t ino;
 	uint32_t uid, refs, rx_queue, drops;

@@ -251,6 +251,8 @@ sock_answer(void *value, uint32_t *len, const void *from, uint32_t n)
 /* options.c: SOL_SOCKET. value is kernel memory of len bytes; get writes at most *len and sets it. */
 int sock_set_option(struct sock *s, int name, const void *value, uint32_t len) MUST_CHECK;
 int sock_get_option(struct sock *s, int name, void *value, uint32_t *len) MUST_CHECK;
+/* What it holds and may hold; SO_MEMINFO's numbers. Any context with bottom halves off, or a thread. */
+void sock_get_memory(struct sock *s, uint32_t out[SK_MEMINFO_VARS]);
 
 /* ioctl.c */
 int64_t sock_file_ioctl(struct file *f, uint32_t cmd, uint64_t arg);

@@ -24,6 +24,7 @@ struct udp_end;
 
 /* What is told of a socket beyond its end (/proc/net/udp, `ss`). */
 struct udp_end_info {
+	struct sock *s;
 	uint32_t rx_queue, tx_queue; /* bytes */
 	uint32_t drops, refs;
 	uint64_t ino;

@@ -44,6 +44,7 @@ describe(const struct udp_end *end, struct udp_end_info *out)
 	struct udp_sock *u = container_of((struct udp_end *)end, struct udp_sock, end);
 	struct sock *s = &u->i.s;
 	spin_lock_bh(&s->lock);
+	out->s = s;
 	out->rx_queue = s->rcv_used;
 	out->tx_queue = atomic_load_explicit(&s->in_flight, memory_order_relaxed);
 	spin_unlock_bh(&s->lock);

@@ -152,9 +152,8 @@ unix_poll(struct sock *s, struct poll_table *pt)
 	return ready;
 }
 
-/* Bytes to be read: of a stream all, of others the first message's. */
-static uint32_t
-bytes_readable(struct unix_sock *u)
+uint32_t
+unix_readable(struct unix_sock *u)
 {
 	uint32_t n = 0;
 	spin_lock(&u->s.lock);
@@ -175,7 +174,7 @@ unix_ioctl(struct sock *s, uint32_t cmd, uint64_t arg)
 	case SIOCINQ:
 		if (unix_state(u) == UNIX_LISTENING)
 			return -EINVAL;
-		return put_user_u32((uaddr_t){arg}, bytes_readable(u));
+		return put_user_u32((uaddr_t){arg}, unix_readable(u));
 	case SIOCOUTQ:
 		return put_user_u32((uaddr_t){arg}, unix_outstanding(u));
 	default:

@@ -167,6 +167,8 @@ struct ucred_user unix_own_cred(void); /* effective ids, for SO_PEERCRED */
 /* Bytes charged to u's sndbuf now, and whether a poller may write. */
 uint32_t unix_outstanding(const struct unix_sock *u);
 bool unix_writable(const struct unix_sock *u);
+/* Bytes to be read: of a stream all, of others the first message's. */
+uint32_t unix_readable(struct unix_sock *u);
 
 /* message.c: messages and queues. */
 void unix_msg_init_cache(void);
