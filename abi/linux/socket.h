@@ -111,6 +111,7 @@
 #define SO_INCOMING_CPU         49
 #define SO_MEMINFO              55
 #define SO_PEERGROUPS           59
+#define SO_BINDTOIFINDEX        62
 #define SO_TIMESTAMP_NEW        63
 #define SO_TIMESTAMPNS_NEW      64
 #define SO_RCVTIMEO_NEW         66

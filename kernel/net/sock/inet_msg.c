@@ -163,21 +163,6 @@ put_int(struct cmsg_buffer *out, int level, int type, int32_t v)
 }
 
 static void
-put_timestamp(const struct inet_sock *i, const struct pkt *p, struct cmsg_buffer *out)
-{
-	uint32_t opts = atomic_load_explicit((_Atomic uint32_t *)&i->s.opts, memory_order_relaxed);
-	int64_t t[2] = {(int64_t)(p->tstamp / NSEC_PER_SEC), (int64_t)(p->tstamp % NSEC_PER_SEC)};
-	if (p->tstamp == 0)
-		return;
-	if (opts & SOCK_OPT_TIMESTAMPNS) {
-		cmsg_put(out, SOL_SOCKET, SO_TIMESTAMPNS, t, sizeof(t));
-	} else if (opts & SOCK_OPT_TIMESTAMP) {
-		t[1] /= 1000;
-		cmsg_put(out, SOL_SOCKET, SO_TIMESTAMP, t, sizeof(t));
-	}
-}
-
-static void
 put_v4(const struct inet_sock *i, const struct pkt *p, const struct net_addr *dst,
 	struct cmsg_buffer *out)
 {
@@ -209,7 +194,7 @@ inet_recv_cmsg(struct inet_sock *i, const struct pkt *p, struct cmsg_buffer *out
 {
 	struct net_addr src, dst;
 	inet_pkt_addresses(p, &src, &dst);
-	put_timestamp(i, p, out);
+	sock_put_timestamp(&i->s, p->tstamp, out);
 	if (net_addr_is_v4(&dst))
 		put_v4(i, p, &dst, out);
 	if (i->s.family != AF_INET6)

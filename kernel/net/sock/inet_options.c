@@ -101,7 +101,8 @@ set_ip(struct inet_sock *i, int name, int32_t v, const void *value, uint32_t len
 {
 	switch (name) {
 	case IP_TOS:
-		i->tos = (uint8_t)v;
+		/* A stream's ECN bits are its transport's. */
+		i->tos = i->s.type == SOCK_STREAM ? (uint8_t)((v & ~3) | (i->tos & 3)) : (uint8_t)v;
 		return 0;
 	case IP_TTL:
 		if (v != -1 && (v < 1 || v > 255))
@@ -178,23 +179,42 @@ set_ip6(struct inet_sock *i, int name, int32_t v)
 	}
 }
 
-static int
-bind_to_device(struct inet_sock *i, const void *value, uint32_t len)
+/* SO_BINDTODEVICE. The interface of a name, 0: of none. -ENODEV. */
+static int64_t
+find_device(struct inet_sock *i, const void *value, uint32_t len)
 {
 	char name[IFNAMSIZ] = "";
-	uint32_t index = 0;
 	memcpy(name, value, min(len, IFNAMSIZ - 1u));
+	if (name[0] == '\0')
+		return 0;
+	bh_disable();
+	const struct netif *nif = netif_by_name(i->s.net, name);
+	int64_t index = nif != NULL ? (int64_t)nif->index : -ENODEV;
+	bh_enable();
+	return index;
+}
+
+/* SO_BINDTOIFINDEX. Any number will do, as on Linux: the interface may be still to come. */
+static int64_t
+get_index(const void *value, uint32_t len)
+{
+	int32_t v;
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, value, sizeof(v));
+	return v >= 0 ? v : -EINVAL;
+}
+
+static int
+bind_to_device(struct inet_sock *i, int option, const void *value, uint32_t len)
+{
 	if (i->s.bound_if != 0 && !current_has_caps(CAP_RAWNET))
 		return -EPERM;
-	if (name[0] != '\0') {
-		bh_disable();
-		const struct netif *nif = netif_by_name(i->s.net, name);
-		index = nif != NULL ? nif->index : 0;
-		bh_enable();
-		if (index == 0)
-			return -ENODEV;
-	}
-	i->s.bound_if = index;
+	int64_t index =
+		option == SO_BINDTODEVICE ? find_device(i, value, len) : get_index(value, len);
+	if (index < 0)
+		return (int)index;
+	i->s.bound_if = (uint32_t)index;
 	return 0;
 }
 
@@ -203,7 +223,9 @@ inet_setsockopt(struct inet_sock *i, int level, int name, const void *value, uin
 {
 	int32_t v = 0;
 	if (level == SOL_SOCKET)
-		return name == SO_BINDTODEVICE ? bind_to_device(i, value, len) : 1;
+		return name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX
+			? bind_to_device(i, name, value, len)
+			: 1;
 	if (level != SOL_IP && (level != SOL_IPV6 || i->s.family != AF_INET6))
 		return 1;
 	int err = inet_group_option(i, level, name, value, len);
@@ -299,8 +321,10 @@ get_ip6(struct inet_sock *i, int name, int32_t *v)
 }
 
 static int
-get_device(struct inet_sock *i, void *value, uint32_t *len)
+get_device(struct inet_sock *i, int option, void *value, uint32_t *len)
 {
+	if (option == SO_BINDTOIFINDEX)
+		return sock_answer(value, len, &i->s.bound_if, sizeof(i->s.bound_if));
 	if (i->s.bound_if == 0) {
 		*len = 0;
 		return 0;
@@ -309,10 +333,11 @@ get_device(struct inet_sock *i, void *value, uint32_t *len)
 		return -EINVAL;
 	bh_disable();
 	const struct netif *nif = netif_by_index(i->s.net, i->s.bound_if);
-	if (nif != NULL)
-		memcpy(value, nif->name, IFNAMSIZ);
+	if (nif != NULL) {
+		*len = (uint32_t)strnlen(nif->name, IFNAMSIZ - 1u) + 1;
+		memcpy(value, nif->name, *len);
+	}
 	bh_enable();
-	*len = IFNAMSIZ;
 	return nif != NULL ? 0 : -ENODEV;
 }
 
@@ -321,7 +346,9 @@ inet_getsockopt(struct inet_sock *i, int level, int name, void *value, uint32_t 
 {
 	int32_t v;
 	if (level == SOL_SOCKET)
-		return name == SO_BINDTODEVICE ? get_device(i, value, len) : 1;
+		return name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX
+			? get_device(i, name, value, len)
+			: 1;
 	if (level != SOL_IP && (level != SOL_IPV6 || i->s.family != AF_INET6))
 		return 1;
 	if (level == SOL_IP && name == IP_OPTIONS) {

@@ -6,6 +6,7 @@
 #include "core/softirq.h"
 #include "net/net.h"
 #include "net/sock/charge.h"
+#include "net/sock/cmsg.h"
 #include "net/sock/sock.h"
 #include "net/sock/unix/unix.h"
 #include "proc/process.h"
@@ -35,11 +36,13 @@ option_bit(int name)
 	case SO_NO_CHECK:
 		return SOCK_OPT_NO_CHECK;
 	case SO_TIMESTAMP:
-	case SO_TIMESTAMP_NEW:
 		return SOCK_OPT_TIMESTAMP;
+	case SO_TIMESTAMP_NEW:
+		return SOCK_OPT_TIMESTAMP_NEW;
 	case SO_TIMESTAMPNS:
-	case SO_TIMESTAMPNS_NEW:
 		return SOCK_OPT_TIMESTAMPNS;
+	case SO_TIMESTAMPNS_NEW:
+		return SOCK_OPT_TIMESTAMPNS_NEW;
 	case SO_RXQ_OVFL:
 		return SOCK_OPT_RXQ_OVFL;
 	case SO_DEBUG:
@@ -66,8 +69,8 @@ set_flag(struct sock *s, int name, uint32_t bit, bool on)
 	if (name == SO_DEBUG && on && !current_has_caps(CAP_NETADMIN))
 		return -EACCES;
 	uint32_t mask = bit;
-	if (bit & (SOCK_OPT_TIMESTAMP | SOCK_OPT_TIMESTAMPNS))
-		mask = SOCK_OPT_TIMESTAMP | SOCK_OPT_TIMESTAMPNS; /* the later one wins */
+	if (bit & SOCK_OPT_TIMESTAMPS)
+		mask = SOCK_OPT_TIMESTAMPS; /* the later one wins */
 	set_bits(s, on ? bit : 0, mask);
 	if (s->ops->option_changed != NULL)
 		s->ops->option_changed(s, name);
@@ -84,12 +87,12 @@ buffer_limit(const struct sock *s, int name)
 		memory_order_relaxed);
 }
 
-/* Buffer sizes: doubled, for what descriptors cost, and at least the minimum. */
+/* Buffer sizes: doubled, for what descriptors cost, and at least the minimum; negative ones are huge, as on Linux. */
 static int
 set_buffer(struct sock *s, int name, int32_t value, uint32_t limit)
 {
 	bool send = name == SO_SNDBUF || name == SO_SNDBUFFORCE;
-	uint32_t size = min((uint32_t)max(value, 0), limit);
+	uint32_t size = min((uint32_t)value, limit);
 	uint32_t least = send ? SOCK_SNDBUF_MIN : SOCK_RCVBUF_MIN;
 	size = max(min(size, (uint32_t)INT32_MAX / 2) * 2, least);
 	spin_lock_bh(&s->lock);
@@ -193,6 +196,7 @@ set_family_option(struct sock *s, int name, const void *value, uint32_t len)
 {
 	switch (name) {
 	case SO_BINDTODEVICE:
+	case SO_BINDTOIFINDEX:
 	case SO_ATTACH_FILTER:
 	case SO_DETACH_FILTER:
 	case SO_LOCK_FILTER:
@@ -284,6 +288,22 @@ get_number(struct sock *s, int name, int32_t *v)
 	default:
 		return -ENOPROTOOPT;
 	}
+}
+
+void
+sock_put_timestamp(const struct sock *s, nsec_t stamp, struct cmsg_buffer *out)
+{
+	uint32_t opts = atomic_load_explicit((_Atomic uint32_t *)&s->opts, memory_order_relaxed);
+	int64_t t[2] = {(int64_t)(stamp / NSEC_PER_SEC), (int64_t)(stamp % NSEC_PER_SEC)};
+	if (stamp == 0 || (opts & SOCK_OPT_TIMESTAMPS) == 0)
+		return;
+	int name = opts & SOCK_OPT_TIMESTAMP    ? SO_TIMESTAMP
+		: opts & SOCK_OPT_TIMESTAMPNS   ? SO_TIMESTAMPNS
+		: opts & SOCK_OPT_TIMESTAMP_NEW ? SO_TIMESTAMP_NEW
+						: SO_TIMESTAMPNS_NEW;
+	if (opts & (SOCK_OPT_TIMESTAMP | SOCK_OPT_TIMESTAMP_NEW))
+		t[1] /= 1000;
+	cmsg_put(out, SOL_SOCKET, name, t, sizeof(t));
 }
 
 void

@@ -107,7 +107,7 @@ offer(struct raw_sock *r, const struct netif *nif, const struct pkt *p, bool v4,
 	struct pkt *c = wanted ? copy_for(p, v4) : NULL;
 	if (c != NULL && sock_filter_run(&r->filter, c, 0) != 0) {
 		inet_pkt_keep_ifindex(c, nif->index);
-		if (c->tstamp == 0 && (s->opts & (SOCK_OPT_TIMESTAMP | SOCK_OPT_TIMESTAMPNS)))
+		if (c->tstamp == 0 && (s->opts & SOCK_OPT_TIMESTAMPS))
 			c->tstamp = time_realtime();
 		kept = sock_rxqueue_add(s, &r->rx, c) == 0;
 	}

@@ -103,6 +103,12 @@ struct sock_ops {
 #define SOCK_OPT_SNDBUF_LOCKED (1u << 12)
 #define SOCK_OPT_RXQ_OVFL      (1u << 13)
 #define SOCK_OPT_DEBUG         (1u << 14)
+/* As the two above, asked for by their later names: messages have the name that was asked by. */
+#define SOCK_OPT_TIMESTAMP_NEW   (1u << 15)
+#define SOCK_OPT_TIMESTAMPNS_NEW (1u << 16)
+#define SOCK_OPT_TIMESTAMPS                                                   \
+	(SOCK_OPT_TIMESTAMP | SOCK_OPT_TIMESTAMPNS | SOCK_OPT_TIMESTAMP_NEW | \
+		SOCK_OPT_TIMESTAMPNS_NEW)
 
 #define SOCK_SHUT_RD 1u
 #define SOCK_SHUT_WR 2u
@@ -251,6 +257,9 @@ sock_answer(void *value, uint32_t *len, const void *from, uint32_t n)
 /* options.c: SOL_SOCKET. value is kernel memory of len bytes; get writes at most *len and sets it. */
 int sock_set_option(struct sock *s, int name, const void *value, uint32_t len) MUST_CHECK;
 int sock_get_option(struct sock *s, int name, void *value, uint32_t *len) MUST_CHECK;
+/* When a packet came (of the real-time clock; 0: not known), as the control message that the socket asked for, if any. */
+void sock_put_timestamp(const struct sock *s, nsec_t stamp, struct cmsg_buffer *out);
+
 /* What it holds and may hold; SO_MEMINFO's numbers. Any context with bottom halves off, or a thread. */
 void sock_get_memory(struct sock *s, uint32_t out[SK_MEMINFO_VARS]);
 

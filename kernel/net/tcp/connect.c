@@ -72,6 +72,7 @@ start_connect(struct tcp_sock *t, const struct inet_addr *a)
 	if (min_iss != 0 && !tcp_seq_before(min_iss, iss))
 		iss = min_iss + 1;
 	__atomic_store_n(&t->call, (uint8_t)TCP_CALL_CONNECTING, __ATOMIC_RELAXED);
+	atomic_store_explicit(&s->error, 0, memory_order_relaxed);
 	__atomic_store_n(&s->shut, (uint8_t)0, __ATOMIC_RELEASE);
 	tcp_recvq_update_space(t);
 	tcp_connect(&t->c, &env, iss, tcp_secret_ts_offset(s->net, &t->e.flow),
@@ -95,6 +96,7 @@ disconnect(struct tcp_sock *t)
 	mutex_lock(&s->read_lock);
 	spin_lock_bh(&s->lock);
 	struct tcp_env env = tcp_env_of(t);
+	bool ends = t->e.hashed && t->c.state != TCP_LISTEN;
 	if (t->e.hashed) {
 		tcp_close(&t->c, &env, TCP_CLOSE_ABORT, &act);
 		tcp_act(t, &env, &act, &after);
@@ -104,7 +106,8 @@ disconnect(struct tcp_sock *t)
 	tcp_recvq_purge(t);
 	route_ref_drop(&t->i.ref);
 	forget_peer(t);
-	atomic_store_explicit(&s->error, 0, memory_order_relaxed);
+	/* Who waited for the peer is told, as on Linux. */
+	atomic_store_explicit(&s->error, ends ? ECONNRESET : 0, memory_order_relaxed);
 	tcp_unlock(s);
 	mutex_unlock(&s->read_lock);
 	tcp_finish(t, &after);

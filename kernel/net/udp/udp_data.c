@@ -40,7 +40,7 @@ udp_sock_deliver(struct udp_end *end, struct pkt *p)
 	struct udp_sock *u = container_of(end, struct udp_sock, end);
 	struct sock *s = &u->i.s;
 	uint32_t opts = atomic_load_explicit(&s->opts, memory_order_relaxed);
-	if (unlikely(opts & (SOCK_OPT_TIMESTAMP | SOCK_OPT_TIMESTAMPNS)) && p->tstamp == 0)
+	if (unlikely(opts & SOCK_OPT_TIMESTAMPS) && p->tstamp == 0)
 		p->tstamp = time_realtime();
 	spin_lock(&s->lock);
 	uint16_t reason = NET_DROP_NO_SOCKET;

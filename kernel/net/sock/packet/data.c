@@ -98,14 +98,7 @@ static void
 put_cmsgs(struct packet_sock *ps, const struct pkt *p, const struct frame_info *info,
 	struct cmsg_buffer *out)
 {
-	uint32_t opts = atomic_load_explicit(&ps->s.opts, memory_order_relaxed);
-	int64_t t[2] = {(int64_t)(p->tstamp / NSEC_PER_SEC), (int64_t)(p->tstamp % NSEC_PER_SEC)};
-	if (opts & SOCK_OPT_TIMESTAMPNS) {
-		cmsg_put(out, SOL_SOCKET, SO_TIMESTAMPNS, t, sizeof(t));
-	} else if (opts & SOCK_OPT_TIMESTAMP) {
-		t[1] /= 1000;
-		cmsg_put(out, SOL_SOCKET, SO_TIMESTAMP, t, sizeof(t));
-	}
+	sock_put_timestamp(&ps->s, p->tstamp, out);
 	if (!atomic_load_explicit(&ps->auxdata, memory_order_relaxed))
 		return;
 	struct tpacket_auxdata_user aux = {

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* Options of SOL_SOCKET and SOL_IP by what they do: interfaces, times, sizes; what connect(AF_UNSPEC) leaves behind. */
+#include <net/if.h>
+#include <sys/time.h>
+
+#include "tests/guest/prog/tcp/tcp.h"
+
+#ifndef SO_BINDTOIFINDEX
+#define SO_BINDTOIFINDEX 62
+#endif
+#define TIMESTAMP_OLD   29
+#define TIMESTAMPNS_OLD 35
+#define TIMESTAMP_NEW   63
+#define TIMESTAMPNS_NEW 64
+
+/* The interface that a socket says it is bound to. */
+static void
+check_device(int fd, const char *name)
+{
+	char got[IFNAMSIZ];
+	socklen_t len = sizeof(got);
+	memset(got, 'x', sizeof(got));
+	CHECK_EQ(getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, got, &len), 0);
+	CHECK_EQ(len, name[0] == '\0' ? 0 : strlen(name) + 1);
+	CHECK(len == 0 || strcmp(got, name) == 0);
+	CHECK_EQ(sock_int(fd, SOL_SOCKET, SO_BINDTOIFINDEX),
+		name[0] == '\0' ? 0 : (int)if_nametoindex(name));
+}
+
+TCP_TEST(bound_to_a_device)
+{
+	struct sock_name reach;
+	int l = tcp_listener(net, 5, &reach), c = tcp_socket(&reach), v;
+	check_device(l, "");
+	CHECK_EQ(setsockopt(c, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3), 0);
+	check_device(c, "lo");
+	CHECK_ERRNO(setsockopt(c, SOL_SOCKET, SO_BINDTODEVICE, "nosuch", 6), ENODEV);
+	v = -1;
+	CHECK_ERRNO(setsockopt(c, SOL_SOCKET, SO_BINDTOIFINDEX, &v, sizeof(v)), EINVAL);
+	check_device(c, "lo");
+	CHECK_EQ(connect(c, &reach.sa, reach.len), 0);
+	int s = accept(l, NULL, NULL);
+	CHECK(s >= 0);
+	CHECK_EQ(send(c, "text", 4, 0), 4);
+	expect_text(s, "text");
+	CHECK_EQ(setsockopt(c, SOL_SOCKET, SO_BINDTODEVICE, "", 0), 0);
+	check_device(c, "");
+	v = (int)if_nametoindex("lo");
+	CHECK_EQ(setsockopt(c, SOL_SOCKET, SO_BINDTOIFINDEX, &v, sizeof(v)), 0);
+	check_device(c, "lo");
+	reset_on_close(c);
+	close(c);
+}
+
+/* Reads a datagram, which comes with its time as the control message type; the time is in units of a second's part. */
+static void
+check_stamp(int fd, int type, long parts)
+{
+	char byte;
+	_Alignas(8) char control[256];
+	struct iovec iov = {&byte, 1};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
+	CHECK_EQ(recvmsg(fd, &m, 0), 1);
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	if (type == 0) {
+		CHECK(c == NULL);
+		return;
+	}
+	int64_t t[2];
+	struct timeval now;
+	CHECK(c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == type);
+	CHECK_EQ(c->cmsg_len, CMSG_LEN(sizeof(t)));
+	memcpy(t, CMSG_DATA(c), sizeof(t));
+	gettimeofday(&now, NULL);
+	CHECK(t[0] <= now.tv_sec && t[0] + 100 > now.tv_sec && t[1] >= 0 && t[1] < parts);
+	CHECK_EQ(m.msg_controllen, CMSG_SPACE(sizeof(t)));
+}
+
+GUEST_TEST(tcp_beside_datagrams_that_tell_their_time)
+{
+	static const struct {
+		int option;
+		long parts;
+	} kinds[] = {{TIMESTAMP_OLD, 1000000}, {TIMESTAMPNS_OLD, 1000000000},
+		{TIMESTAMP_NEW, 1000000}, {TIMESTAMPNS_NEW, 1000000000}};
+	struct sock_name at = tcp_name(AF_INET, 0);
+	int s = socket(AF_INET, SOCK_DGRAM, 0), c = socket(AF_INET, SOCK_DGRAM, 0);
+	CHECK_EQ(bind(s, &at.sa, at.len), 0);
+	at = sock_name_of(s);
+	CHECK_EQ(connect(c, &at.sa, at.len), 0);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		sock_set(s, SOL_SOCKET, kinds[i].option, 1);
+		CHECK_EQ(sock_int(s, SOL_SOCKET, kinds[i].option), 1);
+		CHECK_EQ(send(c, "x", 1, 0), 1);
+		check_stamp(s, kinds[i].option, kinds[i].parts);
+	}
+	sock_set(s, SOL_SOCKET, TIMESTAMP_OLD, 0);
+	CHECK_EQ(send(c, "x", 1, 0), 1);
+	check_stamp(s, 0, 0);
+	close(s);
+	close(c);
+}
+
+GUEST_TEST(tcp_leaves_congestion_bits_alone)
+{
+	int s = socket(AF_INET, SOCK_STREAM, 0), u = socket(AF_INET, SOCK_DGRAM, 0);
+	sock_set(s, IPPROTO_IP, IP_TOS, 0xb9 | 3);
+	CHECK_EQ(sock_int(s, IPPROTO_IP, IP_TOS), 0xb8);
+	sock_set(u, IPPROTO_IP, IP_TOS, 0xb9);
+	CHECK_EQ(sock_int(u, IPPROTO_IP, IP_TOS), 0xb9);
+	/* A negative size is a huge one. */
+	sock_set(u, SOL_SOCKET, SO_RCVBUF, 1 << 30);
+	int most = sock_int(u, SOL_SOCKET, SO_RCVBUF);
+	sock_set(u, SOL_SOCKET, SO_RCVBUF, 0);
+	CHECK(sock_int(u, SOL_SOCKET, SO_RCVBUF) < most);
+	sock_set(u, SOL_SOCKET, SO_RCVBUF, -1);
+	CHECK_EQ(sock_int(u, SOL_SOCKET, SO_RCVBUF), most);
+	close(s);
+	close(u);
+}
+
+TCP_TEST(what_was_disconnected_tells)
+{
+	struct sockaddr none = {.sa_family = AF_UNSPEC};
+	struct sock_name reach;
+	int l = tcp_listener(net, 5, &reach), fd[2];
+	char byte;
+	tcp_pair_on(l, &reach, fd);
+	CHECK_EQ(connect(fd[0], &none, sizeof(none)), 0);
+	CHECK_EQ(sock_int(fd[0], SOL_SOCKET, SO_ERROR), ECONNRESET);
+	CHECK_EQ(sock_int(fd[0], SOL_SOCKET, SO_ERROR), 0);
+	CHECK_ERRNO(recv(fd[0], &byte, 1, 0), ENOTCONN);
+	CHECK_ERRNO(recv(fd[1], &byte, 1, 0), ECONNRESET);
+	/* An error that nobody fetched does not hinder a new connection. */
+	int s = -1;
+	CHECK_EQ(connect(fd[0], &reach.sa, reach.len), 0);
+	CHECK((s = accept(l, NULL, NULL)) >= 0);
+	CHECK_EQ(connect(fd[0], &none, sizeof(none)), 0);
+	CHECK_EQ(connect(fd[0], &reach.sa, reach.len), 0);
+	close(s);
+	CHECK((s = accept(l, NULL, NULL)) >= 0);
+	CHECK_EQ(sock_int(fd[0], SOL_SOCKET, SO_ERROR), 0);
+	CHECK_EQ(send(fd[0], "again", 5, 0), 5);
+	expect_text(s, "again");
+}
