@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Programs in the guest, many to a boot: every executable directly in tests/guest runs some of them."""
+"""Programs in the guest, many to a boot: every executable directly in tests/guest runs some of them. The one that boots
+several machines is a job for each, so that they run side by side."""
 
 import os
 
@@ -7,7 +8,13 @@ from runner import Job
 from suites import programs
 
 ORDER = 60
+MACHINES = {"tests/guest/guest_test.py": [["smp1"], ["smp4"], ["smp8"], ["debug", "late"]]}
 
 
 def jobs(context):
-    return [Job(os.path.relpath(p, "tests"), [os.path.abspath(p)], timeout=1200) for p in programs("tests/guest")]
+    found = []
+    for p in programs("tests/guest"):
+        for machines in MACHINES.get(p, [[]]):
+            name = "/".join([os.path.relpath(p, "tests"), *machines[:1]])
+            found.append(Job(name, [os.path.abspath(p), *machines], timeout=1200))
+    return found
