@@ -18,6 +18,28 @@ is_dsack(const struct tcp_segment *seg)
 		tcp_seq_before_eq(b[0].end, b[1].end);
 }
 
+/*
+ * Bytes of a DSACK that we sent twice since the window was reduced. A network that doubles segments makes DSACKs too; of
+ * what is acknowledged it is no longer known which it was, and the reduction's own time must do.
+ */
+static uint32_t
+sent_twice(struct tcp_conn *c, const struct tcp_range *b)
+{
+	uint32_t n = 0;
+	if (c->undo_marker == 0)
+		return 0;
+	if (tcp_seq_before_eq(b->end, c->snd_una))
+		return tcp_seq_after(b->end, c->undo_marker) ? b->end - b->start : 0;
+	for (uint32_t i = tcp_sent_find(c, b->start); i < c->sent_count; i++) {
+		const struct tcp_sent *s = tcp_sent_at(c, i);
+		if (!tcp_seq_before(s->start, b->end))
+			break;
+		if (s->flags & TCP_SENT_EVER)
+			n += min(s->end - b->start, b->end - b->start);
+	}
+	return min(n, b->end - b->start);
+}
+
 static void
 take_dsack(struct tcp_conn *c, const struct tcp_range *b, struct tcp_ack *a)
 {
@@ -26,9 +48,10 @@ take_dsack(struct tcp_conn *c, const struct tcp_range *b, struct tcp_ack *a)
 	if (b->end - b->start > c->max_wnd && c->max_wnd != 0)
 		return;
 	a->flags |= TCP_ACK_DSACK;
-	if (c->undo_marker != 0 && c->undo_retrans > 0)
-		c->undo_retrans -= min(c->undo_retrans, b->end - b->start);
-	tcp_rack_dsack(c);
+	uint32_t twice = sent_twice(c, b);
+	c->undo_retrans -= min(c->undo_retrans, twice);
+	if (twice > 0)
+		tcp_rack_dsack(c);
 }
 
 /* Cuts piece i so that it lies inside of the block as far as whole segments go; false: nothing of it does. */
@@ -80,14 +103,15 @@ mark(struct tcp_conn *c, struct tcp_sent *s, struct tcp_ack *a)
 	s->flags = (s->flags & ~(TCP_SENT_RETRANS | TCP_SENT_LOST)) | TCP_SENT_SACKED;
 }
 
-/* Makes piece i and the SACKed one before it one. */
+/* Makes piece i and the SACKed one before it one, if both were sent again or neither was. */
 static void
 join(struct tcp_conn *c, uint32_t *i)
 {
 	if (*i == 0)
 		return;
 	struct tcp_sent *s = tcp_sent_at(c, *i - 1);
-	if (!(s[0].flags & s[1].flags & TCP_SENT_SACKED))
+	if (!(s[0].flags & s[1].flags & TCP_SENT_SACKED) ||
+		((s[0].flags ^ s[1].flags) & TCP_SENT_EVER))
 		return;
 	s[1].start = s[0].start;
 	s[1].flags |= s[0].flags & TCP_SENT_FLAGS;
