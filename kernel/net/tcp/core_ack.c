@@ -135,14 +135,13 @@ tcp_ack_input(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_se
 	tcp_tlp_ack(c, seg->ack, &a);
 	if (a.flags & (TCP_ACK_ADVANCED | TCP_ACK_SACKED))
 		sample_rtt(c, env, &a);
-	uint8_t timer = c->timer;
 	if (dubious(c, &a))
 		tcp_recovery_ack(c, env, &a);
 	if ((a.flags & TCP_ACK_ADVANCED) && c->ca_state != TCP_CA_RECOVERY &&
 		c->ca_state != TCP_CA_CWR)
 		tcp_cc_acked(c, env, &a);
-	bool waits = c->timer == TCP_TIMER_REO && timer != TCP_TIMER_REO;
-	if ((a.flags & (TCP_ACK_ADVANCED | TCP_ACK_SACKED | TCP_ACK_LOST)) && !waits)
+	if ((a.flags & (TCP_ACK_ADVANCED | TCP_ACK_SACKED | TCP_ACK_LOST)) &&
+		!(a.flags & TCP_ACK_WAITS))
 		tcp_arm_xmit(c, env);
 	else if (c->timer == TCP_TIMER_PROBE && moved)
 		c->timer = TCP_TIMER_NONE; /* tcp_output() looks whether it is still needed */

@@ -50,6 +50,7 @@ tcp_seq_max(uint32_t a, uint32_t b)
 #define TCP_ACK_RACK        512u /* RACK's clock moved */
 #define TCP_ACK_HAS_RTT     1024u
 #define TCP_ACK_WAS_LIMITED 2048u /* the congestion window limited what was in flight */
+#define TCP_ACK_WAITS       4096u /* the reordering timer was armed: nothing else may be */
 
 struct tcp_ack {
 	uint32_t flags;

@@ -198,8 +198,10 @@ detect(struct tcp_conn *c, const struct tcp_env *env, struct tcp_ack *a)
 		if (c->sacked == 0 && c->ca_state < TCP_CA_RECOVERY && !(a->flags & TCP_ACK_RTX))
 			return;
 		uint32_t wait = tcp_rack_detect(c, a->now_us, &a->flags);
-		if (wait != 0)
+		if (wait != 0) {
 			tcp_arm(c, env, TCP_TIMER_REO, wait + 1000);
+			a->flags |= TCP_ACK_WAITS;
+		}
 	} else if (c->sent_count > 0 &&
 		(c->dupacks >= DUPTHRESH ||
 			(c->ca_state == TCP_CA_RECOVERY && (a->flags & TCP_ACK_ADVANCED)))) {

@@ -179,9 +179,10 @@ send_pattern(
 	struct tcp_info info = {0};
 	socklen_t size = sizeof(info);
 	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
-	printf("%s %llu us retrans %u rtt %u us cwnd %u ssthresh %u\n",
+	printf("%s %llu us retrans %u rtt %u +- %u us rto %u us cwnd %u ssthresh %u\n",
 		answer == 'y' ? "good" : "WRONG", (unsigned long long)took, info.tcpi_total_retrans,
-		info.tcpi_rtt, info.tcpi_snd_cwnd, info.tcpi_snd_ssthresh);
+		info.tcpi_rtt, info.tcpi_rttvar, info.tcpi_rto, info.tcpi_snd_cwnd,
+		info.tcpi_snd_ssthresh);
 	return answer == 'y' ? 0 : 1;
 }
 
