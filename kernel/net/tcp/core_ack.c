@@ -111,6 +111,16 @@ advance(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_segment 
 		act->what |= TCP_DO_WRITABLE;
 }
 
+/*
+ * What lets the window grow: new data acknowledged. Where the path reorders, a hole is no sign of loss, and what is SACKed
+ * beyond it was delivered as well: it counts once, now or never.
+ */
+static uint32_t
+progress(const struct tcp_conn *c)
+{
+	return c->flags & TCPF_REORDERING ? TCP_ACK_ADVANCED | TCP_ACK_SACKED : TCP_ACK_ADVANCED;
+}
+
 void
 tcp_ack_input(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_segment *seg,
 	struct tcp_actions *act)
@@ -137,8 +147,7 @@ tcp_ack_input(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_se
 		sample_rtt(c, env, &a);
 	if (dubious(c, &a))
 		tcp_recovery_ack(c, env, &a);
-	if ((a.flags & TCP_ACK_ADVANCED) && c->ca_state != TCP_CA_RECOVERY &&
-		c->ca_state != TCP_CA_CWR)
+	if ((a.flags & progress(c)) && c->ca_state != TCP_CA_RECOVERY && c->ca_state != TCP_CA_CWR)
 		tcp_cc_acked(c, env, &a);
 	if ((a.flags & (TCP_ACK_ADVANCED | TCP_ACK_SACKED | TCP_ACK_LOST)) &&
 		!(a.flags & TCP_ACK_WAITS))
