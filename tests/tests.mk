@@ -103,7 +103,7 @@ $(CPUS_BIN): $(patsubst %.c,$(BUILD)/tsan/cpus/%.o,$(wildcard tests/tsan/cpus/*.
 	$(Q)$(CC) -fsanitize=thread -o $@ $^ -lpthread
 
 # The network as a whole, from sockets down to interfaces (tests/netstack/netstack.h), over such a machine.
-NETSTACK_CFLAGS := -D_GNU_SOURCE -Itests/netstack
+NETSTACK_CFLAGS := -Itests/netstack
 NETSTACK_SRC := tests/netstack/netstack.c kernel/vfs/iter.c $(wildcard kernel/net/*.c kernel/net/link/*.c) \
 	$(wildcard kernel/net/udp/*.c kernel/net/tcp/*.c) $(filter-out kernel/net/ip/ioctl%,$(wildcard kernel/net/ip/*.c)) \
 	$(filter-out %/calls.c %/ioctl.c %/message.c,$(wildcard kernel/net/sock/*.c))
@@ -129,6 +129,21 @@ $(UNIT_BIN): $(UNIT_SRC:%.c=$(BUILD)/asan/%.o) $(BUILD)/asan/lib.a $(SODIUM_HOST
 $(TSAN_BIN): $(BUILD)/tsan/%: $(BUILD)/tsan/tests/tsan/%.o $(BUILD)/tsan/tests/unit/main.o $(BUILD)/tsan/lib.a \
 		$(SODIUM_HOST)
 	$(Q)$(CC) -fsanitize=thread -o $@ $^ -lpthread
+
+# The same on one CPU in virtual time: fuzzers of what comes in, of sockets' calls, and attacks.
+UNI_SRC := tests/netstack/uni.c $(filter-out kernel/net/ip/worker.c,$(NETSTACK_SRC)) \
+	$(patsubst %,kernel/core/%.c,timer timerwheel softirq epoch wait wallclock mutex)
+$(BUILD)/fuzz/net/lib.a: $(patsubst %.c,$(BUILD)/fuzz/net/%.o,$(UNI_SRC))
+	$(Q)rm -f $@; $(AR) rcs $@ $^
+NET_FUZZ_NAMES := $(sort $(patsubst tests/fuzz/net/%_fuzz.c,%,$(wildcard tests/fuzz/net/*_fuzz.c)))
+NET_FUZZ_BIN   := $(NET_FUZZ_NAMES:%=$(BUILD)/fuzz/%)
+$(NET_FUZZ_BIN): $(BUILD)/fuzz/%: $(BUILD)/fuzz/net/tests/fuzz/net/%_fuzz.o $(BUILD)/fuzz/net/lib.a $(BUILD)/fuzz/lib.a \
+		$(SODIUM_HOST)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^
+UNI_BIN := $(BUILD)/asan/attack
+$(UNI_BIN): $(patsubst %.c,$(BUILD)/fuzz/net/%.o,$(wildcard tests/netstack/*_test.c)) $(BUILD)/fuzz/net/lib.a \
+		$(BUILD)/asan/tests/unit/main.o $(BUILD)/fuzz/lib.a $(SODIUM_HOST)
+	$(Q)$(CC) -fsanitize=address,undefined -o $@ $^ -lpthread
 
 $(FUZZ_BIN): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%_fuzz.o $(BUILD)/fuzz/lib.a $(SODIUM_HOST)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^
@@ -182,7 +197,7 @@ $(LINT_FLAGS): | $(GENERATED)
 		$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST $(IP_TEST_CFLAGS)))
 	$(file >>$@,tests/tsan $(HOST_CFLAGS) -DSWOS_TEST $(FILES_TEST_CFLAGS))
 	$(file >>$@,tests/tsan/cpus $(HOST_CFLAGS) -DSWOS_TEST $(CPUS_TEST_CFLAGS))
-	$(foreach s,tests/tsan/net tests/netstack,$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST $(NETSTACK_CFLAGS) $(CPUS_TEST_CFLAGS)))
+	$(foreach s,tests/tsan/net tests/netstack tests/fuzz/net,$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST $(NETSTACK_CFLAGS) $(CPUS_TEST_CFLAGS)))
 	$(foreach s,tests/unit/sigrecord_test.c tests/fuzz/sigrecord_fuzz.c,$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST \
 		$(SIGRECORD_CFLAGS)))
 	$(file >>$@,tests/guest $(USER_CFLAGS))
@@ -217,26 +232,26 @@ campaign-net-flood: all build/guest/base.img $(NET_FLOOD) ## SYN, ACK and RST fl
 	tests/net/flood.py $(FLOOD_SECONDS)
 
 .PHONY: campaign-explore test test-unit test-tsan test-fuzz campaign-fuzz campaign-ltp test-bins lint
-test-bins: $(EXPLORE_BIN) $(UNIT_BIN) $(NET_TAP) $(GUEST_TCP) $(TSAN_BIN) $(CPUS_BIN) $(NET_TSAN_BIN) $(FUZZ_BIN) $(DTBS) $(LINT_FLAGS)
+test-bins: $(EXPLORE_BIN) $(UNIT_BIN) $(NET_TAP) $(GUEST_TCP) $(TSAN_BIN) $(CPUS_BIN) $(NET_TSAN_BIN) $(FUZZ_BIN) $(NET_FUZZ_BIN) $(UNI_BIN) $(DTBS) $(LINT_FLAGS)
 
 RUN_TESTS = BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run
 
 test: all test-bins ## Everything that CI runs
 	@$(RUN_TESTS)
 
-test-unit: $(UNIT_BIN) $(DTBS) ## The pure cores on this machine, under sanitizers
+test-unit: $(UNIT_BIN) $(UNI_BIN) $(DTBS) ## The pure cores on this machine, under sanitizers
 	@$(RUN_TESTS) unit
 
 test-tsan: $(TSAN_BIN) $(CPUS_BIN) $(NET_TSAN_BIN)
 	@$(RUN_TESTS) tsan
 
-test-fuzz: $(FUZZ_BIN) $(DTBS) ## Each fuzz target for FUZZ_SECONDS (10)
+test-fuzz: $(FUZZ_BIN) $(NET_FUZZ_BIN) $(DTBS) ## Each fuzz target for FUZZ_SECONDS (10)
 	@$(RUN_TESTS) --jobs $(FUZZ_JOBS) fuzz
 
 lint: $(LINT_FLAGS) ## Layout and static checks of our sources
 	@$(RUN_TESTS) lint
 
-campaign-fuzz: $(FUZZ_BIN) $(DTBS) ## Each fuzz target for an hour (FUZZ_SECONDS), keeping what it finds in build/fuzz
+campaign-fuzz: $(FUZZ_BIN) $(NET_FUZZ_BIN) $(DTBS) ## Each fuzz target for an hour (FUZZ_SECONDS), keeping what it finds in build/fuzz
 	@$(MAKE) test-fuzz FUZZ_SECONDS=$(if $(filter command line,$(origin FUZZ_SECONDS)),$(FUZZ_SECONDS),3600)
 
 campaign-ltp: all ## Cases of a built Linux Test Project in the guest: LTP=dir, LTP_EXPECT=list, LTP_ONLY=regex (docs/oracle.md)

@@ -337,16 +337,25 @@ netstack_create(void)
 	return only_view.net;
 }
 
+static int64_t
+sum_of(struct net_stack *net, const enum net_counter *c, uint32_t n)
+{
+	int64_t sum = 0;
+	for (uint32_t i = 0; i < n; i++)
+		sum += (int64_t)net_counter_sum(net, c[i]);
+	return sum;
+}
+
 int64_t
 netstack_lost_frames(struct net_stack *net)
 {
 	static const enum net_counter ends[] = {NET_LINK_DELIVERED, NET_LINK_COALESCED,
-		NET_DROP_TOO_SHORT, NET_DROP_ETHERTYPE, NET_DROP_OTHER_HOST,
-		NET_DROP_INTERFACE_DOWN, NET_DROP_BACKLOG_FULL};
-	int64_t left = (int64_t)net_counter_sum(net, NET_LINK_IN);
-	for (uint32_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		left -= (int64_t)net_counter_sum(net, ends[i]);
-	return left;
+		NET_DROP_ETHERTYPE, NET_DROP_OTHER_HOST, NET_DROP_BACKLOG_FULL};
+	/* What upper layers and the way out drop under the same name. */
+	static const enum net_counter shared[] = {NET_DROP_TOO_SHORT, NET_DROP_INTERFACE_DOWN};
+	int64_t left = (int64_t)net_counter_sum(net, NET_LINK_IN) - sum_of(net, ends, 5);
+	int64_t most = sum_of(net, shared, 2);
+	return left < 0 ? left : left > most ? left - most : 0;
 }
 
 /* --- Sockets --- */
