@@ -4,6 +4,7 @@
 #   build/tsan/NAME      each tests/tsan/NAME.c with the same harness, lib/ and TSAN_KERNEL_SRC, under TSan
 #   build/tsan/cpus-test tests/tsan/cpus: the kernel's scheduler and what interrupts leave for later, likewise
 #   build/tsan/net-test  tests/tsan/net: sockets, TCP and all below them on that machine, likewise
+#   build/asan/netstack  tests/netstack: the same on one CPU in virtual time, under ASan and UBSan
 #   build/fuzz/NAME      each tests/fuzz/NAME_fuzz.c with lib/ and FUZZ_KERNEL_SRC, under libFuzzer, ASan and UBSan;
 #                        seeds in tests/fuzz/corpus/NAME, and generated ones in build/fuzz/seeds/NAME
 #
@@ -140,7 +141,7 @@ NET_FUZZ_BIN   := $(NET_FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 $(NET_FUZZ_BIN): $(BUILD)/fuzz/%: $(BUILD)/fuzz/net/tests/fuzz/net/%_fuzz.o $(BUILD)/fuzz/net/lib.a $(BUILD)/fuzz/lib.a \
 		$(SODIUM_HOST)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^
-UNI_BIN := $(BUILD)/asan/attack
+UNI_BIN := $(BUILD)/asan/netstack
 $(UNI_BIN): $(patsubst %.c,$(BUILD)/fuzz/net/%.o,$(wildcard tests/netstack/*_test.c)) $(BUILD)/fuzz/net/lib.a \
 		$(BUILD)/asan/tests/unit/main.o $(BUILD)/fuzz/lib.a $(SODIUM_HOST)
 	$(Q)$(CC) -fsanitize=address,undefined -o $@ $^ -lpthread

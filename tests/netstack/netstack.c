@@ -159,6 +159,16 @@ netstack_objects(const char *name)
 	panic("there is no cache %s", name);
 }
 
+void
+netstack_forget(void)
+{
+	for (uint32_t i = 0; i < nr_caches; i++)
+		atomic_store(&caches[i].live, 0);
+	atomic_store(&live_pages, 0);
+	pages_ready = false;
+	nr_free = 0;
+}
+
 const char *
 netstack_leak(void)
 {

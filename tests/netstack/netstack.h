@@ -31,6 +31,9 @@ int64_t netstack_live_pages(void);
 /* The first cache of the network that has live objects, pages too; NULL: nothing of connections or packets is left. */
 const char *netstack_leak(void);
 
+/* One CPU: whoever held any of it is forgotten. */
+void netstack_forget(void);
+
 /* --- The network --- */
 
 /* A stack with loopback up. Once on several CPUs; again and again on one. */

@@ -386,6 +386,7 @@ uni_begin(void)
 	works = NULL;
 	while (blocks.next != &blocks)
 		netstack_free(blocks.next + 1);
+	netstack_forget();
 	now = 1000 * NSEC_PER_SEC;
 	seed = 1;
 	alarm_at = UINT64_MAX;

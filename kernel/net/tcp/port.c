@@ -199,18 +199,11 @@ tcp_port_share(struct net_stack *net, struct tcp_owner *o, const struct tcp_owne
 }
 
 void
-tcp_port_inherit(struct net_stack *net, struct tcp_owner *o, struct tcp_owner *from)
+tcp_port_inherit(struct net_stack *net, struct tcp_owner *o, const struct tcp_owner *from)
 {
-	struct tcp_stack *tcp = net->tcp;
-	spin_lock_bh(&tcp->port_lock);
 	o->uid = from->uid;
 	o->flags = from->flags;
-	struct tcp_port *p = from->port;
-	if (p != NULL) {
-		unlink_owner(from);
-		link_owner(p, o);
-	}
-	spin_unlock_bh(&tcp->port_lock);
+	tcp_port_share(net, o, from);
 }
 
 void

@@ -106,8 +106,8 @@ int tcp_port_listen(struct net_stack *net, struct tcp_owner *o) MUST_CHECK;
 void tcp_port_unlisten(struct net_stack *net, struct tcp_owner *o);
 /* o shares from's port: a child with its listener. Never fails: the port exists. */
 void tcp_port_share(struct net_stack *net, struct tcp_owner *o, const struct tcp_owner *from);
-/* o takes over from's claim: TIME_WAIT after a connection. */
-void tcp_port_inherit(struct net_stack *net, struct tcp_owner *o, struct tcp_owner *from);
+/* o claims what from does, as from does: TIME_WAIT after a connection, whose socket may keep what bind() gave it. */
+void tcp_port_inherit(struct net_stack *net, struct tcp_owner *o, const struct tcp_owner *from);
 void tcp_port_release(struct net_stack *net, struct tcp_owner *o);
 /* The same under port_lock, of an owner whose port is about to be claimed by somebody else. */
 void tcp_port_unlink(struct tcp_owner *o);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The pure cores on the host under ASan and UBSan: one program, tests/unit."""
+"""On the host under ASan and UBSan: the pure cores, tests/unit; the network as a whole, tests/netstack."""
 
 from runner import Job
 
@@ -7,4 +7,4 @@ ORDER = 20
 
 
 def jobs(context):
-    return [Job("unit", [context.path("asan", "unit")], timeout=600)]
+    return [Job(name, [context.path("asan", name)], timeout=600) for name in ("unit", "netstack")]
