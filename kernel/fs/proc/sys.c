@@ -345,7 +345,8 @@ static const struct proc_entry kernel_entries[] = {
 static const struct proc_dir kernel_dir = {.id = PROC_DIR_SYS_KERNEL, PROC_ENTRIES(kernel_entries)};
 
 static const struct proc_entry vm_entries[] = {
-	{"drop_caches", S_IFREG | 0200, .write_caps = CAP_CONSOLE, .write = write_drop_caches},
+	{"drop_caches", S_IFREG | 0200, .flags = PROC_SETTING, .write_caps = CAP_CONSOLE,
+		.write = write_drop_caches},
 	{"max_map_count", S_IFREG | 0444, .show = show_max_map_count},
 	{"mmap_min_addr", S_IFREG | 0444, .show = show_mmap_min_addr},
 	{"overcommit_memory", S_IFREG | 0444, .show = show_overcommit_memory},

@@ -81,5 +81,6 @@ main(int argc, char **argv)
 		for (long i = 0; i < count; i++)
 			if (fds[i].revents != 0)
 				serve(fds[i].fd);
+	free(fds);
 	return 1;
 }
