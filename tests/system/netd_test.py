@@ -110,6 +110,74 @@ def leases_are_given_back(guest, server, address, address6):
     equal(guest.wait_exit(), "guest-shutdown", "the end")
 
 
+# A server of DHCPv4 whose leases are as short as no real one's: six seconds, renewed after two. Its input says how it
+# answers from then on: "ack", "nak" (what is asked for again), "nothing". Prints what it is asked.
+SHORT_LEASES = """import select, socket, struct, sys
+DISCOVER, OFFER, REQUEST, ACK, NAK = 1, 2, 3, 5, 6
+OURS, LEASED, ALL = (socket.inet_aton(a) for a in ("10.9.0.1", "10.9.0.60", "255.255.255.255"))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"t0")
+s.setsockopt(socket.IPPROTO_IP, 8, 1)  # IP_PKTINFO
+s.bind(("", 67))
+mode = "ack"
+
+def option(number, value):
+    return bytes((number, len(value))) + value
+
+def reply(to, kind):
+    given = LEASED if kind != NAK else bytes(4)
+    times = b"".join(option(n, struct.pack("!I", t)) for n, t in ((51, 6), (58, 2), (59, 4))) if kind != NAK else b""
+    s.sendto(b"\\2\\1\\6\\0" + to[4:8] + bytes(8) + given + bytes(8) + to[28:44] + bytes(192) + b"c\\x82Sc"
+             + option(53, bytes((kind,))) + option(54, OURS) + times + option(1, b"\\xff\\xff\\xff\\0") + option(3, OURS)
+             + option(6, OURS) + b"\\xff", ("255.255.255.255", 68))
+
+def asked(m, broadcast):
+    kind = m[m.index(b"\\x35\\1", 240) + 2]
+    again = kind == REQUEST and m[12:16] != bytes(4)
+    print("discover" if kind == DISCOVER else "request" if not again else "rebind" if broadcast else "renew", flush=True)
+    if kind == DISCOVER and mode != "nothing":
+        reply(m, OFFER)
+    elif kind == REQUEST and mode != "nothing":
+        reply(m, NAK if again and mode == "nak" else ACK)
+
+print("there", flush=True)
+while True:
+    for f in select.select([s, sys.stdin], [], [])[0]:
+        if f is sys.stdin:
+            mode = sys.stdin.readline().strip()
+            print("mode", mode, flush=True)
+        else:
+            m, more, _, _ = s.recvmsg(2000, 200)
+            asked(m, more[0][2][8:12] == ALL)
+"""
+
+
+@test
+def leases_that_are_not_renewed_end():
+    with segment("10.9.0.1/24") as (netns, nic), \
+            Listener("server", ["ip", "netns", "exec", netns, sys.executable, "-c", SHORT_LEASES], subprocess.PIPE) as server:
+        server.wait_for("^there$")
+        with Vm(netns=netns, nics=(nic,), **BASE) as guest:
+            guest.login()
+            for _ in range(2):
+                server.wait_for("^renew$")
+            until(guest, "netinfo", r"10\.9\.0\.60/24 \(dhcp\)$")
+            server.send("nothing")
+            server.wait_for("^mode nothing$")
+            server.wait_for("^discover$")
+            until(guest, "(ip addr show dev eth0; ip route; cat /etc/resolv.conf) | grep -c 10.9.0", "^0$")
+            fails(guest, "netinfo --check", "no address beyond the link")
+            server.send("ack")
+            until(guest, "netinfo --check; echo status $?", "^status 0$")
+            server.send("nak")
+            server.wait_for("^mode nak$")
+            server.wait_for("^(renew|rebind)$")
+            server.wait_for("^discover$")  # at once, and has it again
+            server.send("ack")
+            until(guest, "netinfo --check; echo status $?", "^status 0$")
+
+
 # Another host on the link. "have ADDRESS": it answers who asks for that. "take ADDRESS": it says that it has it. Prints
 # what it hears of others' addresses.
 SQUATTER = """import select, socket, sys
