@@ -110,7 +110,7 @@ def leases_are_given_back(guest, server, address, address6):
     equal(guest.wait_exit(), "guest-shutdown", "the end")
 
 
-# A server of DHCPv4 whose leases are as short as no real one's: six seconds, renewed after two. Its input says how it
+# A server of DHCPv4 whose leases are as short as no real one's: three seconds, renewed after one. Its input says how it
 # answers from then on: "ack", "nak" (what is asked for again), "nothing". Prints what it is asked.
 SHORT_LEASES = """import select, socket, struct, sys
 DISCOVER, OFFER, REQUEST, ACK, NAK = 1, 2, 3, 5, 6
@@ -127,7 +127,7 @@ def option(number, value):
 
 def reply(to, kind):
     given = LEASED if kind != NAK else bytes(4)
-    times = b"".join(option(n, struct.pack("!I", t)) for n, t in ((51, 6), (58, 2), (59, 4))) if kind != NAK else b""
+    times = b"".join(option(n, struct.pack("!I", t)) for n, t in ((51, 3), (58, 1), (59, 2))) if kind != NAK else b""
     s.sendto(b"\\2\\1\\6\\0" + to[4:8] + bytes(8) + given + bytes(8) + to[28:44] + bytes(192) + b"c\\x82Sc"
              + option(53, bytes((kind,))) + option(54, OURS) + times + option(1, b"\\xff\\xff\\xff\\0") + option(3, OURS)
              + option(6, OURS) + b"\\xff", ("255.255.255.255", 68))
