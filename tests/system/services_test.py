@@ -120,8 +120,9 @@ def the_backlog_is_what_the_file_says():
         check("[connected" not in third.text, "a third one waits, with a backlog of 1")
         equal(Wire.guest.shell(f"kill -USR1 {service('backlog')[1]}")[0], 0)
         for c in (first, second, third):
+            c.end()  # it serves one after the other, in the order in which they came
+        for c in (first, second, third):
             c.wait_for(r"^socket 0, ")
-            c.end()
 
 
 def two_are_served():
