@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: MIT
 """The guest's program of tests, one boot for all of them: on one, four and eight CPUs, both interrupt controllers, with
 and without pointer authentication, and on the debug kernel (heap checker, lock-order checker, fault injection), which can also make a CPU late.
+A terminal under everything at once has boots of its own, as what it prints and is typed is not to be read.
 
 The hostile tests have a program of their own (hostile_test.py); those marked slow run only when they are named.
 
 usage: guest_test.py [MACHINE]…
 """
 
+import random
 import re
 import subprocess
 import sys
+import threading
 
-from vm import VmError, build_path, run_in_guest
+from vm import Vm, VmError, build_path, run_in_guest
 
 DEBUG_KERNEL = build_path("debug/kernel.img")
 MACHINES = {
@@ -58,11 +61,55 @@ def run_late():
     return 1 if why else 0
 
 
+def type_until(vm, pattern):
+    """Types keys that mean something to a terminal, without a pause to speak of, until the console shows the pattern."""
+    keys, over = random.Random(1), threading.Event()
+
+    def type_on():
+        try:
+            while not over.wait(0.01):
+                vm.send(bytes(keys.choices(b"abc \r\n\x03\x1a\x1c\x11\x13\x04\x7f\x15\x16", k=20)))
+        except VmError:  # the wait tells why
+            pass
+    typist = threading.Thread(target=type_on)
+    typist.start()
+    try:
+        return vm.wait_for(pattern)
+    finally:
+        over.set()
+        typist.join()
+
+
+def storm_on(machine):
+    """All that can happen to a terminal at once, while somebody types; what the console shows is a heap of letters."""
+    append = "run=\"trap '' INT QUIT TSTP HUP; /tests/guest tty_storm\" loglevel=4"
+    with Vm(append=append, base="initrd", base_image=build_path("guest/base.img"), mem="512M", timeout=200, **machine) as vm:
+        vm.wait_for("run tty_storm")
+        if type_until(vm, r"after the storm|run: exit").group(0) != "run: exit":
+            vm.wait_for(r"run: exit")
+        status = vm.wait_for(r" (\d+)\s").group(1)
+        if status != "0":
+            raise VmError(f"status {status}")
+
+
+def run_storm():
+    failed = 0
+    for name, machine in (("smp4", {"smp": 4, "gic": 3}), ("debug", {"smp": 4, "kernel": DEBUG_KERNEL})):
+        try:
+            storm_on(machine)
+            print(f"ok tty_storm@{name}", flush=True)
+        except VmError as e:
+            print(f"not ok tty_storm@{name}: {e}", flush=True)
+            failed += 1
+    return failed
+
+
 def main():
-    names = sys.argv[1:] or [*MACHINES, "late"]
-    if {"debug", "late"} & set(names):
+    names = sys.argv[1:] or [*MACHINES, "late", "storm"]
+    if {"debug", "late", "storm"} & set(names):
         subprocess.run(["make", "-s", "DEBUG=1", "build/debug/kernel.img"], check=True)
-    return 1 if sum(run_late() if n == "late" else run(n, MACHINES[n]) for n in names) else 0
+    more = {"late": run_late, "storm": run_storm}
+    return 1 if sum(more[n]() if n in more else run(n, MACHINES[n]) for n in names) else 0
 
 
 if __name__ == "__main__":
