@@ -10,6 +10,7 @@
  */
 #include "core/sched.h"
 
+#include "abi/linux/sched.h"
 #include "arch/mmu.h"
 #include "arch/smp.h"
 #include "core/epoch.h"
@@ -22,6 +23,7 @@
 #define SLEEPER_CREDIT \
 	(3 * NSEC_PER_MSEC) /* how far behind the queue's minimum a sleeper may come back */
 #define WEIGHT_NICE_0 1024u
+#define WEIGHT_IDLE   3u
 
 static struct cpumask idle_cpus;           /* bits set and cleared atomically by their own CPU */
 static struct timer slice_timer[CPUS_MAX]; /* [own CPU] */
@@ -605,18 +607,57 @@ sched_yield_thread(void)
 	schedule();
 }
 
+static uint32_t
+weight_of(uint8_t policy, int nice)
+{
+	return (policy & ~THREAD_POLICY_RESETS) == SCHED_IDLE ? WEIGHT_IDLE
+							      : nice_weight[nice + 20];
+}
+
+/* With the lock of t's run queue, cpu's. */
+static void
+set_class_locked(struct thread *t, struct cpu *cpu, uint8_t policy, int nice)
+{
+	uint32_t weight = weight_of(policy, nice);
+	if (t->on_rq)
+		cpu->rq.load += (uint64_t)weight - t->weight;
+	t->policy = policy;
+	t->nice = (int8_t)nice;
+	t->weight = weight;
+}
+
 void
 sched_set_nice(struct thread *t, int nice) NO_LOCK_ANALYSIS
 {
 	uint64_t flags = arch_irq_save();
 	struct cpu *cpu = lock_thread_cpu(t);
-	uint32_t weight = nice_weight[nice + 20];
-	if (t->on_rq)
-		cpu->rq.load += (uint64_t)weight - t->weight;
-	t->nice = (int8_t)nice;
-	t->weight = weight;
+	set_class_locked(t, cpu, t->policy, nice);
 	spin_unlock(&cpu->rq.lock);
 	arch_irq_restore(flags);
+}
+
+void
+sched_set_policy(struct thread *t, uint8_t policy) NO_LOCK_ANALYSIS
+{
+	uint64_t flags = arch_irq_save();
+	struct cpu *cpu = lock_thread_cpu(t);
+	set_class_locked(t, cpu, policy, t->nice);
+	spin_unlock(&cpu->rq.lock);
+	arch_irq_restore(flags);
+}
+
+void
+sched_inherit(struct thread *t)
+{
+	const struct thread *self = arch_current();
+	t->policy = self->policy;
+	t->nice = self->nice;
+	t->weight = self->weight;
+	if (unlikely(self->policy & THREAD_POLICY_RESETS)) {
+		t->policy = SCHED_OTHER;
+		t->nice = self->nice < 0 ? 0 : self->nice;
+		t->weight = weight_of(t->policy, t->nice);
+	}
 }
 
 void

@@ -48,6 +48,8 @@ sched_point(void)
 
 void sched_yield_thread(void);                   /* sched_yield(2) */
 void sched_set_nice(struct thread *t, int nice); /* -20..19 */
+/* SCHED_OTHER, SCHED_BATCH (the same), or SCHED_IDLE: what is left over. With THREAD_POLICY_RESETS or'ed as it may be. */
+void sched_set_policy(struct thread *t, uint8_t policy);
 int sched_set_affinity(
 	struct thread *t, const struct cpumask *mask) MUST_CHECK; /* -EINVAL: no online CPU */
 void sched_get_affinity(struct thread *t, struct cpumask *mask);
@@ -55,6 +57,9 @@ uint64_t sched_runtime(struct thread *t); /* nanoseconds on a CPU, up to now */
 void sched_ipi(void);                     /* from IPI_RESCHEDULE */
 void sched_idle(void) NORETURN;           /* what a CPU's boot thread becomes */
 void sched_thread_init(struct thread *t); /* weight and affinity of a thread without a parent */
+
+/* What a new thread gets of the running one: policy, nice value and weight; whoever is reset on fork is an ordinary one. */
+void sched_inherit(struct thread *t);
 
 struct sched_load {
 	uint64_t idle_ns; /* summed over CPUs */

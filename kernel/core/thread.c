@@ -27,9 +27,7 @@ thread_init(struct thread *t, const char *name, void (*entry)(void *), void *arg
 		return -ENOMEM;
 	t->state = THREAD_RUNNING;
 	t->cpu = this_cpu(); /* whose lock guards it; sched_start() chooses where it runs */
-	t->policy = self->policy;
-	t->nice = self->nice;
-	t->weight = self->weight;
+	sched_inherit(t);
 	t->affinity = self->affinity;
 	thread_set_name(t, name);
 	if (entry != NULL)

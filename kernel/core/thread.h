@@ -45,6 +45,9 @@ enum thread_state {
 #define TF_ENTRY_WORK   (TF_TRACE | TF_SECCOMP)
 #define TF_KILLED       (1u << 16) /* a fatal signal is pending: killable sleeps end */
 
+/* In thread->policy: SCHED_RESET_ON_FORK. */
+#define THREAD_POLICY_RESETS 0x80u
+
 struct thread {
 	struct arch_thread arch; /* at offset 0: arch assembly reaches it from the thread pointer */
 	struct cpu *_Atomic cpu; /* [rq lock of cpu to change] where it runs, ran or is queued */
@@ -57,10 +60,10 @@ struct thread {
 	struct rb_node rq_node; /* [rq lock] */
 	bool on_rq;             /* [rq lock] queued or running */
 	bool wake_pending;      /* [rq lock] */
-	uint8_t policy;         /* [rq lock] SCHED_OTHER, SCHED_BATCH, SCHED_IDLE */
-	int8_t nice;            /* [rq lock] -20..19 */
-	uint32_t weight;        /* [rq lock] from nice */
-	uint64_t vruntime;      /* [rq lock] weighted nanoseconds */
+	uint8_t policy; /* [rq lock] SCHED_OTHER, SCHED_BATCH, SCHED_IDLE, | THREAD_POLICY_RESETS */
+	int8_t nice;    /* [rq lock] -20..19 */
+	uint32_t weight;   /* [rq lock] from policy and nice */
+	uint64_t vruntime; /* [rq lock] weighted nanoseconds */
 	_Atomic uint64_t
 		run_start;  /* [rq lock to change] when it was last put on a CPU or accounted */
 	uint64_t run_total; /* [rq lock] nanoseconds on a CPU */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The system calls on scheduling. Policies are Linux's names for what there is: SCHED_OTHER, and BATCH and IDLE, which
- * are weights; there are no real-time policies, so asking for one is refused as an unprivileged Linux process is.
+ * The system calls on scheduling. Policies are Linux's names for what there is: SCHED_OTHER, BATCH, which is the same,
+ * and IDLE, which is the least weight; there are no real-time policies, so asking for one is refused as an unprivileged Linux process is.
  */
 #include "abi/linux/sched.h"
 #include "arch/uaccess.h"
@@ -90,6 +90,29 @@ is_fair_policy(int policy)
 	return policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE;
 }
 
+static bool
+may_have_nice(struct task *t, int nice)
+{
+	return cred_can(current_cred(), LINUX_CAP_SYS_NICE) ||
+		(uint64_t)(20 - nice) <= t->process->limits[RLIMIT_NICE].cur;
+}
+
+/* Whoever is reset on fork stays so; who is idle is below nice 19, and gets up as from there. */
+static int
+set_policy(struct task *t, uint8_t policy)
+{
+	uint8_t old = t->thread.policy;
+	if (!may_schedule(t))
+		return -EPERM;
+	if ((old & ~policy & THREAD_POLICY_RESETS) && !cred_can(current_cred(), LINUX_CAP_SYS_NICE))
+		return -EPERM;
+	if ((old & ~THREAD_POLICY_RESETS) == SCHED_IDLE &&
+		(policy & ~THREAD_POLICY_RESETS) != SCHED_IDLE && !may_have_nice(t, t->thread.nice))
+		return -EPERM;
+	sched_set_policy(&t->thread, policy);
+	return 0;
+}
+
 int64_t
 sys_sched_setscheduler(int pid, int policy, uaddr_t param)
 {
@@ -99,6 +122,7 @@ sys_sched_setscheduler(int pid, int policy, uaddr_t param)
 		return -EINVAL;
 	if (copy_from_user(&sp, param, sizeof(sp)) != 0)
 		return -EFAULT;
+	uint8_t resets = (policy & SCHED_RESET_ON_FORK) ? THREAD_POLICY_RESETS : 0;
 	policy &= ~SCHED_RESET_ON_FORK;
 	if (policy == SCHED_FIFO || policy == SCHED_RR)
 		return sp.priority < 1 || sp.priority > 99 ? -EINVAL : -EPERM;
@@ -107,10 +131,7 @@ sys_sched_setscheduler(int pid, int policy, uaddr_t param)
 	int err = find_target(pid, &t);
 	if (err != 0)
 		return err;
-	if (!may_schedule(t))
-		err = -EPERM;
-	else
-		t->thread.policy = (uint8_t)policy;
+	err = set_policy(t, (uint8_t)policy | resets);
 	task_put(t);
 	return err;
 }
@@ -122,9 +143,10 @@ sys_sched_getscheduler(int pid)
 	int err = find_target(pid, &t);
 	if (err != 0)
 		return err;
-	int policy = t->thread.policy;
+	uint8_t policy = t->thread.policy;
 	task_put(t);
-	return policy;
+	return (policy & ~THREAD_POLICY_RESETS) |
+		((policy & THREAD_POLICY_RESETS) ? SCHED_RESET_ON_FORK : 0);
 }
 
 int64_t
@@ -181,11 +203,9 @@ struct priority_job {
 static void
 set_nice(struct task *t, struct priority_job *job)
 {
-	uint64_t allowed = t->process->limits[RLIMIT_NICE].cur;
 	if (!may_schedule(t))
 		job->err = -EPERM;
-	else if (job->nice < t->thread.nice && !cred_can(current_cred(), LINUX_CAP_SYS_NICE) &&
-		(uint64_t)(20 - job->nice) > allowed)
+	else if (job->nice < t->thread.nice && !may_have_nice(t, job->nice))
 		job->err = -EACCES;
 	else {
 		sched_set_nice(&t->thread, job->nice);

@@ -118,7 +118,7 @@ take_task_locked(struct task *t, struct snapshot *s)
 	s->pending = t->sig.pending.set;
 	s->blocked = t->sig.blocked;
 	s->nice = t->thread.nice;
-	s->policy = t->thread.policy;
+	s->policy = t->thread.policy & ~THREAD_POLICY_RESETS;
 	struct cpu *cpu = relaxed_read(&t->thread.cpu);
 	s->cpu = cpu != NULL ? cpu->id : 0;
 	if (s->state == '\0')

@@ -38,6 +38,7 @@ cpu_seconds(void)
 /* What each of several busy processes got of the CPUs between a common start and the end. */
 struct share {
 	int nice, cpu; /* -1: any CPU */
+	int policy;
 	double seconds;
 };
 static struct field {
@@ -51,7 +52,9 @@ be_busy(void *arg)
 	struct share *s = arg;
 	if (s->cpu >= 0)
 		pin(s->cpu);
+	struct sched_param sp = {0};
 	CHECK_EQ(setpriority(PRIO_PROCESS, 0, s->nice), 0);
+	CHECK_EQ(syscall(SYS_sched_setscheduler, 0, s->policy, &sp), 0);
 	atomic_fetch_add(&field->ready, 1);
 	while (atomic_load(&field->go) == 0)
 		sched_yield();
@@ -131,6 +134,61 @@ GUEST_TEST(sched_nice_shares)
 		printf("%.3f s against %.3f s\n", much, little);
 		CHECK(tries < SHARE_TRIES);
 	}
+}
+
+/* SCHED_IDLE has what is left over, and that is something. */
+GUEST_TEST(sched_idle_policy_gives_way)
+{
+	for (int tries = 1;; tries++) {
+		new_field();
+		field->share[0] = (struct share){.cpu = 0, .nice = 19};
+		field->share[1] = (struct share){.cpu = 0, .nice = -20, .policy = SCHED_IDLE};
+		compete(2, 1.0);
+		double much = field->share[0].seconds, little = field->share[1].seconds;
+		if (much >= 2 * little && little > 0)
+			break;
+		printf("%.3f s against %.3f s\n", much, little);
+		CHECK(tries < SHARE_TRIES);
+	}
+}
+
+static void
+without_privilege(void *arg)
+{
+	struct sched_param sp = {0};
+	const int resets = 0x40000000; /* SCHED_RESET_ON_FORK */
+	CHECK_EQ(syscall(SYS_sched_setscheduler, 0, SCHED_BATCH | resets, &sp), 0);
+	CHECK_EQ(setuid(1000), 0);
+	CHECK_EQ(syscall(SYS_sched_getscheduler, 0), SCHED_BATCH | resets);
+	CHECK_ERRNO(syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &sp), EPERM);
+	CHECK_EQ(syscall(SYS_sched_setparam, 0, &sp), 0);
+	CHECK_EQ(syscall(SYS_sched_setscheduler, 0, SCHED_IDLE | resets, &sp), 0);
+	CHECK_ERRNO(syscall(SYS_sched_setscheduler, 0, SCHED_OTHER | resets, &sp), EPERM);
+	CHECK_EQ(syscall(SYS_sched_getscheduler, 0), SCHED_IDLE | resets);
+}
+
+static void
+show_what_was_inherited(void *arg)
+{
+	CHECK_EQ(syscall(SYS_sched_getscheduler, 0), SCHED_OTHER);
+	CHECK_EQ(getpriority(PRIO_PROCESS, 0), *(int *)arg);
+}
+
+GUEST_TEST(sched_reset_on_fork)
+{
+	struct sched_param sp = {0};
+	int nice = 0;
+	CHECK_EQ(setpriority(PRIO_PROCESS, 0, -5), 0);
+	CHECK_EQ(syscall(SYS_sched_setscheduler, 0, SCHED_IDLE | 0x40000000, &sp), 0);
+	guest_fork_ok(show_what_was_inherited, &nice);
+	nice = 7;
+	CHECK_EQ(setpriority(PRIO_PROCESS, 0, nice), 0);
+	guest_fork_ok(show_what_was_inherited, &nice);
+	CHECK_EQ(syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &sp), 0);
+	nice = -5;
+	CHECK_EQ(setpriority(PRIO_PROCESS, 0, nice), 0);
+	guest_fork_ok(show_what_was_inherited, &nice);
+	guest_fork_ok(without_privilege, NULL);
 }
 
 /* Nobody waits for ever, however low. */
