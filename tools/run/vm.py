@@ -19,6 +19,7 @@ import shlex
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -192,7 +193,7 @@ class Vm:
         self.machine, self.reboot, self.timeout = Machine(**machine), reboot, timeout
         self.raw, self.text, self.seen = bytearray(), "", 0  # text before `seen` has been waited for
         self.state = threading.Condition()
-        self.process = self.qmp = self.reader = None
+        self.process = self.qmp = self.reader = self.errors = None
         self.ended = False
 
     def start(self):
@@ -202,8 +203,10 @@ class Vm:
             "-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control"]
         argv += [] if self.reboot else ["-no-reboot"]
         self.argv = argv
-        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, pass_fds=[theirs.fileno()])
+        # What QEMU itself says would stand in the middle of the console's lines.
+        self.errors = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+                                        pass_fds=[theirs.fileno()])
         theirs.close()
         self.reader = threading.Thread(target=self.read_console, daemon=True)
         self.reader.start()
@@ -246,12 +249,20 @@ class Vm:
         if self.qmp:
             self.qmp.sock.close()
 
+    def complaints(self):
+        """What QEMU itself has said."""
+        if not self.errors:
+            return ""
+        return os.pread(self.errors.fileno(), 1 << 20, 0).decode("utf-8", "replace")
+
     def show_console(self, out=None):
         out = out or sys.stdout
         lines = self.text.split("\n")[-SHOWN_LINES:]
         print("---- " + shlex.join(self.argv if self.process else self.machine.command()), file=out)
         for line in lines:
             print("| " + line, file=out)
+        for line in self.complaints().splitlines():
+            print("! " + line, file=out)
         print("---- end of the console", file=out, flush=True)
 
     def wait_for(self, pattern, timeout=None, panic=False):

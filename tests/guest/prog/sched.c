@@ -88,7 +88,7 @@ new_field(void)
 
 /*
  * On one CPU equals get equal shares. An emulated CPU's clock goes on while its host does other things, and charges
- * whoever runs then: the bound is wide here, and narrow where instructions are counted (bench, system/smp_test).
+ * whoever runs then: the bound is wide here, and narrow where instructions are counted (make bench, fairness).
  */
 #define SHARE_TRIES 4 /* of which one on a quiet host is enough */
 

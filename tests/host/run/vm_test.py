@@ -137,7 +137,10 @@ def a_kernel_that_is_not_there_is_an_error():
         contains(str(e), "QEMU")
     else:
         raise AssertionError("no error")
-    contains(vm.text + out.getvalue(), "could not load kernel")
+    contains(vm.complaints(), "could not load kernel")
+    equal(vm.text, "", "the console")
+    Vm.show_console(vm, out)
+    contains(out.getvalue(), "\n! qemu-system-aarch64: could not load kernel")
 
 
 class Scripted(Vm):
