@@ -5,6 +5,7 @@ until the login, memory in use at it."""
 
 import re
 import subprocess
+import sys
 
 from harness import check, equal, main, test
 
@@ -12,7 +13,7 @@ from harness import check, equal, main, test
 @test
 def size_boot_and_memory():
     tables = ("size", "boot", "memory")
-    done = subprocess.run(["bench/run.py", *tables], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run([sys.executable, "bench/run.py", *tables], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     print(done.stdout)
     equal(done.returncode, 0, "status of bench/run.py")
     rows = re.findall(r"^(\w+) +([0-9.]+) \S+ +bar <= \d+$", done.stdout, re.M)
