@@ -146,6 +146,92 @@ pages_of(uint64_t bytes)
 	return (unsigned long long)((bytes + PAGE_SIZE - 1) / PAGE_SIZE);
 }
 
+/* --- ICMP by type. --- */
+
+struct icmp_name {
+	uint8_t type;
+	const char *label;
+};
+
+static const struct icmp_name icmp4_names[] = {{3, "DestUnreachs"}, {11, "TimeExcds"},
+	{12, "ParmProbs"}, {4, "SrcQuenchs"}, {5, "Redirects"}, {8, "Echos"}, {0, "EchoReps"},
+	{13, "Timestamps"}, {14, "TimestampReps"}, {17, "AddrMasks"}, {18, "AddrMaskReps"}};
+static const struct icmp_name icmp6_names[] = {{1, "DestUnreachs"}, {2, "PktTooBigs"},
+	{3, "TimeExcds"}, {4, "ParmProblems"}, {128, "Echos"}, {129, "EchoReplies"},
+	{130, "GroupMembQueries"}, {131, "GroupMembResponses"}, {132, "GroupMembReductions"},
+	{133, "RouterSolicits"}, {134, "RouterAdvertisements"}, {135, "NeighborSolicits"},
+	{136, "NeighborAdvertisements"}, {137, "Redirects"}, {143, "MLDv2Reports"}};
+static const char *const ways[] = {[ICMP_WAY_IN] = "In", [ICMP_WAY_OUT] = "Out"};
+
+#define ICMP4_NAMES 2u * ARRAY_SIZE(icmp4_names)
+
+/* The columns of Icmp that are types: the names, or the numbers. */
+static void
+show_icmp4_columns(struct net_stack *net, char *out, size_t size, bool numbers)
+{
+	size_t at = 0;
+	out[0] = '\0';
+	for (uint32_t i = 0; i < ICMP4_NAMES && at < size; i++) {
+		const struct icmp_name *n = &icmp4_names[i % ARRAY_SIZE(icmp4_names)];
+		enum icmp_way way = i < ARRAY_SIZE(icmp4_names) ? ICMP_WAY_IN : ICMP_WAY_OUT;
+		at += (size_t)(numbers
+				? base_snprintf(out + at, size - at, " %u",
+					  icmp_counted(net, true, way, n->type))
+				: base_snprintf(out + at, size - at, " %s%s", ways[way], n->label));
+	}
+}
+
+/* IcmpMsg: the types that there were at all. */
+static void
+show_icmp4_numbers(struct net_stack *net, struct proc_text *t)
+{
+	uint64_t there[8] = {
+		0}; /* so that both lines have the same columns, whatever comes between */
+	proc_printf(t, "IcmpMsg:");
+	for (uint32_t i = 0; i < 512; i++) {
+		if (icmp_counted(net, true, (enum icmp_way)(i >> 8), (uint8_t)i) == 0)
+			continue;
+		there[i / 64] |= 1ull << (i % 64);
+		proc_printf(t, " %sType%u", ways[i >> 8], i & 255);
+	}
+	proc_printf(t, "\nIcmpMsg:");
+	for (uint32_t i = 0; i < 512; i++) {
+		if (there[i / 64] >> (i % 64) & 1)
+			proc_printf(t, " %u",
+				icmp_counted(net, true, (enum icmp_way)(i >> 8), (uint8_t)i));
+	}
+	proc_printf(t, "\n");
+}
+
+static void
+show_icmp4(struct net_stack *net, struct proc_text *t)
+{
+	char names_of[512], values[512];
+	show_icmp4_columns(net, names_of, sizeof(names_of), false);
+	show_icmp4_columns(net, values, sizeof(values), true);
+	show_group(net, t, "Icmp", names_of, values);
+	show_icmp4_numbers(net, t);
+}
+
+static void
+show_icmp6(struct net_stack *net, struct proc_text *t)
+{
+	char name[48];
+	for (uint32_t i = 0; i < 2 * ARRAY_SIZE(icmp6_names); i++) {
+		const struct icmp_name *n = &icmp6_names[i % ARRAY_SIZE(icmp6_names)];
+		enum icmp_way way = i < ARRAY_SIZE(icmp6_names) ? ICMP_WAY_IN : ICMP_WAY_OUT;
+		base_snprintf(name, sizeof(name), "Icmp6%s%s", ways[way], n->label);
+		proc_printf(t, "%-32s\t%u\n", name, icmp_counted(net, false, way, n->type));
+	}
+	for (uint32_t i = 0; i < 512; i++) {
+		uint32_t n = icmp_counted(net, false, (enum icmp_way)(i >> 8), (uint8_t)i);
+		if (n == 0)
+			continue;
+		base_snprintf(name, sizeof(name), "Icmp6%sType%u", ways[i >> 8], i & 255);
+		proc_printf(t, "%-32s\t%u\n", name, n);
+	}
+}
+
 /* --- Files. --- */
 
 int
@@ -158,7 +244,7 @@ proc_show_net_snmp(struct proc_node *n, struct proc_text *t)
 	base_snprintf(values, sizeof(values), " 2 %u",
 		atomic_load_explicit(&ip_sysctl(net)->default_ttl, memory_order_relaxed));
 	show_group(net, t, "Ip", " Forwarding DefaultTTL", values);
-	show_group(net, t, "Icmp", "", "");
+	show_icmp4(net, t);
 	base_snprintf(values, sizeof(values), " 1 %u %u -1 %u", TCP_RTO_MIN_US / 1000,
 		TCP_RTO_MAX_US / 1000, u.established);
 	show_group(net, t, "Tcp", " RtoAlgorithm RtoMin RtoMax MaxConn CurrEstab", values);
@@ -176,6 +262,7 @@ proc_show_net_snmp6(struct proc_node *n, struct proc_text *t)
 		base_snprintf(name, sizeof(name), "%s%s", names[i].group, names[i].label);
 		proc_printf(t, "%-32s\t%llu\n", name, value_of(proc_net_of(n), i));
 	}
+	show_icmp6(proc_net_of(n), t);
 	return 0;
 }
 

@@ -47,9 +47,9 @@ send_from(struct net_stack *net, struct pkt *p, struct net_flow *flow, uint8_t t
 	struct route_ref ref;
 	route_ref_init(&ref);
 	ref.flags = ROUTE_NO_DF; /* nobody here would hear of a smaller path MTU */
+	icmp_count(net, true, ICMP_WAY_OUT, pkt_data(p)[0]);
 	(void)ip_output(net, &ref, p, flow, tos, 0, IPPROTO_ICMP); /* it was dropped and counted */
 	route_ref_drop(&ref);
-	net_count(net, NET_ICMP_OUT_MSGS);
 }
 
 /* --- Echo --- */
@@ -152,6 +152,7 @@ icmp4_input(struct netif *nif, struct pkt *p)
 		pkt_drop(net, p, NET_DROP_TOO_SHORT);
 		return;
 	}
+	icmp_count(net, true, ICMP_WAY_IN, h.type);
 	if (h.type == ICMP_ECHO) {
 		echo_reply(nif, p);
 	} else if (h.type == ICMP_ECHO_REPLY) {

@@ -47,9 +47,9 @@ send_from(struct net_stack *net, struct pkt *p, struct net_flow *flow, uint8_t t
 		return;
 	}
 	finish_checksum(p, flow);
+	icmp_count(net, false, ICMP_WAY_OUT, pkt_data(p)[0]);
 	(void)ip_output(net, &ref, p, flow, tos, 0, IPPROTO_ICMPV6); /* dropped and counted */
 	route_ref_drop(&ref);
-	net_count(net, NET_ICMP6_OUT_MSGS);
 }
 
 void
@@ -78,7 +78,7 @@ icmp6_send_link(struct netif *nif, const struct net_addr *src, const struct net_
 		router_alert ? IPPROTO_HOPOPTS : IPPROTO_ICMPV6);
 	p->netif = nif;
 	p->protocol = IPPROTO_ICMPV6;
-	net_count(net, NET_ICMP6_OUT_MSGS);
+	icmp_count(net, false, ICMP_WAY_OUT, *(const uint8_t *)message);
 	if (neigh != NULL) {
 		neigh_output(neigh, nif, p);
 		neigh_put(neigh);
@@ -218,6 +218,7 @@ icmp6_input(struct netif *nif, struct pkt *p)
 		pkt_drop(net, p, NET_DROP_TOO_SHORT);
 		return;
 	}
+	icmp_count(net, false, ICMP_WAY_IN, h.type);
 	dispatch(nif, p, &h, &flow);
 }
 

@@ -59,6 +59,7 @@ struct ip4_stack {
 	struct spinlock icmp_lock;
 	_Atomic uint32_t raw_sockets;
 	_Atomic uint32_t ids[IP_ID_BUCKETS];
+	_Atomic uint32_t icmp_types[2][2][256]; /* messages: of IPv4, IPv6; by icmp_way; by type */
 	struct pmtu_table *pmtu;
 };
 

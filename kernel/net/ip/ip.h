@@ -83,6 +83,11 @@ void ip_register_protocol(uint8_t protocol, const struct ip_protocol *ops);
 void ip_register_raw(bool (*fn)(struct netif *nif, const struct pkt *p));
 void ip_raw_count(struct net_stack *net, bool v4, int change);
 
+/* icmp_count.c: an ICMP message of a type came (its checksum is good), or is sent, by whomever. Bottom halves off. */
+enum icmp_way { ICMP_WAY_IN, ICMP_WAY_OUT };
+void icmp_count(struct net_stack *net, bool v4, enum icmp_way way, uint8_t type);
+uint32_t icmp_counted(struct net_stack *net, bool v4, enum icmp_way way, uint8_t type);
+
 /*
  * Sends a transport's packet: data at the transport header, checksum done or PKT_CSUM_PARTIAL with csum_start at the
  * transport header (for GSO too). flow: addresses (local may be left unspecified: chosen); ref: the way, resolved anew

@@ -193,6 +193,9 @@ transmit(struct raw_sock *r, struct pkt *p, struct inet_send *out)
 		out->ref.flags |= ROUTE_ANY_SRC;
 	if (!whole && checksum_at >= 0)
 		err = finish_checksum(s, p, out, (uint32_t)checksum_at);
+	if (err == 0 && !whole && p->head_len != 0 &&
+		(s->protocol == IPPROTO_ICMP || s->protocol == IPPROTO_ICMPV6))
+		icmp_count(s->net, s->family == AF_INET, ICMP_WAY_OUT, pkt_data(p)[0]);
 	if (err == 0)
 		err = whole ? ip_output_raw(s->net, &out->ref, p, &out->flow)
 			    : ip_output(s->net, &out->ref, p, &out->flow, out->tos, out->ttl,

@@ -62,5 +62,6 @@ ping_send(struct net_stack *net, struct route_ref *ref, struct pkt *p, struct ne
 	uint16_t pseudo = v4 ? 0 : ip_pseudo_sum(flow, p->len, protocol);
 	uint16_t sum = (uint16_t)~pkt_checksum(p, 0, p->len, pseudo);
 	memcpy(at + 2, &sum, 2);
+	icmp_count(net, v4, ICMP_WAY_OUT, at[0]);
 	return ip_output(net, ref, p, flow, tos, ttl, protocol);
 }

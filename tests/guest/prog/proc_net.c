@@ -338,7 +338,22 @@ GUEST_TEST(proc_net_snmp)
 	CHECK_EQ(counter("snmp", "Ip", "DefaultTTL"), 64);
 	CHECK_EQ(counter("snmp", "Tcp", "MaxConn"), -1);
 	CHECK(counter("netstat", "TcpExt", "TCPTimeouts") >= 0);
+	/* A datagram to a port where nobody is brings an error there, and here. */
+	long lost = counter("snmp", "Icmp", "OutDestUnreachs"),
+	     told = counter("snmp", "Icmp", "InDestUnreachs");
+	struct sockaddr_in nowhere = a;
+	close(fd);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	CHECK_EQ(sendto(fd, "x", 1, 0, (struct sockaddr *)&nowhere, sizeof(nowhere)), 1);
+	CHECK_EQ(counter("snmp", "Icmp", "OutDestUnreachs"), lost + 1);
+	CHECK_EQ(counter("snmp", "IcmpMsg", "OutType3"), lost + 1);
+	CHECK_EQ(counter("snmp", "Icmp", "InDestUnreachs"), told + 1);
+	CHECK_EQ(counter("snmp", "IcmpMsg", "InType3"), told + 1);
+	close(fd);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	bind_loopback(fd);
 	slurp("snmp6");
+	CHECK(strstr(text, "Icmp6InNeighborSolicits         \t") != NULL);
 	CHECK(strstr(text, "Ip6InReceives                   \t") != NULL);
 	slurp("sockstat");
 	CHECK(strstr(text, "\nUDP: inuse 1 mem ") != NULL);

@@ -104,6 +104,40 @@ GUEST_TEST(tcp_beside_datagrams_that_tell_their_time)
 	close(c);
 }
 
+GUEST_TEST(tcp_beside_hop_limits_by_either_name)
+{
+	enum {
+		OLD = 8,
+		ASK = 51,
+		NEW = 52
+	}; /* IPV6_2292HOPLIMIT; IPV6_RECVHOPLIMIT, IPV6_HOPLIMIT */
+	struct sock_name at = tcp_name(AF_INET6, 0);
+	int s = socket(AF_INET6, SOCK_DGRAM, 0), c = socket(AF_INET6, SOCK_DGRAM, 0), hops;
+	char byte;
+	_Alignas(8) char control[256];
+	struct iovec iov = {&byte, 1};
+	CHECK_EQ(bind(s, &at.sa, at.len), 0);
+	at = sock_name_of(s);
+	sock_set(c, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 77);
+	for (int old = 0; old < 2; old++) {
+		sock_set(s, IPPROTO_IPV6, OLD, old);
+		sock_set(s, IPPROTO_IPV6, ASK, !old);
+		struct msghdr m = {.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = control,
+			.msg_controllen = sizeof(control)};
+		CHECK_EQ(sendto(c, "x", 1, 0, &at.sa, at.len), 1);
+		CHECK_EQ(recvmsg(s, &m, 0), 1);
+		struct cmsghdr *got = CMSG_FIRSTHDR(&m);
+		CHECK(got != NULL && got->cmsg_level == IPPROTO_IPV6);
+		CHECK_EQ(got->cmsg_type, old ? OLD : NEW);
+		memcpy(&hops, CMSG_DATA(got), sizeof(hops));
+		CHECK_EQ(hops, 77);
+	}
+	close(s);
+	close(c);
+}
+
 GUEST_TEST(tcp_leaves_congestion_bits_alone)
 {
 	int s = socket(AF_INET, SOCK_STREAM, 0), u = socket(AF_INET, SOCK_DGRAM, 0);
