@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What the kernel tells of its network, as Debian's own `ss` and `ip` read it, unmodified: sockets of every family in
-states that were made for it, links, addresses, routes and neighbours."""
+states that were made for it, links, addresses, routes and neighbours, and the MTU of a path that a router tells."""
 
+import contextlib
+import hashlib
 import json
 import os
 import re
@@ -71,8 +73,9 @@ def make_iproute_image():
     tree = os.path.join(TMP, "iproute")
     subprocess.run(["cp", "-RPpl", build_path("ports-guest"), tree], check=True)
     os.makedirs(f"{tree}/opt/tests")
-    with open(f"{tree}/opt/tests/sockets.py", "w", encoding="utf-8") as f:
-        f.write(SOCKETS)
+    for name, text in (("sockets", SOCKETS), ("path_mtu", PATH_MTU)):
+        with open(f"{tree}/opt/tests/{name}.py", "w", encoding="utf-8") as f:
+            f.write(text)
     subprocess.run(["make", "-s", "image", f"ROOT_EXTRA={tree}", f"OUT={IMAGE}"], check=True, stdout=subprocess.DEVNULL)
 
 
@@ -165,12 +168,13 @@ def ip_shows_and_changes_the_network():
         check({("inet", "10.9.0.2", 24, "global"), ("inet6", "fd00:9::2", 64, "global")} <= found, found)
         check("link" in {scope for _, _, _, scope in found}, found)
         ip("route add 10.77.0.0/16 via 10.9.0.1")
-        ip("-6 route add fd77::/32 via fd00:9:0::1")
+        ip("-6 route add fd77::/32 via fd00:9:0::1 mtu 1350")
         routes = {r["dst"]: r for r in ip("-j route")}
         equal((routes["10.77.0.0/16"]["gateway"], routes["10.77.0.0/16"]["dev"]), ("10.9.0.1", "eth0"))
         equal((routes["10.9.0.0/24"]["protocol"], routes["10.9.0.0/24"]["prefsrc"]), ("kernel", "10.9.0.2"))
         routes = {r["dst"]: r for r in ip("-j -6 route")}
         equal((routes["fd77::/32"]["gateway"], routes["fd77::/32"]["dev"]), ("fd00:9::1", "eth0"))
+        equal(routes["fd77::/32"]["metrics"], [{"mtu": 1350}])
         check({"fd00:9::/64", "fe80::/64"} <= set(routes), routes)
         for to, wanted in (("10.77.1.1", ("10.9.0.1", "eth0", "10.9.0.2")), ("10.9.0.1", (None, "eth0", "10.9.0.2")),
                            ("fd77::1", ("fd00:9::1", "eth0", "fd00:9::2")), ("127.0.0.1", (None, "lo", "127.0.0.1"))):
@@ -193,6 +197,74 @@ def ip_shows_and_changes_the_network():
         check("10.9.0.2" not in ip("address"), "the address is still there")
         stats = ip("-j -s link show dev eth0")[0]["stats64"]
         check(stats["rx"]["packets"] > 0 and stats["tx"]["packets"] > 0 and stats["rx"]["errors"] == 0, stats)
+
+
+# Runs in the guest: datagrams of 1400 bytes that may not be fragmented, until the path's MTU has been learnt.
+PATH_MTU = """
+import errno, socket, sys, time
+family, level, discover, mtu = (socket.AF_INET, 0, 10, 14) if '.' in sys.argv[1] else (socket.AF_INET6, 41, 23, 24)
+s = socket.socket(family, socket.SOCK_DGRAM)
+s.setsockopt(level, discover, 2)  # IP_PMTUDISC_DO
+s.connect((sys.argv[1], 9))
+end = time.monotonic() + 60
+while time.monotonic() < end:
+    try:
+        s.send(b'x' * 1400)
+        time.sleep(0.05)
+    except OSError as e:
+        if e.errno == errno.EMSGSIZE:
+            break
+        if e.errno != errno.ECONNREFUSED:
+            raise
+print(s.getsockopt(level, mtu))
+"""
+NARROW = 1300  # the MTU behind the router
+
+
+@contextlib.contextmanager
+def narrow_way(router):
+    """A second namespace behind the first, which forwards, over a wire of a smaller MTU: 10.8.0.2 and fd00:8::2. Gives its
+    name."""
+    far = f"{router}-far"
+
+    def both(*arguments):
+        subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
+
+    both("ip", "netns", "add", far)
+    try:
+        both("ip", "-n", router, "link", "add", "near", "mtu", str(NARROW), "type", "veth", "peer", "name", "far", "netns", far)
+        both("ip", "-n", far, "link", "set", "far", "mtu", str(NARROW), "up")
+        both("ip", "-n", far, "link", "set", "lo", "up")
+        for name, device, number in ((router, "near", 1), (far, "far", 2)):
+            both("ip", "-n", name, "address", "add", f"10.8.0.{number}/24", "dev", device)
+            both("ip", "-n", name, "address", "add", f"fd00:8::{number}/64", "dev", device, "nodad")
+        both("ip", "-n", router, "link", "set", "near", "up")
+        both("ip", "-n", far, "route", "add", "10.9.0.0/24", "via", "10.8.0.1")
+        both("ip", "-n", far, "route", "add", "fd00:9::/48", "via", "fd00:8::1")
+        for name in ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"):
+            both("ip", "netns", "exec", router, "sh", "-c", f"echo 1 > /proc/sys/{name}")
+        yield far
+    finally:
+        both("ip", "netns", "delete", far)
+
+
+@test
+def path_mtu_is_learnt():
+    """UDP and TCP, over both versions, through a router whose next wire is narrow."""
+    with taps("") as (router, nics), narrow_way(router) as far, guest(netns=router, nics=nics) as vm:
+        vm.login()
+        for command in ("link set dev eth0 up", "address add 10.9.0.2/24 dev eth0", "address add fd00:9:0::2/64 dev eth0 nodad",
+                        "route add 10.8.0.0/24 via 10.9.0.1", "route add fd00:8::/64 via fd00:9:0::1"):
+            shell(vm, f"/opt/debian/ip {command}")
+        for to in ("10.8.0.2", "fd00:8::2"):
+            shell(vm, f"ping -c 1 {to}")
+            equal(shell(vm, f"/opt/debian/python3.11 /opt/tests/path_mtu.py {to}").strip(), str(NARROW), f"the MTU to {to}")
+            check(f"mtu {NARROW}" in shell(vm, f"/opt/debian/ip route get {to}"), f"ip route get {to}")
+        digest = shell(vm, "httpd -p 8080 -h /bin; md5sum /bin/busybox").split()[0]
+        for at in ("10.9.0.2", "[fd00:9:0::2]"):
+            body = subprocess.run(["ip", "netns", "exec", far, "curl", "-s", "-g", "--max-time", "60",
+                                   f"http://{at}:8080/busybox"], check=True, stdout=subprocess.PIPE).stdout
+            equal(hashlib.md5(body).hexdigest(), digest, f"what {at} served")
 
 
 make_iproute_image()

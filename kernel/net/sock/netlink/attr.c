@@ -213,7 +213,7 @@ uint32_t
 nl_nest(struct nl_buf *b, uint16_t type)
 {
 	uint32_t at = b->len;
-	nl_put(b, type | NLA_F_NESTED, NULL, 0);
+	nl_put(b, type, NULL, 0);
 	return at;
 }
 

@@ -107,6 +107,7 @@ void nl_put_u8(struct nl_buf *b, uint16_t type, uint8_t v);
 void nl_put_u32(struct nl_buf *b, uint16_t type, uint32_t v);
 void nl_put_string(struct nl_buf *b, uint16_t type, const char *s);          /* with its NUL */
 void nl_put_addr(struct nl_buf *b, uint16_t type, const struct net_addr *a); /* 4 or 16 bytes */
+/* An attribute of attributes, or of what nl_put_raw() puts. Without NLA_F_NESTED, which iproute2 does not expect here. */
 uint32_t nl_nest(struct nl_buf *b, uint16_t type);
 void nl_nest_end(struct nl_buf *b, uint32_t nest);
 /* Bytes behind the attributes, as they are (RTM_NEWNDUSEROPT). */

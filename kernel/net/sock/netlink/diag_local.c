@@ -31,8 +31,7 @@ unix_diag_state(const struct unix_sock *u)
 static void
 put_waiting(struct nl_buf *b, const struct unix_sock *u)
 {
-	uint32_t n = 0, at = b->len;
-	nl_put(b, UNIX_DIAG_ICONS, NULL, 0);
+	uint32_t n = 0, at = nl_nest(b, UNIX_DIAG_ICONS);
 	for (const struct unix_sock *w = u->waiting; w != NULL && n < WAITING_MAX; n++) {
 		const struct unix_sock *peer = unix_peer(w);
 		uint32_t ino = peer != NULL ? (uint32_t)peer->s.ino : 0;

@@ -136,6 +136,8 @@ look_up(struct nl_call *c, const struct nl_route_request *r, struct nl_route_inf
 		out->flags = v4 ? RTM_F_CLONED : 0;
 		if (v4 && (r->flags & RTM_F_LOOKUP_TABLE) == 0)
 			out->table = ROUTE_TABLE_MAIN;
+		if (pmtu_lookup(c->net, &r->dst) != 0)
+			out->mtu = ref.mtu; /* what a router on the way told */
 	}
 	route_ref_drop(&ref);
 	return 0;
