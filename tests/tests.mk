@@ -29,7 +29,7 @@ NET_KERNEL_SRC += $(patsubst %,kernel/net/%.c,link/neigh_core ip/port_match) \
 	$(patsubst %,kernel/net/ip/%.c,fib frag_core icmp_limit mcast_core srcaddr_core dad_core slaac_core)
 NET_KERNEL_SRC += $(patsubst %,kernel/net/sock/netlink/%.c,attr decode encode)
 # IP as a whole, all but its calls, its thread and the sockets above it, over a mock of time, locks and interfaces.
-IP_KERNEL_SRC := $(filter-out $(NET_KERNEL_SRC) kernel/net/ip/ioctl% kernel/net/ip/worker.c \
+IP_KERNEL_SRC := $(filter-out $(NET_KERNEL_SRC) kernel/net/ip/ioctl% \
 	kernel/net/udp/udp_sock.c kernel/net/udp/udp_data.c, \
 	kernel/net/hash.c kernel/net/sysctl.c $(wildcard kernel/net/ip/*.c kernel/net/udp/*.c) kernel/net/link/arp.c kernel/net/link/neigh.c)
 IP_KERNEL_SRC += tests/unit/ip_mock/ip_mock.c

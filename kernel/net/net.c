@@ -16,6 +16,7 @@
 #include "net/sock/sock.h"
 #include "net/sock/unix/unix.h"
 #include "net/tcp/tcp.h"
+#include "net/worker.h"
 #include "proc/view.h"
 
 #define MEMORY_SHARE \
@@ -83,6 +84,7 @@ net_init(void)
 	pkt_init();
 	rx_init();
 	netif_init();
+	net_worker_init();
 	ip_init();
 	tcp_init();
 	struct net_stack *net = net_stack_create();

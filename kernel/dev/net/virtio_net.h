@@ -15,7 +15,7 @@
 #include "core/wait.h"
 #include "dev/bus/virtio.h"
 #include "dev/net/virtio_net_frame.h"
-#include "net/ip/worker.h"
+#include "net/worker.h"
 #include "net/link/netif.h"
 #include "net/link/rx.h"
 #include "net/net.h"
@@ -30,7 +30,7 @@ struct vnet_rx_queue {
 	uint32_t posted;            /* [lock] buffers that the device has */
 	struct vnet_rx frame;       /* [poll] */
 	struct wheel_timer refill;  /* [poll] runs while memory for buffers is short */
-	struct ip_work reclaim;     /* makes memory for buffers */
+	struct net_work reclaim;    /* makes memory for buffers */
 };
 
 struct vnet_tx_queue {

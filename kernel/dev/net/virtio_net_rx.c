@@ -68,7 +68,7 @@ refill(struct vnet_rx_queue *rx)
 	if (kick)
 		virtio_queue_notify(rx->queue);
 	if (unlikely(!full)) {
-		ip_work_raise(&rx->reclaim);
+		net_work_raise(&rx->reclaim);
 		wheel_start(&rx->refill, time_now() + REFILL_DELAY);
 	}
 }
@@ -78,7 +78,7 @@ refill(struct vnet_rx_queue *rx)
  * from the page cache here.
  */
 static void
-reclaim_for_buffers(struct ip_work *w)
+reclaim_for_buffers(struct net_work *w)
 {
 	(void)w;
 	vm_reclaim(RX_BUFFERS);
@@ -214,7 +214,7 @@ vnet_rx_create(struct virtio_net *v, uint32_t i)
 	rx->frame.features = v->dev->features;
 	rx->frame.most = rx->queue->vq.size;
 	wheel_timer_init(&rx->refill, refill_again);
-	ip_work_init(&rx->reclaim, reclaim_for_buffers);
+	net_work_init(&rx->reclaim, reclaim_for_buffers);
 	return 0;
 }
 

@@ -46,11 +46,11 @@ act(struct in6_dad *d, enum dad_action action, const uint8_t nonce[6])
 	case DAD_UNIQUE:
 		atomic_fetch_and_explicit(&a->flags, ~IP_ADDR_TENTATIVE, memory_order_relaxed);
 		route_new_generation(nif->net);
-		ip_work_raise(&nd_device_of(nif)->state_work);
+		net_work_raise(&nd_device_of(nif)->state_work);
 		break;
 	case DAD_DUPLICATE:
 		atomic_fetch_or_explicit(&a->flags, IP_ADDR_DADFAILED, memory_order_relaxed);
-		ip_work_raise(&nd_device_of(nif)->state_work);
+		net_work_raise(&nd_device_of(nif)->state_work);
 		break;
 	case DAD_NOTHING:
 		break;

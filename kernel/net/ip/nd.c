@@ -175,8 +175,8 @@ nd_device_make(struct netif *nif)
 		return NULL;
 	nd->netif = nif;
 	spin_init(&nd->lock, "nd_device");
-	ip_work_init(&nd->ra_work, nd_ra_work);
-	ip_work_init(&nd->state_work, nd_state_work);
+	net_work_init(&nd->ra_work, nd_ra_work);
+	net_work_init(&nd->state_work, nd_state_work);
 	wheel_timer_init(&nd->life_timer, nd_life_timer);
 	wheel_timer_init(&nd->solicit, nd_solicit_timer);
 	return nd;

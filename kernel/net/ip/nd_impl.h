@@ -7,7 +7,7 @@
 #include "core/timerwheel.h"
 #include "net/ip/dad_core.h"
 #include "net/ip/nd.h"
-#include "net/ip/worker.h"
+#include "net/worker.h"
 
 #define ND_RA_QUEUE      8u /* router advertisements that wait for the worker */
 #define ND_RA_SIZE_MAX   9216u
@@ -34,8 +34,8 @@ struct nd_device {
 	struct spinlock lock;
 	struct nd_ra *ra_first, *ra_last; /* [lock] */
 	uint32_t ra_count;                /* [lock] */
-	struct ip_work ra_work;
-	struct ip_work state_work;     /* addresses that changed by themselves: DAD, lifetimes */
+	struct net_work ra_work;
+	struct net_work state_work;    /* addresses that changed by themselves: DAD, lifetimes */
 	struct wheel_timer life_timer; /* the next address's or route's lifetime */
 	struct wheel_timer solicit;    /* router solicitations */
 	uint32_t solicits_left;        /* [lock] */
@@ -49,8 +49,8 @@ nd_device_of(const struct netif *nif)
 	return in6 != NULL ? in6->nd : NULL;
 }
 
-void nd_ra_work(struct ip_work *w);
-void nd_state_work(struct ip_work *w);
+void nd_ra_work(struct net_work *w);
+void nd_state_work(struct net_work *w);
 void nd_life_timer(struct wheel_timer *t);
 void nd_solicit_timer(struct wheel_timer *t);
 /* Starts asking for routers. */

@@ -100,7 +100,7 @@ nd_router_advert_input(struct netif *nif, struct pkt *p)
 	}
 	spin_unlock_bh(&nd->lock);
 	if (room)
-		ip_work_raise(&nd->ra_work);
+		net_work_raise(&nd->ra_work);
 	else
 		kfree(ra);
 }
@@ -311,7 +311,7 @@ take_ra(struct nd_device *nd)
 }
 
 void
-nd_ra_work(struct ip_work *w)
+nd_ra_work(struct net_work *w)
 {
 	struct nd_device *nd = container_of(w, struct nd_device, ra_work);
 	struct net_stack *net = nd->netif->net;
@@ -345,7 +345,7 @@ nd_router_gone(struct netif *nif, const struct net_addr *a)
 	nd->ra_last = ra;
 	nd->ra_count++;
 	spin_unlock_bh(&nd->lock);
-	ip_work_raise(&nd->ra_work);
+	net_work_raise(&nd->ra_work);
 }
 
 /* --- Lifetimes and outcomes --- */
@@ -354,7 +354,7 @@ void
 nd_life_timer(struct wheel_timer *t)
 {
 	struct nd_device *nd = container_of(t, struct nd_device, life_timer);
-	ip_work_raise(&nd->state_work);
+	net_work_raise(&nd->state_work);
 }
 
 /* An automatic address that somebody else has: another one takes its place, a few times. */
@@ -433,7 +433,7 @@ is_up(const struct netif *nif)
 }
 
 void
-nd_state_work(struct ip_work *w)
+nd_state_work(struct net_work *w)
 {
 	struct nd_device *nd = container_of(w, struct nd_device, state_work);
 	struct netif *nif = nd->netif;
@@ -457,5 +457,5 @@ nd_lifetimes_changed(struct netif *nif)
 {
 	struct nd_device *nd = nd_device_of(nif);
 	if (nd != NULL)
-		ip_work_raise(&nd->state_work);
+		net_work_raise(&nd->state_work);
 }

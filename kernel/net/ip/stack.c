@@ -5,7 +5,6 @@
 #include "net/ip/frag.h"
 #include "net/ip/internal.h"
 #include "net/ip/mcast.h"
-#include "net/ip/worker.h"
 #include "net/link/neigh.h"
 #include "net/udp/udp.h"
 
@@ -87,7 +86,6 @@ ip_init(void)
 	ip_register_protocol(IPPROTO_ICMPV6, &icmp6_protocol);
 	ip_register_protocol(IPPROTO_IGMP, &igmp_protocol);
 	udp_init();
-	ip_worker_init();
 }
 
 void

@@ -9,7 +9,7 @@
 #include "dev/rng/random.h"
 #include "mm/page.h"
 #include "mm/slab.h"
-#include "net/ip/worker.h"
+#include "net/worker.h"
 #include "net/link/gso.h"
 #include "net/link/neigh.h"
 #include "net/tcp/tcp.h"
@@ -23,7 +23,7 @@ uint64_t ip_mock_seed = 1;
 static nsec_t now = 1000 * NSEC_PER_SEC;
 static struct wheel_timer *timers;
 static struct epoch_head *reclaim;
-static struct ip_work *works;
+static struct net_work *works;
 static struct pkt_queue backlog;
 static bool draining;
 static struct net_stack *current;
@@ -82,18 +82,13 @@ epoch_call(struct epoch_head *head, epoch_fn *fn)
 }
 
 void
-ip_work_raise(struct ip_work *w)
+net_work_raise(struct net_work *w)
 {
 	if (w->queued)
 		return;
 	w->queued = true;
 	w->next = works;
 	works = w;
-}
-
-void
-ip_worker_init(void)
-{
 }
 
 static void
@@ -117,7 +112,7 @@ static void
 settle(void)
 {
 	drain();
-	for (struct ip_work *w; (w = works) != NULL;) {
+	for (struct net_work *w; (w = works) != NULL;) {
 		works = w->next;
 		w->queued = false;
 		w->fn(w);

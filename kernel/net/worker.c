@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "net/ip/worker.h"
+#include "net/worker.h"
 
 #define LOG_SOURCE "net"
 #include "core/log.h"
@@ -7,13 +7,13 @@
 #include "core/thread.h"
 #include "core/wait.h"
 
-static struct spinlock queue_lock = SPINLOCK_INIT("ip_worker");
-static struct ip_work *first, *last; /* [queue_lock] */
+static struct spinlock queue_lock = SPINLOCK_INIT("net_worker");
+static struct net_work *first, *last; /* [queue_lock] */
 static struct wait_queue pending;
 static _Atomic uint32_t waiting; /* items queued */
 
 void
-ip_work_raise(struct ip_work *w)
+net_work_raise(struct net_work *w)
 {
 	spin_lock_bh(&queue_lock);
 	if (!w->queued) {
@@ -30,11 +30,11 @@ ip_work_raise(struct ip_work *w)
 	wake_all(&pending, 0);
 }
 
-static struct ip_work *
+static struct net_work *
 take(void)
 {
 	spin_lock_bh(&queue_lock);
-	struct ip_work *w = first;
+	struct net_work *w = first;
 	if (w != NULL) {
 		first = w->next;
 		w->queued = false;
@@ -51,15 +51,15 @@ run(void *arg)
 		/* Nothing can interrupt this wait, and nobody ends the thread. */
 		(void)wait_event(&pending, WAIT_UNINTERRUPTIBLE, DEADLINE_NEVER,
 			atomic_load_explicit(&waiting, memory_order_acquire) != 0);
-		for (struct ip_work *w; (w = take()) != NULL;)
+		for (struct net_work *w; (w = take()) != NULL;)
 			w->fn(w);
 	}
 }
 
 void
-ip_worker_init(void)
+net_worker_init(void)
 {
-	wait_queue_init(&pending, "ip_worker");
+	wait_queue_init(&pending, "net_worker");
 	if (kthread_start("netconfig", run, NULL) == NULL)
 		log_err("net: no thread for automatic configuration: out of memory");
 }
