@@ -140,6 +140,36 @@ TEST(tcp_close_timewait_is_reused_safely)
 	tcp_net_free(&n);
 }
 
+/* RFC 1337: whoever could end TIME_WAIT by an RST, be it a late duplicate, would let old segments into a new connection. */
+TEST(tcp_close_timewait_ignores_resets)
+{
+	struct tcp_net n;
+	script_init(&n);
+	struct tcp_env env = tcp_net_env(&n);
+	const struct tcp_timewait before = {.snd_nxt = 1000,
+		.rcv_nxt = 500,
+		.state = TCP_TIME_WAIT,
+		.expires = n.now + 1000 * MS};
+	struct tcp_timewait tw = before;
+	struct tcp_segment rst = {.flags = TCP_RST}, out;
+	uint32_t min_iss = 0;
+	for (uint32_t seq = 499; seq <= 501; seq++) { /* 500 would hit */
+		for (uint32_t ack = 0; ack < 2; ack++) {
+			rst.seq = seq;
+			rst.ack = ack != 0 ? 1000 : 0;
+			rst.flags = ack != 0 ? TCP_RST | TCP_ACK : TCP_RST;
+			CHECK_EQ(tcp_timewait_input(&tw, &env, &rst, &out, &min_iss),
+				TCP_VERDICT_DROP);
+			CHECK(tw.expires == before.expires && tw.state == before.state);
+		}
+	}
+	/* A FIN still gets its answer. */
+	struct tcp_segment fin = {.seq = 499, .ack = 1000, .flags = TCP_FIN | TCP_ACK, .wnd = 1000};
+	CHECK_EQ(tcp_timewait_input(&tw, &env, &fin, &out, &min_iss), TCP_VERDICT_REPLY);
+	CHECK(out.flags == TCP_ACK && out.ack == 500 && out.seq == 1000);
+	tcp_net_free(&n);
+}
+
 TEST(tcp_close_with_unread_data_resets)
 {
 	struct tcp_net n;
