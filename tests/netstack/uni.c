@@ -87,6 +87,7 @@ void
 netstack_free(void *p)
 {
 	struct block *b = (struct block *)p - 1;
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what is freed has left the list */
 	struct block *next = b->next, *prev = b->prev;
 	next->prev = prev;
 	prev->next = next;
