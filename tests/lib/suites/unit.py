@@ -7,4 +7,5 @@ ORDER = 20
 
 
 def jobs(context):
-    return [Job(name, [context.path("asan", name)], timeout=600) for name in ("unit", "netstack")]
+    return [Job("unit", [context.path("asan", "unit")], timeout=600),
+            Job("unit/netstack", [context.path("asan", "netstack")], timeout=600)]
