@@ -73,6 +73,26 @@ TEST(stack_answers_echo_after_resolving_the_peer)
 	CHECK_EQ(sent_count, 2); /* broadcasts are not answered */
 }
 
+/* RFC 1122, 3.2.2: what nobody knows gets no answer, and no error. */
+TEST(stack_drops_icmp_of_unknown_types)
+{
+	static const uint8_t unknown[] = {1, 2, 7, 19, 44, 99, 252, 255};
+	begin();
+	peer_arp(ARP_REQUEST, PEER, OURS, all_mac);
+	sent_count = 0;
+	for (size_t i = 0; i < sizeof(unknown); i++) {
+		put_echo(frame + 34, unknown[i], 5, 100);
+		peer_ip4(IPPROTO_ICMP, 108);
+		CHECK_EQ(net_mock_last_drop, NET_DROP_ICMP_IGNORED);
+		CHECK_EQ(icmp_counted(net, true, ICMP_WAY_IN, unknown[i]), 1);
+	}
+	CHECK_EQ(sent_count, 0);
+	put_echo(frame + 34, ICMP_ECHO, 5, 100);
+	peer_ip4(IPPROTO_ICMP, 108);
+	CHECK_EQ(sent_count, 1);
+	CHECK_EQ(icmp_counted(net, true, ICMP_WAY_OUT, ICMP_ECHO_REPLY), 1);
+}
+
 /* Sends an echo request of data bytes in fragments of 1480, in an order. */
 static void
 peer_big_echo(size_t data, bool backwards)

@@ -9,7 +9,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 PROOF = re.compile(r"(script|unit|guest) ([a-z0-9_-]+)$")
-UNTESTED_MOST = 10  # rows; a new one needs a test
+UNTESTED_MOST = 8  # rows; a new one needs a test
 
 
 def known_tests():
