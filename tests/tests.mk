@@ -132,7 +132,7 @@ $(TSAN_BIN): $(BUILD)/tsan/%: $(BUILD)/tsan/tests/tsan/%.o $(BUILD)/tsan/tests/u
 	$(Q)$(CC) -fsanitize=thread -o $@ $^ -lpthread
 
 # The same on one CPU in virtual time: fuzzers of what comes in, of sockets' calls, and attacks.
-UNI_SRC := tests/netstack/uni.c $(filter-out kernel/net/ip/worker.c,$(NETSTACK_SRC)) \
+UNI_SRC := tests/netstack/uni.c $(filter-out kernel/net/worker.c,$(NETSTACK_SRC)) \
 	$(patsubst %,kernel/core/%.c,timer timerwheel softirq epoch wait wallclock mutex)
 $(BUILD)/fuzz/net/lib.a: $(patsubst %.c,$(BUILD)/fuzz/net/%.o,$(UNI_SRC))
 	$(Q)rm -f $@; $(AR) rcs $@ $^

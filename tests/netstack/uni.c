@@ -22,7 +22,7 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "net/ip/ip.h"
-#include "net/ip/worker.h"
+#include "net/worker.h"
 #include "proc/process.h"
 #include "tests/netstack/netstack.h"
 
@@ -241,10 +241,10 @@ random_fill(void *out, size_t n)
 
 /* --- The worker, and threads that nobody needs --- */
 
-static struct ip_work *works;
+static struct net_work *works;
 
 void
-ip_work_raise(struct ip_work *w)
+net_work_raise(struct net_work *w)
 {
 	if (w->queued)
 		return;
@@ -254,7 +254,7 @@ ip_work_raise(struct ip_work *w)
 }
 
 void
-ip_worker_init(void)
+net_worker_init(void)
 {
 }
 
@@ -289,7 +289,7 @@ static void
 settle(void)
 {
 	for (uint32_t i = 0; i < 4; i++) {
-		for (struct ip_work *w; (w = works) != NULL;) {
+		for (struct net_work *w; (w = works) != NULL;) {
 			works = w->next;
 			w->queued = false;
 			w->fn(w);
