@@ -86,6 +86,11 @@ load(const void *packet, int64_t offset, uint32_t n, uint8_t *out)
 			return false;
 		at = base - v->p->head_off + offset -
 			(offset >= BPF_NET_OFF ? BPF_NET_OFF : BPF_LL_OFF);
+		/* Headers that were pulled are still there, before the data. */
+		if (at < 0 && at + v->p->head_off >= 0 && at + n <= v->p->head_len) {
+			memcpy(out, v->p->head + v->p->head_off + at, n);
+			return true;
+		}
 	}
 	if (at < 0 || at + n > v->p->len)
 		return false;

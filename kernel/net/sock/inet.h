@@ -65,6 +65,8 @@ struct inet_sock {
 	uint8_t pmtudisc;          /* IP_PMTUDISC_*; both versions' */
 	uint8_t mcast_ttl;         /* 1 */
 	uint32_t mcast_if;         /* interface of what is sent to groups; 0: by route */
+	uint32_t mcast_addr;       /* what IP_MULTICAST_IF named it by; network order */
+	uint32_t ucast_if;         /* IP_UNICAST_IF: that of what else is sent over IPv4 */
 	struct route_ref ref;      /* [lock] the way to the peer */
 	struct inet_group *groups; /* [lock] */
 	struct inet_error *errors, *errors_last; /* [lock] */
@@ -82,6 +84,15 @@ inet_has(const struct inet_sock *i, uint32_t flag)
 {
 	return (atomic_load_explicit((_Atomic uint32_t *)&i->flags, memory_order_relaxed) & flag) !=
 		0;
+}
+
+/* The interface by which the socket's options have something sent to an address; 0: by route. */
+static inline uint32_t
+inet_interface_to(const struct inet_sock *i, const struct net_addr *to)
+{
+	if (i->s.bound_if != 0 || !net_addr_is_v4(to) || net_addr_is_multicast(to))
+		return i->s.bound_if;
+	return i->ucast_if;
 }
 
 void inet_init(struct inet_sock *i);

@@ -77,9 +77,9 @@ get_number(const void *value, uint32_t len, int32_t *v)
 	return len >= 1;
 }
 
-/* Interface of IP_MULTICAST_IF: by index, or by one of its addresses. 0: by route; -EADDRNOTAVAIL. */
-static int64_t
-mcast_interface(struct inet_sock *i, const void *value, uint32_t len)
+/* IP_MULTICAST_IF: by index, or by one of its addresses; none of both: by route. -EINVAL, -EADDRNOTAVAIL. */
+static int
+set_mcast_interface(struct inet_sock *i, const void *value, uint32_t len)
 {
 	struct ip_mreqn_user m = {0};
 	if (len >= sizeof(m))
@@ -90,15 +90,38 @@ mcast_interface(struct inet_sock *i, const void *value, uint32_t len)
 		memcpy(&m.address, value, 4);
 	else
 		return -EINVAL;
-	if (m.ifindex != 0 || m.address == 0)
-		return m.ifindex;
-	struct net_addr a = net_addr_v4(m.address);
-	return inet_interface_of(i->s.net, &a);
+	int64_t index = m.ifindex;
+	if (index == 0 && m.address != 0) {
+		struct net_addr a = net_addr_v4(m.address);
+		index = inet_interface_of(i->s.net, &a);
+	}
+	if (index < 0)
+		return (int)index;
+	i->mcast_if = (uint32_t)index;
+	i->mcast_addr = m.address;
+	return 0;
+}
+
+/* IP_UNICAST_IF. 0: by route; -EADDRNOTAVAIL: there is none of that number; -EINVAL: the socket is bound to another. */
+static int
+set_unicast_interface(struct inet_sock *i, uint32_t index)
+{
+	bh_disable();
+	bool there = index == 0 || netif_by_index(i->s.net, index) != NULL;
+	bh_enable();
+	if (!there)
+		return -EADDRNOTAVAIL;
+	if (index != 0 && i->s.bound_if != 0 && i->s.bound_if != index)
+		return -EINVAL;
+	i->ucast_if = index;
+	return 0;
 }
 
 static int
 set_ip(struct inet_sock *i, int name, int32_t v, const void *value, uint32_t len)
 {
+	if ((name == IP_MULTICAST_TTL || name == IP_MULTICAST_IF) && i->s.type == SOCK_STREAM)
+		return -EINVAL;
 	switch (name) {
 	case IP_TOS:
 		/* A stream's ECN bits are its transport's. */
@@ -122,16 +145,10 @@ set_ip(struct inet_sock *i, int name, int32_t v, const void *value, uint32_t len
 	case IP_MULTICAST_LOOP:
 		set_flag(i, INET_MCAST_NO_LOOP, v == 0);
 		return 0;
-	case IP_MULTICAST_IF: {
-		int64_t index = mcast_interface(i, value, len);
-		if (index < 0)
-			return (int)index;
-		i->mcast_if = (uint32_t)index;
-		return 0;
-	}
+	case IP_MULTICAST_IF:
+		return set_mcast_interface(i, value, len);
 	case IP_UNICAST_IF:
-		i->s.bound_if = net_swap32((uint32_t)v);
-		return 0;
+		return set_unicast_interface(i, net_swap32((uint32_t)v));
 	case IP_TRANSPARENT:
 		return v == 0 ? 0 : -EPERM;
 	default:
@@ -142,6 +159,8 @@ set_ip(struct inet_sock *i, int name, int32_t v, const void *value, uint32_t len
 static int
 set_ip6(struct inet_sock *i, int name, int32_t v)
 {
+	if ((name == IPV6_MULTICAST_HOPS || name == IPV6_MULTICAST_IF) && i->s.type == SOCK_STREAM)
+		return -ENOPROTOOPT;
 	switch (name) {
 	case IPV6_TCLASS:
 		if (v < -1 || v > 255)
@@ -276,10 +295,12 @@ get_ip(struct inet_sock *i, int name, int32_t *v)
 		*v = !inet_has(i, INET_MCAST_NO_LOOP);
 		return 0;
 	case IP_UNICAST_IF:
-		*v = (int32_t)net_swap32(i->s.bound_if);
+		*v = (int32_t)net_swap32(i->ucast_if);
+		return 0;
+	case IP_MULTICAST_IF:
+		*v = (int32_t)i->mcast_addr;
 		return 0;
 	case IP_TRANSPARENT:
-	case IP_MULTICAST_IF: /* the address that nobody set */
 		*v = 0;
 		return 0;
 	default:

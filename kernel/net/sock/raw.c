@@ -216,7 +216,8 @@ destination(struct raw_sock *r, const struct sock_msg *msg, struct inet_send *ou
 	if (err == 0 && !given && !r->connected)
 		err = -EDESTADDRREQ;
 	out->flow.remote = given ? a.addr : r->remote;
-	out->flow.ifindex = s->bound_if != 0 ? s->bound_if : a.scope;
+	uint32_t by_option = inet_interface_to(&r->i, &out->flow.remote);
+	out->flow.ifindex = by_option != 0 ? by_option : a.scope;
 	if (!net_addr_is_any(&r->local))
 		out->flow.local = r->local;
 	spin_unlock_bh(&s->lock);

@@ -331,7 +331,6 @@ tcp_options_inherit(struct tcp_sock *child, const struct tcp_sock *l)
 {
 	struct sock *s = &child->i.s;
 	const struct sock *ls = &l->i.s;
-	s->priority = ls->priority;
 	s->mark = ls->mark;
 	s->bound_if = ls->bound_if;
 	s->rcvbuf = ls->rcvbuf;

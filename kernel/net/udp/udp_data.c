@@ -7,6 +7,7 @@
 #include "net/sock/msg.h"
 #include "net/sock/pktio.h"
 #include "net/udp/udp_sock.h"
+#include "wire/udp.h"
 
 #define DATAGRAM_MAX 65507u /* IPv4: what 65,535 bytes leave */
 
@@ -34,6 +35,19 @@ takes(struct udp_sock *u, const struct pkt *p)
 	return !net_addr_is_multicast(&flow.local) || inet_group_wanted(&u->i, &flow);
 }
 
+/* SO_ATTACH_FILTER, which sees the header, as on Linux: cuts what it does not want of the payload. Whether it wants p. */
+static bool
+filter(struct udp_sock *u, struct pkt *p)
+{
+	uint32_t header = u->kind == UDP_KIND_UDP ? UDP_HEADER : 0;
+	pkt_push(p, header);
+	uint32_t wanted = sock_filter_run(&u->filter, p, 0);
+	pkt_pull(p, header);
+	if (wanted < p->len + header)
+		pkt_trim(p, max(wanted, header) - header);
+	return wanted != 0;
+}
+
 void
 udp_sock_deliver(struct udp_end *end, struct pkt *p)
 {
@@ -44,7 +58,10 @@ udp_sock_deliver(struct udp_end *end, struct pkt *p)
 		p->tstamp = time_realtime();
 	spin_lock(&s->lock);
 	uint16_t reason = NET_DROP_NO_SOCKET;
-	if (likely(takes(u, p))) {
+	if (unlikely(atomic_load_explicit(&u->filter, memory_order_relaxed) != NULL) &&
+		takes(u, p) && !filter(u, p)) {
+		reason = NET_DROP_SOCKET_FILTER;
+	} else if (likely(takes(u, p))) {
 		inet_pkt_keep_ifindex(p, p->netif->index);
 		reason = sock_rxqueue_add(s, &u->rx, p);
 	}
@@ -53,7 +70,7 @@ udp_sock_deliver(struct udp_end *end, struct pkt *p)
 		sock_wake(s, POLLIN | POLLRDNORM);
 		return;
 	}
-	if (reason != NET_DROP_NO_SOCKET)
+	if (reason != NET_DROP_NO_SOCKET && reason != NET_DROP_SOCKET_FILTER)
 		net_count(s->net, NET_UDP_RCVBUF_ERRORS);
 	pkt_drop(s->net, p, reason);
 }
@@ -155,7 +172,9 @@ send_packet(struct udp_sock *u, struct pkt *p, struct inet_send *out, bool to_pe
 		!net_addr_is_any(&own->local))
 		out->flow.local = own->local;
 	if (out->flow.ifindex == 0)
-		out->flow.ifindex = s->bound_if != 0 ? s->bound_if : own->ifindex;
+		out->flow.ifindex = inet_interface_to(&u->i, &out->flow.remote);
+	if (out->flow.ifindex == 0)
+		out->flow.ifindex = own->ifindex;
 	inet_send_options(&u->i, out);
 	if (err != 0)
 		pkt_free(p);

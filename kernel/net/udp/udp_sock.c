@@ -119,12 +119,13 @@ connect_locked(struct udp_sock *u, const struct inet_addr *a)
 	int err = udp_sock_autobind(u);
 	if (err != 0)
 		return err;
+	uint32_t by_option = inet_interface_to(i, &a->addr);
 	struct net_flow flow = {
 		.local = u->end.flow.local,
 		.remote = a->addr,
 		.local_port = u->end.flow.local_port,
 		.remote_port = u->kind == UDP_KIND_PING ? 0 : a->port,
-		.ifindex = i->s.bound_if != 0 ? i->s.bound_if : a->scope,
+		.ifindex = by_option != 0 ? by_option : a->scope,
 	};
 	if (net_addr_is_any(&flow.local))
 		flow.local = (struct net_addr){0};
@@ -249,7 +250,10 @@ static int
 udp_sock_setsockopt(struct sock *s, int level, int name, const void *value, uint32_t len)
 {
 	struct udp_sock *u = udp_of(s);
-	int err = inet_setsockopt(&u->i, level, name, value, len);
+	int err = level == SOL_SOCKET ? sock_filter_option(&u->filter, name, value, len) : 1;
+	if (err <= 0)
+		return err;
+	err = inet_setsockopt(&u->i, level, name, value, len);
 	if (err == 1 && level == SOL_UDP && u->kind == UDP_KIND_UDP)
 		return set_udp(u, name, value, len);
 	if (err == 0) { /* what of it the way to the peer depends on */
@@ -298,6 +302,7 @@ udp_sock_close(struct sock *s)
 	udp_unbind(&u->end, u->kind);
 	sock_rxqueue_purge(s, &u->rx);
 	spin_unlock_bh(&s->lock);
+	sock_filter_drop(&u->filter);
 	inet_end(&u->i);
 }
 

@@ -9,6 +9,7 @@
 #ifndef NET_UDP_UDP_SOCK_H
 #define NET_UDP_UDP_SOCK_H
 
+#include "net/sock/filter.h"
 #include "net/sock/inet.h"
 #include "net/sock/rxqueue.h"
 #include "net/udp/udp.h"
@@ -18,6 +19,7 @@ struct udp_sock {
 	struct udp_end end;
 	enum udp_kind kind; /* [I] */
 	struct sock_rxqueue rx;
+	struct sock_filter_program *_Atomic filter;
 	uint16_t gso_size; /* UDP_SEGMENT */
 	bool closed;       /* [lock] */
 	struct epoch_head epoch;

@@ -9,19 +9,10 @@
 #include <sys/socket.h>
 #include <net/if.h>
 
+#include "filter.h"
 #include "guest.h"
 
 #define OUR_TYPE 0x88b5 /* for experiments */
-
-struct filter_insn {
-	uint16_t code;
-	uint8_t jt, jf;
-	uint32_t k;
-};
-struct filter_program {
-	uint16_t len;
-	const struct filter_insn *insns;
-};
 
 static int
 packet_socket(int type, uint16_t protocol, struct sockaddr_ll *a)

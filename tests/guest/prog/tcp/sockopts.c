@@ -3,6 +3,7 @@
 #include <net/if.h>
 #include <sys/time.h>
 
+#include "tests/guest/prog/filter.h"
 #include "tests/guest/prog/tcp/tcp.h"
 
 #ifndef SO_BINDTOIFINDEX
@@ -179,4 +180,72 @@ TCP_TEST(what_was_disconnected_tells)
 	CHECK_EQ(sock_int(fd[0], SOL_SOCKET, SO_ERROR), 0);
 	CHECK_EQ(send(fd[0], "again", 5, 0), 5);
 	expect_text(s, "again");
+}
+
+/* A datagram socket's filter sees the UDP header, reaches IP's, drops datagrams or cuts them. */
+GUEST_TEST(tcp_beside_filtered_datagrams)
+{
+	/* ldb [net + 9]; jeq UDP; ldb [8]; jeq 'y'; ret 8 + 3; ret 0 */
+	static const struct filter_insn insns[] = {{0x30, 0, 0, (uint32_t)-0x100000 + 9},
+		{0x15, 0, 3, IPPROTO_UDP}, {0x30, 0, 0, 8}, {0x15, 0, 1, 'y'}, {0x06, 0, 0, 8 + 3},
+		{0x06, 0, 0, 0}};
+	struct filter_program program = {6, insns};
+	struct sock_name at = tcp_name(AF_INET, 0);
+	int s = socket(AF_INET, SOCK_DGRAM, 0), c = socket(AF_INET, SOCK_DGRAM, 0);
+	char got[16];
+	CHECK_EQ(bind(s, &at.sa, at.len), 0);
+	at = sock_name_of(s);
+	CHECK_EQ(connect(c, &at.sa, at.len), 0);
+	CHECK_EQ(setsockopt(s, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)), 0);
+	CHECK_EQ(send(c, "no", 2, 0), 2);
+	CHECK_EQ(send(c, "yes!!", 5, 0), 5);
+	CHECK_EQ(send(c, "y", 1, 0), 1);
+	CHECK_EQ(recv(s, got, sizeof(got), 0), 3);
+	CHECK_EQ(memcmp(got, "yes", 3), 0);
+	CHECK_EQ(recv(s, got, sizeof(got), 0), 1);
+	sock_set(s, SOL_SOCKET, SO_DETACH_FILTER, 0);
+	CHECK_ERRNO(setsockopt(s, SOL_SOCKET, SO_DETACH_FILTER, &(int){0}, sizeof(int)), ENOENT);
+	CHECK_EQ(send(c, "no", 2, 0), 2);
+	CHECK_EQ(recv(s, got, sizeof(got), 0), 2);
+	close(s);
+	close(c);
+}
+
+/* IP_UNICAST_IF is told apart from the device that a socket is bound to; the option of groups says what it was told. */
+GUEST_TEST(tcp_beside_interfaces_of_what_is_sent)
+{
+	enum { UNICAST_IF = 50 };
+	int u = socket(AF_INET, SOCK_DGRAM, 0), t = socket(AF_INET, SOCK_STREAM, 0);
+	int lo = (int)if_nametoindex("lo"), index = (int)htonl((uint32_t)lo),
+	    none = (int)htonl(9999);
+	struct in_addr loopback = {htonl(INADDR_LOOPBACK)};
+	struct sock_name at = tcp_name(AF_INET, 0);
+	sock_set(u, IPPROTO_IP, UNICAST_IF, index);
+	CHECK_EQ(sock_int(u, IPPROTO_IP, UNICAST_IF), index);
+	check_device(u, "");
+	CHECK_ERRNO(setsockopt(u, IPPROTO_IP, UNICAST_IF, &none, sizeof(none)), EADDRNOTAVAIL);
+	CHECK_EQ(bind(u, &at.sa, at.len), 0);
+	at = sock_name_of(u);
+	CHECK_EQ(sendto(u, "x", 1, 0, &at.sa, at.len), 1);
+	CHECK_EQ(recv(u, &none, 1, 0), 1);
+	CHECK_EQ(setsockopt(u, IPPROTO_IP, IP_MULTICAST_IF, &loopback, sizeof(loopback)), 0);
+	CHECK_EQ(sock_int(u, IPPROTO_IP, IP_MULTICAST_IF), (int)loopback.s_addr);
+	CHECK_ERRNO(
+		setsockopt(t, IPPROTO_IP, IP_MULTICAST_IF, &loopback, sizeof(loopback)), EINVAL);
+	CHECK_ERRNO(setsockopt(t, IPPROTO_IP, IP_MULTICAST_TTL, &lo, sizeof(lo)), EINVAL);
+	close(u);
+	close(t);
+}
+
+TCP_TEST(priority_is_not_handed_on)
+{
+	struct sock_name reach;
+	int l = tcp_listener(net, 5, &reach), fd[2];
+	sock_set(l, SOL_SOCKET, SO_PRIORITY, 5);
+	tcp_pair_on(l, &reach, fd);
+	CHECK_EQ(sock_int(fd[1], SOL_SOCKET, SO_PRIORITY), 0);
+	reset_on_close(fd[0]);
+	close(fd[0]);
+	close(fd[1]);
+	close(l);
 }
