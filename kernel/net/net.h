@@ -34,7 +34,7 @@ struct net_secrets {
 	uint64_t port[2];      /* RFC 6056, algorithm 3 */
 	uint64_t ip_id[2];
 	uint64_t stable_iid[2]; /* RFC 7217 */
-	uint64_t cookie[2][2];  /* SYN cookies, two generations */
+	uint64_t cookie[2];     /* SYN cookies */
 };
 
 /* Settings of sockets and CPUs (net.core.*), read without locks. */

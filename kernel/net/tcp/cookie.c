@@ -12,7 +12,7 @@ cookie_hash(struct net_stack *net, const struct net_flow *f, uint32_t irs, uint3
 {
 	uint64_t words[6] = {f->local.d[0], f->local.d[1], f->remote.d[0], f->remote.d[1],
 		(uint64_t)f->local_port << 48 | (uint64_t)f->remote_port << 32 | irs, generation};
-	return siphash_words(net->secrets.cookie[0], words, 6);
+	return siphash_words(net->secrets.cookie, words, 6);
 }
 
 static uint32_t
