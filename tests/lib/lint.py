@@ -2,18 +2,23 @@
 # SPDX-License-Identifier: MIT
 """Checks of our own sources, one `ok` or `not ok` line for each: lint.py format | tidy | cppcheck.
 
-What clang-tidy found nothing in is remembered in BUILD/lint, by the contents of the file, of all headers, of the
-flags and of every .clang-tidy: a second run checks what has changed.
+What clang-tidy found nothing in is remembered in the user's cache, by the contents of the file, of all that it
+includes, of the flags, of every .clang-tidy and by clang-tidy's version: a second run, in another clone too, checks what
+has changed.
 """
 
 import concurrent.futures
+import functools
 import hashlib
 import os
 import subprocess
 import sys
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("BUILD", "build")
+CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "swos", "lint")
+KEPT_SECONDS = 30 * 24 * 3600  # what nobody asked for as long is forgotten
 FOLDERS = ("abi", "boot", "kernel", "lib", "user", "tools", "tests")
 CPPCHECK = ["cppcheck", "--quiet", "--std=c11", "--platform=unix64", "--inline-suppr", "--error-exitcode=1",
             "--enable=warning,portability", "--suppressions-list=tests/lib/cppcheck.txt",
@@ -57,33 +62,52 @@ def read(path):
         return f.read()
 
 
+@functools.cache
+def digest(path):
+    return hashlib.sha256(read(path)).digest()
+
+
 class Tidy:
     def __init__(self):
         with open(os.path.join(BUILD, "lint", "flags"), encoding="utf-8") as f:
             self.flags = dict(line.strip().partition(" ")[::2] for line in f)
-        common = hashlib.sha256(b"".join(read(path) for path in sources(".clang-tidy")) + read(".clang-tidy"))
-        for header in sources(".h"):
-            common.update(header.encode() + b"\0" + read(header))
+        common = hashlib.sha256(run(["clang-tidy-19", "--version"])[1].encode())
+        for path in [*sources(".clang-tidy"), ".clang-tidy"]:
+            common.update(path.encode() + digest(path))
         self.common = common.digest()
-        self.known = os.path.join(BUILD, "lint", "tidy")
-        os.makedirs(self.known, exist_ok=True)
+        os.makedirs(CACHE, exist_ok=True)
 
     def flags_of(self, path):
         parts = [p for p in self.flags if path == p or path.startswith(p + "/")]
         return self.flags[max(parts, key=len)].split() if parts else []
 
+    def stamp(self, path, flags):
+        """The file that is there if nothing was found in path as it and what it includes are now; None: unknown."""
+        status, rule = run(["clang-19", *flags, "-w", "-M", "-MT", "it", path])
+        if status != 0:
+            return None
+        key = hashlib.sha256(self.common + "\0".join([path] + flags).encode())
+        for included in sorted(rule.partition(":")[2].replace("\\\n", " ").split()):
+            key.update(included.encode() + b"\0" + digest(included))
+        return os.path.join(CACHE, key.hexdigest())
+
     def check(self, path):
         """Returns whether it failed, and the output."""
         flags = self.flags_of(path)
-        key = hashlib.sha256(self.common + read(path) + "\0".join([path] + flags).encode()).hexdigest()
-        stamp = os.path.join(self.known, key)
-        if os.path.exists(stamp):
+        stamp = self.stamp(path, flags)
+        if stamp and os.path.exists(stamp):
+            os.utime(stamp)
             return False, ""
         status, output = run(["clang-tidy-19", "--quiet", path, "--"] + flags)
-        if status == 0:
+        if status == 0 and stamp:
             with open(stamp, "w", encoding="utf-8"):
                 pass
         return status != 0, output
+
+    def forget_old(self):
+        for entry in os.scandir(CACHE):
+            if time.time() - entry.stat().st_mtime > KEPT_SECONDS:
+                os.unlink(entry)
 
 
 def check_tidy():
@@ -92,6 +116,7 @@ def check_tidy():
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for path, (failed, output) in zip(paths, pool.map(tidy.check, paths)):
             good &= report(path, failed, output, "clang-tidy-19 found something")
+    tidy.forget_old()
     return good
 
 

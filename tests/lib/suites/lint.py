@@ -7,4 +7,4 @@ ORDER = 10
 
 
 def jobs(context):
-    return [Job(f"lint/{what}", ["tests/lib/lint.py", what], timeout=1800) for what in ("format", "cppcheck", "tidy")]
+    return [Job(f"lint/{what}", ["tests/lib/lint.py", what], timeout=3600) for what in ("format", "cppcheck", "tidy")]
