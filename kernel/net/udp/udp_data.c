@@ -39,6 +39,8 @@ takes(struct udp_sock *u, const struct pkt *p)
 static bool
 filter(struct udp_sock *u, struct pkt *p)
 {
+	if (likely(atomic_load_explicit(&u->filter, memory_order_relaxed) == NULL))
+		return true;
 	uint32_t header = u->kind == UDP_KIND_UDP ? UDP_HEADER : 0;
 	pkt_push(p, header);
 	uint32_t wanted = sock_filter_run(&u->filter, p, 0);
@@ -58,12 +60,9 @@ udp_sock_deliver(struct udp_end *end, struct pkt *p)
 		p->tstamp = time_realtime();
 	spin_lock(&s->lock);
 	uint16_t reason = NET_DROP_NO_SOCKET;
-	if (unlikely(atomic_load_explicit(&u->filter, memory_order_relaxed) != NULL) &&
-		takes(u, p) && !filter(u, p)) {
-		reason = NET_DROP_SOCKET_FILTER;
-	} else if (likely(takes(u, p))) {
+	if (likely(takes(u, p))) {
 		inet_pkt_keep_ifindex(p, p->netif->index);
-		reason = sock_rxqueue_add(s, &u->rx, p);
+		reason = filter(u, p) ? sock_rxqueue_add(s, &u->rx, p) : NET_DROP_SOCKET_FILTER;
 	}
 	spin_unlock(&s->lock);
 	if (likely(reason == 0)) {
