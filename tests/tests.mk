@@ -142,7 +142,7 @@ $(NET_FUZZ_BIN): $(BUILD)/fuzz/%: $(BUILD)/fuzz/net/tests/fuzz/net/%_fuzz.o $(BU
 		$(SODIUM_HOST)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^
 UNI_BIN := $(BUILD)/asan/netstack
-$(UNI_BIN): $(patsubst %.c,$(BUILD)/fuzz/net/%.o,$(wildcard tests/netstack/*_test.c)) $(BUILD)/fuzz/net/lib.a \
+$(UNI_BIN): $(patsubst %.c,$(BUILD)/fuzz/net/%.o,tests/netstack/peer.c $(wildcard tests/netstack/*_test.c)) $(BUILD)/fuzz/net/lib.a \
 		$(BUILD)/asan/tests/unit/main.o $(BUILD)/fuzz/lib.a $(SODIUM_HOST)
 	$(Q)$(CC) -fsanitize=address,undefined -o $@ $^ -lpthread
 
@@ -251,6 +251,10 @@ test-fuzz: $(FUZZ_BIN) $(NET_FUZZ_BIN) $(DTBS) ## Each fuzz target for FUZZ_SECO
 
 lint: $(LINT_FLAGS) ## Layout and static checks of our sources
 	@$(RUN_TESTS) lint
+
+.PHONY: campaign-tidy
+campaign-tidy: $(LINT_FLAGS) ## clang-tidy of all sources, its analyzer to its whole bound (CI: a third)
+	@BUILD=$(BUILD) $(PYTHON) tests/lib/lint.py deep-tidy
 
 campaign-fuzz: $(FUZZ_BIN) $(NET_FUZZ_BIN) $(DTBS) ## Each fuzz target for an hour (FUZZ_SECONDS), keeping what it finds in build/fuzz
 	@$(MAKE) test-fuzz FUZZ_SECONDS=$(if $(filter command line,$(origin FUZZ_SECONDS)),$(FUZZ_SECONDS),3600)

@@ -16,7 +16,7 @@ def known_tests():
     """Names of scripts, and of unit tests."""
     scripts = {os.path.basename(p)[:-len(".script")] for p in glob.glob(ROOT + "/tests/script/tcp/*.script")}
     units = set()
-    for path in glob.glob(ROOT + "/tests/unit/*.c"):
+    for path in glob.glob(ROOT + "/tests/unit/*.c") + glob.glob(ROOT + "/tests/netstack/*.c"):
         with open(path, encoding="utf-8") as f:
             units.update(re.findall(r"^TEST\((\w+)\)", f.read(), re.M))
     guests = set()
