@@ -85,7 +85,7 @@ $(foreach s,$(NET_FUZZ_SRC),$(eval $(BUILD)/fuzz/$(s:.c=.o): FUZZ_CFLAGS += $(NE
 
 # IP's own find its mock before the others.
 IP_TEST_CFLAGS := -Itests/unit/ip_mock $(NET_TEST_CFLAGS)
-$(foreach s,$(IP_KERNEL_SRC) tests/unit/net_stack_test.c tests/unit/net_attack_test.c tests/unit/net_sysctl_test.c tests/host/net/tap.c,$(eval $(BUILD)/asan/$(s:.c=.o): \
+$(foreach s,$(IP_KERNEL_SRC) tests/unit/net_stack_test.c tests/unit/net_routers_test.c tests/unit/net_attack_test.c tests/unit/net_sysctl_test.c tests/host/net/tap.c,$(eval $(BUILD)/asan/$(s:.c=.o): \
 	override SAN_CFLAGS := -Itests/unit/ip_mock $(SAN_CFLAGS) $(NET_TEST_CFLAGS)))
 $(foreach s,$(IP_KERNEL_SRC) tests/fuzz/net_stack_fuzz.c,$(eval $(BUILD)/fuzz/$(s:.c=.o): \
 	override FUZZ_CFLAGS := -Itests/unit/ip_mock $(FUZZ_CFLAGS) $(NET_TEST_CFLAGS)))
@@ -194,7 +194,7 @@ $(LINT_FLAGS): | $(GENERATED)
 	$(foreach s,$(filter tests/%,$(sort $(NET_TEST_SRC) $(NET_FUZZ_SRC))),$(file >>$@,$(s) $(HOST_CFLAGS) \
 		-DSWOS_TEST $(NET_TEST_CFLAGS)))
 	$(file >>$@,tests/unit/timerwheel_test.c $(HOST_CFLAGS) -DSWOS_TEST -Ikernel)
-	$(foreach s,tests/unit/ip_mock tests/unit/net_stack_test.c tests/unit/net_attack_test.c tests/unit/net_sysctl_test.c tests/fuzz/net_stack_fuzz.c tests/host/net,\
+	$(foreach s,tests/unit/ip_mock tests/unit/net_stack_test.c tests/unit/net_routers_test.c tests/unit/net_attack_test.c tests/unit/net_sysctl_test.c tests/fuzz/net_stack_fuzz.c tests/host/net,\
 		$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST $(IP_TEST_CFLAGS)))
 	$(file >>$@,tests/tsan $(HOST_CFLAGS) -DSWOS_TEST $(FILES_TEST_CFLAGS))
 	$(file >>$@,tests/tsan/cpus $(HOST_CFLAGS) -DSWOS_TEST $(CPUS_TEST_CFLAGS))

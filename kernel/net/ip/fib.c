@@ -222,6 +222,14 @@ check_change(struct fib_node *n, const struct fib_spec *spec, uint32_t how,
 	return (how & FIB_CREATE) != 0 ? 0 : -ENOENT;
 }
 
+static void
+unlink_route(struct fib *f, struct fib_route *_Atomic *link, struct fib_route *r)
+{
+	atomic_store_explicit(link, route_at(&r->next), memory_order_release);
+	f->env->release(r);
+	f->count--;
+}
+
 static int
 insert_route(struct fib *f, struct fib_node *n, const struct fib_spec *spec, uint32_t how)
 {
@@ -229,16 +237,16 @@ insert_route(struct fib *f, struct fib_node *n, const struct fib_spec *spec, uin
 	int err = check_change(n, spec, how, &link);
 	if (err != 0)
 		return err;
-	if (link == NULL && f->count >= f->max)
+	struct fib_route *old = link != NULL ? route_at(link) : NULL, *at;
+	if (old == NULL && f->count >= f->max)
 		return -ENOSPC;
-	struct fib_route *r = f->env->alloc(sizeof(*r)), *at;
+	struct fib_route *r = f->env->alloc(sizeof(*r));
 	if (r == NULL)
 		return -ENOMEM;
 	*r = (struct fib_route){.spec = *spec};
-	if (link != NULL) {
-		at = route_at(link);
-		publish(f, link, r, route_at(&at->next));
-		f->env->release(at);
+	if (old != NULL && !is_before(spec, &old->spec) && !is_before(&old->spec, spec)) {
+		publish(f, link, r, route_at(&old->next));
+		f->env->release(old);
 		return 0;
 	}
 	for (link = &n->routes; (at = route_at(link)) != NULL; link = &at->next) {
@@ -248,6 +256,12 @@ insert_route(struct fib *f, struct fib_node *n, const struct fib_spec *spec, uin
 	}
 	publish(f, link, r, at);
 	f->count++;
+	if (old == NULL)
+		return 0;
+	/* Its preference has changed; for a moment there are both. */
+	for (link = &n->routes; route_at(link) != old; link = &route_at(link)->next)
+		;
+	unlink_route(f, link, old);
 	return 0;
 }
 
@@ -285,14 +299,6 @@ is_meant(const struct fib_spec *r, const struct fib_spec *want)
 			(r->has_gateway && net_addr_equal(&r->gateway, &want->gateway))) &&
 		(!want->has_prefsrc ||
 			(r->has_prefsrc && net_addr_equal(&r->prefsrc, &want->prefsrc)));
-}
-
-static void
-unlink_route(struct fib *f, struct fib_route *_Atomic *link, struct fib_route *r)
-{
-	atomic_store_explicit(link, route_at(&r->next), memory_order_release);
-	f->env->release(r);
-	f->count--;
 }
 
 int
@@ -473,4 +479,14 @@ fib_lookup(const struct fib *f, const struct net_addr *dst, uint32_t ifindex)
 			break;
 	}
 	return best;
+}
+
+const struct fib_spec *
+fib_next_best(const struct fib *f, const struct fib_spec *s, uint32_t ifindex)
+{
+	const struct fib_route *r =
+		(const void *)((const char *)s - offsetof(struct fib_route, spec));
+	while ((r = route_at(&r->next)) != NULL && !is_usable(f, &r->spec, ifindex))
+		;
+	return r != NULL ? &r->spec : NULL;
 }

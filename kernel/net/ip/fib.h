@@ -133,6 +133,10 @@ uint32_t fib_flush(struct fib *f, bool (*match)(const struct fib_spec *spec, con
 const struct fib_spec *fib_lookup(
 	const struct fib *f, const struct net_addr *dst, uint32_t ifindex);
 
+/* The next usable route to the same prefix, behind one that fib_lookup() or this gave. Inside the same epoch. NULL: none. */
+const struct fib_spec *fib_next_best(
+	const struct fib *f, const struct fib_spec *s, uint32_t ifindex);
+
 /*
  * All routes in the order of their prefixes, for dumps: the first route behind *cursor (zero it to begin). Changes in
  * between may skip or repeat what was changed and nothing else. Inside an epoch. NULL: the end.

@@ -134,6 +134,7 @@ struct way {
 	struct net_addr next_hop;
 	uint8_t type;
 	uint8_t scope;
+	bool was_chosen; /* among several gateways */
 };
 
 static int
@@ -165,6 +166,44 @@ way_on_link(struct net_stack *net, uint32_t ifindex, const struct net_addr *dst,
 	return 0;
 }
 
+#define GATEWAY_RETRY (60 * NSEC_PER_SEC) /* RFC 4191, 3.5: at most once a minute */
+
+/*
+ * Which of several routes to a prefix is taken, first being the best by configuration: the first whose gateway is known
+ * to be there, else the first of which nothing is known, else the one that has been silent for longest, so that each has
+ * its turn (RFC 4861, 6.3.6; RFC 1122, 3.3.1.4). One that is passed over as silent is asked again from time to time.
+ */
+static const struct fib_spec *
+choose_gateway(const struct fib *f, const struct fib_spec *first, uint32_t ifindex)
+{
+	const struct fib_spec *best = NULL;
+	enum neigh_hope best_hope = NEIGH_SILENT;
+	nsec_t best_failed = DEADLINE_NEVER, now = time_now();
+	for (const struct fib_spec *s = first; s != NULL && best_hope != NEIGH_THERE;
+		s = fib_next_best(f, s, ifindex)) {
+		nsec_t failed = 0;
+		if (s->type != ROUTE_TYPE_UNICAST)
+			continue;
+		enum neigh_hope hope = s->has_gateway
+			? neigh_hope_of(s->netif, &s->gateway, &failed)
+			: NEIGH_THERE;
+		if (best != NULL &&
+			(hope < best_hope ||
+				(hope == best_hope &&
+					(hope != NEIGH_SILENT || failed >= best_failed))))
+			continue;
+		best = s;
+		best_hope = hope;
+		best_failed = failed;
+	}
+	nsec_t failed;
+	if (best != first &&
+		neigh_hope_of(first->netif, &first->gateway, &failed) == NEIGH_SILENT &&
+		now - failed >= GATEWAY_RETRY)
+		neigh_probe(first->netif, &first->gateway);
+	return best;
+}
+
 static int
 way_by_table(struct net_stack *net, const struct route_ref *ref, const struct net_flow *flow,
 	uint32_t ifindex, struct way *w)
@@ -179,8 +218,12 @@ way_by_table(struct net_stack *net, const struct route_ref *ref, const struct ne
 		return error_of_type(s->type);
 	if ((ref->flags & ROUTE_ONLINK) != 0 && s->has_gateway)
 		return -ENETUNREACH;
+	bool several = s->has_gateway && fib_next_best(fib_of(net, v4), s, ifindex) != NULL;
+	if (unlikely(several))
+		s = choose_gateway(fib_of(net, v4), s, ifindex);
 	*w = (struct way){.netif = s->netif,
 		.spec = s,
+		.was_chosen = several,
 		.next_hop = s->has_gateway ? s->gateway : flow->remote,
 		.type = s->type,
 		.scope = s->scope};
@@ -333,6 +376,8 @@ route_resolve(struct net_stack *net, struct route_ref *ref, struct net_flow *flo
 		ref->netif = NULL;
 		return -ENOBUFS;
 	}
+	if (unlikely(w.was_chosen))
+		atomic_store_explicit(&n->is_one_of_several, true, memory_order_relaxed);
 	ref->neigh = n;
 	ref->generation = generation;
 	return 0;

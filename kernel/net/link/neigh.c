@@ -311,8 +311,11 @@ void
 neigh_act(struct neigh *n, uint32_t todo, struct pkt_queue *queue, const uint8_t mac[6])
 {
 	struct pkt *p;
-	if ((todo & (NEIGH_DO_CHANGED | NEIGH_DO_FAIL)) != 0)
+	if ((todo & (NEIGH_DO_CHANGED | NEIGH_DO_FAIL)) != 0) {
 		ip_notify_neigh(n->netif->net, n, false);
+		if (atomic_load_explicit(&n->is_one_of_several, memory_order_relaxed))
+			route_new_generation(n->netif->net);
+	}
 	if ((todo & NEIGH_DO_SOLICIT) != 0)
 		neigh_solicit(n, NULL);
 	if ((todo & NEIGH_DO_PROBE) != 0)
@@ -387,6 +390,42 @@ neigh_output_slow(struct neigh *n, struct pkt *p)
 	if ((todo & NEIGH_DO_SEND) != 0)
 		send_to(n, p, mac);
 	neigh_act(n, todo, &queue, mac);
+}
+
+/* --- Gateways --- */
+
+enum neigh_hope
+neigh_hope_of(struct netif *nif, const struct net_addr *a, nsec_t *failed)
+{
+	struct neigh *n = find(nif->net->neigh, nif, a, hash_of(nif, a));
+	if (n == NULL)
+		return NEIGH_UNKNOWN;
+	spin_lock_bh(&n->lock);
+	uint16_t state = n->core.state;
+	*failed = n->core.failed;
+	spin_unlock_bh(&n->lock);
+	return state == NUD_FAILED         ? NEIGH_SILENT
+		: (state & NUD_VALID) != 0 ? NEIGH_THERE
+					   : NEIGH_UNKNOWN;
+}
+
+void
+neigh_probe(struct netif *nif, const struct net_addr *a)
+{
+	struct neigh *n = neigh_find(nif, a);
+	struct neigh_params params;
+	struct pkt_queue queue;
+	uint8_t mac[6];
+	if (n == NULL)
+		return;
+	neigh_params_of(n, &params);
+	spin_lock_bh(&n->lock);
+	uint32_t todo = n->dead ? 0 : neigh_core_use(&n->core, &params, time_now());
+	memcpy(mac, n->core.mac, 6);
+	neigh_settle(n, todo, &queue);
+	spin_unlock_bh(&n->lock);
+	neigh_act(n, todo, &queue, mac);
+	neigh_put(n);
 }
 
 /* --- What was heard --- */

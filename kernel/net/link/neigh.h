@@ -43,6 +43,7 @@ struct neigh {
 	bool dead;           /* [lock] it has left the table for good */
 	bool in_table;       /* [table lock] */
 	bool v4;             /* [I] */
+	_Atomic bool is_one_of_several; /* a gateway that routes were chosen for: ways depend on its state */
 };
 
 #define NEIGH_QUEUE_MAX 3u
@@ -57,6 +58,17 @@ void arp_input(struct netif *nif, struct pkt *p);
  */
 struct neigh *neigh_get_for(struct netif *nif, const struct net_addr *next_hop) MUST_CHECK;
 void neigh_put(struct neigh *n);
+
+/* What is known of a gateway, from the worst to the best. */
+enum neigh_hope {
+	NEIGH_SILENT,  /* it was asked and did not answer */
+	NEIGH_UNKNOWN, /* it was not asked, or may yet answer */
+	NEIGH_THERE,   /* it has answered, or spoken */
+};
+/* *failed: when it was given up (SILENT). Takes the neighbour's lock. Epoch. */
+enum neigh_hope neigh_hope_of(struct netif *nif, const struct net_addr *a, nsec_t *failed);
+/* Asks for a neighbour that is known, as if there were a packet for it. Epoch, any context but interrupts. */
+void neigh_probe(struct netif *nif, const struct net_addr *a);
 
 /* Sends what is complete down to the IP header; resolves the address first if need be. Takes over p. Epoch, bh off. */
 void neigh_output_slow(struct neigh *n, struct pkt *p);

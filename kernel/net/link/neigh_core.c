@@ -36,9 +36,10 @@ become_stale(struct neigh_core *n)
 }
 
 static uint32_t
-become_failed(struct neigh_core *n)
+become_failed(struct neigh_core *n, uint64_t now)
 {
 	enter(n, NUD_FAILED, NEVER);
+	n->failed = now;
 	return NEIGH_DO_FAIL | NEIGH_DO_CHANGED;
 }
 
@@ -73,7 +74,7 @@ probe_again(struct neigh_core *n, const struct neigh_params *p, uint64_t now, ui
 	uint32_t action)
 {
 	if (n->probes >= limit)
-		return become_failed(n);
+		return become_failed(n, now);
 	n->probes++;
 	n->deadline = now + p->retrans;
 	return action;
@@ -187,7 +188,7 @@ neigh_core_set(struct neigh_core *n, const struct neigh_params *p, const uint8_t
 		return NEIGH_DO_CHANGED | flush |
 			probe_again(n, p, now, p->unicast_probes, NEIGH_DO_PROBE);
 	case NUD_FAILED:
-		return become_failed(n);
+		return become_failed(n, now);
 	default:
 		return become_stale(n) | flush;
 	}
