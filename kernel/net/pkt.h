@@ -48,13 +48,14 @@ enum pkt_gso {
 	PKT_GSO_UDP, /* UDP_SEGMENT; either version */
 };
 
-#define PKT_BROADCAST 1u  /* link-level: to all */
-#define PKT_MULTICAST 2u  /* link-level: to a group */
-#define PKT_OTHERHOST 4u  /* link-level: to somebody else (a tap sees it, IP does not) */
-#define PKT_LOOPBACK  8u  /* came over the loopback interface */
-#define PKT_TSO_ECN   16u /* TCP segmentation: CWR on the first segment only */
-#define PKT_OUTGOING  32u /* seen by a tap on its way out */
-#define PKT_CE        64u /* the IP header said "congestion experienced" */
+#define PKT_BROADCAST 1u   /* link-level: to all */
+#define PKT_MULTICAST 2u   /* link-level: to a group */
+#define PKT_OTHERHOST 4u   /* link-level: to somebody else (a tap sees it, IP does not) */
+#define PKT_LOOPBACK  8u   /* came over the loopback interface */
+#define PKT_TSO_ECN   16u  /* TCP segmentation: CWR on the first segment only */
+#define PKT_OUTGOING  32u  /* seen by a tap on its way out */
+#define PKT_CE        64u  /* the IP header said "congestion experienced" */
+#define PKT_FRAGMENT  128u /* IPv6: it had a fragment header, also one that stood alone */
 
 struct pkt {
 	struct pkt *next; /* [owner] on its queue */

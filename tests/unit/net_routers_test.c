@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Several routers on one link: which of them a packet goes through (RFC 4861, 6.3.6; RFC 4191; RFC 1122, 3.3.1.4). */
+#include "core/timer.h"
 #include "tests/unit/net_stack.h"
 
 static const struct net_addr nodes = {.b = {0xff, 2, [15] = 1}};
@@ -63,6 +64,67 @@ send_into_silence(struct net_addr to)
 	(void)ip_output(net, &ref, p, &flow, 0, 0, IPPROTO_UDP);
 	route_ref_drop(&ref);
 	ip_mock_pass(12 * NSEC_PER_SEC);
+}
+
+static nsec_t asked_at[32];
+static uint32_t asked;
+
+static void
+see_solicitations(struct netif *nif, const uint8_t *bytes, size_t n)
+{
+	(void)nif;
+	if (n > 54 && bytes[20] == 58 && bytes[54] == 133 && asked < 32)
+		asked_at[asked++] = time_now();
+}
+
+TEST(routers_are_asked_for_ever_more_seldom)
+{
+	begin(); /* three of them are over */
+	ip_mock_sent = see_solicitations;
+	asked = 0;
+	for (int i = 0; i < 24 * 3600; i += 10)
+		ip_mock_pass(10 * NSEC_PER_SEC);
+	CHECK(asked > 24 && asked < 34 - 2);
+	for (uint32_t i = 2; i < asked; i++) {
+		nsec_t before = asked_at[i - 1] - asked_at[i - 2],
+		       wait = asked_at[i] - asked_at[i - 1];
+		bool twice = wait >= before * 19 / 10 && wait <= before * 21 / 10;
+		CHECK(wait > 3240 * NSEC_PER_SEC ? wait < 3970 * NSEC_PER_SEC : twice);
+	}
+	/* One that is no default router is no answer. */
+	uint32_t before = asked;
+	asked = before - 8;
+	advertise(peer6, 0, 0);
+	ip_mock_pass(4000 * NSEC_PER_SEC);
+	CHECK(asked > before - 8);
+	advertise(peer6, 1800, 0);
+	asked = 0;
+	ip_mock_pass(9000 * NSEC_PER_SEC);
+	CHECK_EQ(asked, 0);
+}
+
+/* RFC 6980: nothing of neighbour discovery is believed that came in fragments, be it only one. */
+TEST(routers_do_not_speak_in_fragments)
+{
+	struct net_flow flow = {.remote = far6};
+	struct route_ref ref;
+	begin();
+	route_ref_init(&ref);
+	size_t n = put_ra(frame + 62, 1800, 7200, 1);
+	struct ip6_header h = {.payload_len = (uint16_t)(n + 8), .next = 44, .hop_limit = 255};
+	memcpy(h.src, &peer6, 16);
+	memcpy(h.dst, &nodes, 16);
+	ether_write(frame, (const uint8_t[]){0x33, 0x33, 0, 0, 0, 1}, peer_mac, ETHER_TYPE_IP6);
+	ip6_encode(frame + 14, &h);
+	ip6_encode_fragment(frame + 54, 58, &(struct ip6_fragment){.id = 1});
+	uint64_t sum = checksum_pseudo(&peer6, &nodes, 16, (uint32_t)n, 58);
+	uint16_t field = checksum_finish(checksum_add(sum, frame + 62, n));
+	memcpy(frame + 64, &field, 2);
+	net_mock_last_drop = 0;
+	ip_mock_receive(eth, frame, 62 + n);
+	CHECK_EQ(net_mock_last_drop, NET_DROP_ND_INVALID);
+	ip_mock_pass(5 * NSEC_PER_SEC);
+	CHECK_EQ(route_resolve(net, &ref, &flow), -ENETUNREACH);
 }
 
 TEST(routers_are_taken_by_their_preference)

@@ -150,11 +150,11 @@ error_input(
 
 /* --- In --- */
 
-/* What is only believed from the link itself (RFC 4861, 6.1 and 7.1). */
+/* What is only believed from the link itself (RFC 4861, 6.1 and 7.1), and in one piece (RFC 6980). */
 static void
 discovery_input(struct netif *nif, struct pkt *p, uint8_t type, uint8_t code)
 {
-	if (p->ttl != 255 || code != 0) {
+	if (p->ttl != 255 || code != 0 || (p->flags & PKT_FRAGMENT) != 0) {
 		pkt_drop(nif->net, p, NET_DROP_ND_INVALID);
 		return;
 	}

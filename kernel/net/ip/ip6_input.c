@@ -98,11 +98,14 @@ walk_chain(struct netif *nif, struct pkt *p, struct ip6_walk *w)
 		}
 		bool atomic = w->fragment_at != 0 && w->fragment.offset == 0 && !w->fragment.more;
 		if (w->fragment_at == 0 ||
-			atomic) /* RFC 6946: on its own, whatever else has its id */
+			atomic) { /* RFC 6946: on its own, whatever else has its id */
+			p->flags |= atomic ? PKT_FRAGMENT : 0;
 			return p;
+		}
 		p = ip6_reassemble(nif, p, w);
 		if (p == NULL)
 			return NULL;
+		p->flags |= PKT_FRAGMENT;
 	}
 	drop(nif, p, NET_DROP_EXTENSION); /* fragments of fragments */
 	return NULL;

@@ -38,7 +38,8 @@ struct nd_device {
 	struct net_work state_work;    /* addresses that changed by themselves: DAD, lifetimes */
 	struct wheel_timer life_timer; /* the next address's or route's lifetime */
 	struct wheel_timer solicit;    /* router solicitations */
-	uint32_t solicits_left;        /* [lock] */
+	bool is_soliciting;            /* [lock] no router has answered yet */
+	nsec_t solicit_wait; /* [lock] from the last solicitation to the next; 0: none was sent */
 	uint32_t duplicates; /* [config_lock] of automatic identifiers, RFC 7217's counter */
 };
 

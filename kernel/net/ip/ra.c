@@ -19,11 +19,12 @@
 #include "wire/ip6.h"
 #include "wire/nd.h"
 
-#define SOLICITS         3u
-#define SOLICIT_INTERVAL (4 * NSEC_PER_SEC)
-#define METRIC_RA        1024u
-#define METRIC_PREFIX    256u
-#define LIFE_LOOK_MAX    (3600 * NSEC_PER_SEC) /* lifetimes further away are looked at again then */
+/* RFC 7559: solicitations never end, but become rare. */
+#define SOLICIT_FIRST (4 * NSEC_PER_SEC)
+#define SOLICIT_LAST  (3600 * NSEC_PER_SEC)
+#define METRIC_RA     1024u
+#define METRIC_PREFIX 256u
+#define LIFE_LOOK_MAX (3600 * NSEC_PER_SEC) /* lifetimes further away are looked at again then */
 
 static bool
 accepts_ra(const struct netif *nif)
@@ -46,16 +47,27 @@ send_router_solicit(struct netif *nif)
 	icmp6_send_link(nif, &src, &dst, m, len, NULL, false);
 }
 
+/* Up to a tenth more or less. */
+static nsec_t
+about(nsec_t t)
+{
+	return t - t / 10 + random_u64() % (t / 5);
+}
+
 void
 nd_solicit_timer(struct wheel_timer *t)
 {
 	struct nd_device *nd = container_of(t, struct nd_device, solicit);
 	spin_lock_bh(&nd->lock);
-	bool send = nd->solicits_left != 0;
-	if (send && --nd->solicits_left != 0)
-		wheel_start(&nd->solicit, time_now() + SOLICIT_INTERVAL);
+	bool send = nd->is_soliciting = nd->is_soliciting && nd_is_usable(nd->netif);
+	if (send) {
+		nsec_t wait = nd->solicit_wait;
+		wait = wait == 0 ? about(SOLICIT_FIRST) : wait + about(wait);
+		nd->solicit_wait = wait > SOLICIT_LAST ? about(SOLICIT_LAST) : wait;
+		wheel_start(&nd->solicit, time_now() + nd->solicit_wait);
+	}
 	spin_unlock_bh(&nd->lock);
-	if (send && nd_is_usable(nd->netif))
+	if (send)
 		send_router_solicit(nd->netif);
 }
 
@@ -66,7 +78,8 @@ nd_start_soliciting(struct netif *nif)
 	if (nd == NULL || !accepts_ra(nif))
 		return;
 	spin_lock_bh(&nd->lock);
-	nd->solicits_left = SOLICITS;
+	nd->is_soliciting = true;
+	nd->solicit_wait = 0;
 	/* After the link-local address has been checked, and not all hosts of a link at once. */
 	wheel_start(&nd->solicit, time_now() + NSEC_PER_SEC + random_u64() % NSEC_PER_SEC);
 	spin_unlock_bh(&nd->lock);
@@ -281,7 +294,8 @@ apply(struct netif *nif, const struct nd_ra *ra)
 	if (!nd_is_usable(nif) || !nd_decode_router_advert(ra->bytes, ra->len, &r))
 		return;
 	spin_lock_bh(&nd->lock);
-	nd->solicits_left = 0;
+	if (r.lifetime != 0)
+		nd->is_soliciting = false;
 	spin_unlock_bh(&nd->lock);
 	if (r.has_mac) {
 		bh_disable();
