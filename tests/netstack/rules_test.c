@@ -119,6 +119,24 @@ TEST(rules_sequence_numbers_follow_a_clock)
 	peer_has_all_given_back();
 }
 
+/* RFC 7323, 5.4: what a connection's timestamps begin with says nothing of another's, nor of the time since boot. */
+TEST(rules_timestamps_begin_anywhere)
+{
+	struct net_flow a = {.local = net_addr_v4(net_swap32(PEER_OURS)),
+		.remote = net_addr_v4(net_swap32(PEER_ADDRESS))};
+	uint32_t seen[32];
+	struct net_stack *net = uni_begin();
+	for (uint32_t i = 0; i < 32; i++) {
+		if (i == 16) /* another boot */
+			net->secrets.ts_offset[0] += 1;
+		a.remote.b[15] = (uint8_t)i % 16;
+		seen[i] = tcp_secret_ts_offset(net, &a);
+		for (uint32_t j = 0; j < i; j++)
+			CHECK(seen[i] - seen[j] + 4096 > 8192);
+		CHECK(seen[i] + 4096 > 8192);
+	}
+}
+
 /* MUST-9 SHLD-1: between two flows lies what only the key tells, another with every key. */
 TEST(rules_sequence_numbers_hang_on_a_secret)
 {

@@ -143,6 +143,25 @@ TEST(routers_are_taken_by_their_preference)
 	CHECK_GATEWAY(far6, peer6);
 }
 
+/* A router that is none for all may be one for a prefix (RFC 4191, 2.3: route information). */
+TEST(routers_may_serve_one_prefix)
+{
+	static const uint8_t option[16] = {24, 2, 32, 0, 0, 0, 7, 8, 0x2a};
+	begin();
+	advertise(peer6, 1800, 1);
+	size_t n = put_ra(frame + 54, 0, 7200, 3);
+	memcpy(frame + 54 + n, option, sizeof(option));
+	peer_icmp6(other6, nodes, n + sizeof(option), 255);
+	ip_mock_pass(5 * NSEC_PER_SEC);
+	struct net_addr elsewhere = far6;
+	elsewhere.b[0] = 0x2b;
+	CHECK_GATEWAY(far6, other6);
+	CHECK_GATEWAY(elsewhere, peer6);
+	ip_mock_pass(1801 * NSEC_PER_SEC);
+	advertise(peer6, 1800, 1);
+	CHECK_GATEWAY(far6, peer6); /* its lifetime is over */
+}
+
 TEST(routers_that_are_silent_are_passed_over_until_they_are_back)
 {
 	begin();

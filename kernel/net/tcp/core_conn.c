@@ -249,6 +249,8 @@ tcp_path_mss(struct tcp_conn *c, const struct tcp_env *env, uint32_t seq)
 	tcp_set_mss(c, env);
 	if (c->mss >= before || c->state == TCP_SYN_SENT)
 		return true;
+	/* As many segments as before, not as many bytes: no burst of small ones (RFC 5681, 3.1). */
+	c->cwnd = max((uint32_t)((uint64_t)c->cwnd * c->mss / before), (uint32_t)c->mss);
 	for (uint32_t i = 0; i < c->sent_count; i++) {
 		struct tcp_sent *s = tcp_sent_at(c, i);
 		if (TCP_SENT_SIZE(s->flags) <= c->mss || (s->flags & TCP_SENT_SACKED))
