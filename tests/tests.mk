@@ -15,6 +15,10 @@ UNIT_KERNEL_SRC += kernel/net/sock/cmsg.c kernel/net/sock/bpf.c
 TSAN_KERNEL_SRC += $(patsubst %,kernel/core/%.c,wait mutex wallclock) kernel/obj/handle.c \
 	$(patsubst %,kernel/vfs/%.c,file iter rw pipe splice sendpages poll epoll eventfd)
 FUZZ_KERNEL_SRC += kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c kernel/fs/proc/format.c
+# Parsers of the host's tools.
+FUZZ_TOOL_SRC := tools/image/manifest.c tools/image/node.c tools/key/keyfile.c
+FUZZ_KERNEL_SRC += $(FUZZ_TOOL_SRC)
+$(FUZZ_TOOL_SRC:%.c=$(BUILD)/fuzz/%.o): FUZZ_CFLAGS += -D_GNU_SOURCE
 # The list of records of a signal frame is AArch64's.
 UNIT_KERNEL_SRC += kernel/arch/aarch64/sigrecord.c
 FUZZ_KERNEL_SRC += kernel/arch/aarch64/sigrecord.c

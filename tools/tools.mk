@@ -43,4 +43,9 @@ test-bins: $(KEY_TOOL) $(IMG_TOOL)
 $(BUILD)/fuzz/seeds/image.stamp: tests/fuzz/image_seeds $(IMG_TOOL) $(KEY_TOOL)
 	$(Q)tests/fuzz/image_seeds $(IMG_TOOL) $(KEY_TOOL) $(BUILD)/fuzz/seeds/image
 	$(Q)touch $@
-test-bins test-fuzz campaign-fuzz: $(BUILD)/fuzz/seeds/image.stamp
+# And key files, as a key is nothing that a fuzzer finds.
+$(BUILD)/fuzz/seeds/keyfile.stamp: $(KEY_TOOL)
+	@mkdir -p $(BUILD)/fuzz/seeds/keyfile
+	$(Q)$(KEY_TOOL) generate --force --kind bundle --out $(BUILD)/fuzz/seeds/keyfile/key >/dev/null
+	$(Q)touch $@
+test-bins test-fuzz campaign-fuzz: $(BUILD)/fuzz/seeds/image.stamp $(BUILD)/fuzz/seeds/keyfile.stamp

@@ -110,6 +110,16 @@ apply_line(struct node *root, char *line, const struct place *at)
 }
 
 int
+node_apply_manifest_line(
+	struct node *root, char *line, size_t length, const char *file, unsigned long number)
+{
+	struct place at = {.file = file, .line = number};
+	if (strlen(line) != length)
+		return complain(&at, "a NUL ends this line early, after", line);
+	return apply_line(root, line, &at);
+}
+
+int
 node_apply_manifest(struct node *root, const char *path)
 {
 	FILE *f = fopen(path, "re");
@@ -117,17 +127,14 @@ node_apply_manifest(struct node *root, const char *path)
 		warn("cannot read the manifest %s", path);
 		return -1;
 	}
-	struct place at = {.file = path};
 	char *line = NULL;
 	size_t size = 0;
+	unsigned long number = 0;
 	int result = 0;
 	for (ssize_t n; (n = getline(&line, &size, f)) >= 0;) {
-		at.line++;
 		if (line[n - 1] == '\n')
 			line[--n] = '\0';
-		if (strlen(line) != (size_t)n)
-			result = complain(&at, "a NUL ends this line early, after", line);
-		else if (apply_line(root, line, &at) != 0)
+		if (node_apply_manifest_line(root, line, (size_t)n, path, ++number) != 0)
 			result = -1;
 	}
 	if (ferror(f)) {

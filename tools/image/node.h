@@ -33,8 +33,12 @@ void node_merge(struct node *into, struct node *from);
 /* The node at a path from the root, or NULL. */
 struct node *node_find(struct node *root, const char *path);
 
-/* Applies the lines of a manifest. */
+/* Applies the lines of a manifest; all of them, also after one that is wrong. */
 int node_apply_manifest(struct node *root, const char *path);
+
+/* Applies one line, `length` bytes and a NUL, which it cuts into words: line `number` of `file`. */
+int node_apply_manifest_line(
+	struct node *root, char *line, size_t length, const char *file, unsigned long number);
 
 void node_free(struct node *node);
 

@@ -13,8 +13,7 @@
 #include "sodium/crypto_sign_ed25519.h"
 #include "tools/key/keyfile.h"
 
-/* More than either kind of file ever has. */
-#define KEY_FILE_MAX 1024
+_Static_assert(IMAGE_PUBLIC_SIZE == KEY_SECRET_SIZE, "both halves are written by one buffer");
 
 static void
 make_id(struct image_key *key)
@@ -168,9 +167,28 @@ consistent(const struct key_file *file)
 }
 
 int
+key_file_parse(const char *path, char *text, size_t size, struct key_file *out)
+{
+	memset(out, 0, sizeof(*out));
+	struct lines lines = {.text = text};
+	if (memchr(text, '\0', size))
+		warnx("%s is not a swos key file", path);
+	else if (!parse(&lines, out))
+		warnx("%s:%u: not a swos key file: %s is wanted here", path, lines.number,
+			lines.wanted);
+	else if (!consistent(out))
+		warnx("%s is damaged: its lines do not belong together; restore it from a copy",
+			path);
+	else
+		return 0;
+	return -1;
+}
+
+int
 key_file_read(const char *path, struct key_file *out)
 {
 	char text[KEY_FILE_MAX + 1];
+	int result = -1;
 	memset(out, 0, sizeof(*out));
 	FILE *f = fopen(path, "re");
 	if (!f) {
@@ -180,21 +198,15 @@ key_file_read(const char *path, struct key_file *out)
 		return -1;
 	}
 	size_t n = fread(text, 1, KEY_FILE_MAX, f);
-	bool whole = !ferror(f) && feof(f) && !memchr(text, '\0', n);
+	bool whole = !ferror(f) && feof(f);
 	fclose(f);
 	text[n] = '\0';
-	struct lines lines = {.text = text};
-	bool ok = whole && parse(&lines, out);
-	explicit_bzero(text, sizeof(text));
-	if (!whole)
+	if (whole)
+		result = key_file_parse(path, text, n, out);
+	else
 		warnx("%s is not a swos key file", path);
-	else if (!ok)
-		warnx("%s:%u: not a swos key file: %s is wanted here", path, lines.number,
-			lines.wanted);
-	else if (!consistent(out))
-		warnx("%s is damaged: its lines do not belong together; restore it from a copy",
-			path);
-	return ok && consistent(out) ? 0 : -1;
+	explicit_bzero(text, sizeof(text));
+	return result;
 }
 
 static int
@@ -253,17 +265,28 @@ out:
 	return result;
 }
 
-static int
-write_key(const char *path, const struct key_file *key, const char *what, const char *secret,
-	unsigned int mode, unsigned int flags)
+size_t
+key_file_format(const struct key_file *key, bool secret, char text[KEY_FILE_MAX])
 {
-	char id[2 * IMAGE_KEY_ID_SIZE + 1], public_key[2 * IMAGE_PUBLIC_SIZE + 1];
+	char id[2 * IMAGE_KEY_ID_SIZE + 1], half[2 * KEY_SECRET_SIZE + 1];
+	key_hex(key->key.public_key, sizeof(key->key.public_key), half);
+	int n = snprintf(text, KEY_FILE_MAX, "%s: 1\nkind: %s\nid: %s\npublic: %s\n",
+		secret ? "swos-secret-key" : "swos-public-key", image_kind_name(key->key.kind),
+		key_hex(key->key.id, sizeof(key->key.id), id), half);
+	if (secret) {
+		key_hex(key->secret, sizeof(key->secret), half);
+		n += snprintf(text + n, KEY_FILE_MAX - (size_t)n, "secret: %s\n", half);
+		explicit_bzero(half, sizeof(half));
+	}
+	return (size_t)n;
+}
+
+static int
+write_key(const char *path, const struct key_file *key, bool secret, unsigned int flags)
+{
 	char text[KEY_FILE_MAX];
-	int n = snprintf(text, sizeof(text), "%s: 1\nkind: %s\nid: %s\npublic: %s\n%s%s%s", what,
-		image_kind_name(key->key.kind), key_hex(key->key.id, sizeof(key->key.id), id),
-		key_hex(key->key.public_key, sizeof(key->key.public_key), public_key),
-		secret ? "secret: " : "", secret ? secret : "", secret ? "\n" : "");
-	int result = key_write_file(path, text, (size_t)n, mode, flags);
+	size_t n = key_file_format(key, secret, text);
+	int result = key_write_file(path, text, n, secret ? 0600 : 0644, flags);
 	explicit_bzero(text, sizeof(text));
 	return result;
 }
@@ -271,15 +294,11 @@ write_key(const char *path, const struct key_file *key, const char *what, const 
 int
 key_file_write_secret(const char *path, const struct key_file *key, unsigned int flags)
 {
-	char secret[2 * KEY_SECRET_SIZE + 1];
-	key_hex(key->secret, sizeof(key->secret), secret);
-	int result = write_key(path, key, "swos-secret-key", secret, 0600, flags);
-	explicit_bzero(secret, sizeof(secret));
-	return result;
+	return write_key(path, key, true, flags);
 }
 
 int
 key_file_write_public(const char *path, const struct key_file *key, unsigned int flags)
 {
-	return write_key(path, key, "swos-public-key", NULL, 0644, flags);
+	return write_key(path, key, false, flags);
 }

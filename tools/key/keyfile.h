@@ -11,6 +11,7 @@
 #include "image/image.h"
 
 #define KEY_SECRET_SIZE 32
+#define KEY_FILE_MAX    1024 /* more than either kind of file ever has */
 
 struct key_file {
 	struct image_key key;
@@ -23,6 +24,12 @@ int key_generate(uint32_t kind, struct key_file *out);
 
 /* Reads a secret or a public key file and checks that its lines agree with one another. */
 int key_file_read(const char *path, struct key_file *out);
+
+/* Likewise, of a file's `size` bytes and a NUL, which it cuts into pieces; `path` is what complaints call it. */
+int key_file_parse(const char *path, char *text, size_t size, struct key_file *out);
+
+/* A key file's text, with the secret half or without; returns its length. There is no other text for the same key. */
+size_t key_file_format(const struct key_file *key, bool secret, char text[KEY_FILE_MAX]);
 
 /* Writes the secret half (mode 0600) or the public half. An existing file is replaced only with KEY_REPLACE. */
 #define KEY_REPLACE 0x1u
