@@ -182,6 +182,15 @@ $(BUILD)/dtb/%.dtb: tests/tests.mk
 		-machine dumpdtb=$@ >$(BUILD)/dtb/$*.log 2>&1 || { cat $(BUILD)/dtb/$*.log; exit 1; }
 	$(Q)dtc -q -I dtb -O dtb -o $(BUILD)/fuzz/seeds/fdt/$*.dtb $@
 
+# A loader that enters the kernel with the MMU on, for tests/system/machines_test.py.
+MMU_LOADER := build/test/mmu_loader.img
+test-bins: $(MMU_LOADER)
+$(MMU_LOADER): tests/system/mmu_loader.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) --target=aarch64-none-elf -c -o $(@:.img=.o) $<
+	$(Q)$(LD) -Ttext=0 --entry=0 -o $(@:.img=.elf) $(@:.img=.o)
+	$(Q)$(OBJCOPY) -O binary $(@:.img=.elf) $@
+
 # What clang-tidy compiles each part of the tree with; the longest path that fits a source counts (tests/lib/lint.py).
 LINT_FLAGS := $(BUILD)/lint/flags
 .PHONY: $(LINT_FLAGS)

@@ -10,7 +10,7 @@ import re
 import subprocess
 
 from harness import check, contains, equal, main, test
-from vm import Machine, Vm, VmError
+from vm import Machine, Vm, VmError, build_path
 
 TMP = os.environ.get("TEST_TMP", "/tmp")
 
@@ -158,6 +158,24 @@ def processors_with_everything():
 def started_at_the_hypervisors_level():
     works(4, cpu="max,pauth-impdef=on", gic=3, machine="virtualization=on")
     works(2, cpu="cortex-a72", gic=2, machine="virtualization=on", base="initrd")
+
+
+def works_behind_a_loader(smp, says, **machine):
+    """Through tests/system/mmu_loader.S, which says where it runs."""
+    image, size = build_path("kernel.img"), 0x43fff000
+    extra = ("-device", f"loader,file={image},addr=0x44000000,force-raw=on",
+             "-device", f"loader,addr={size:#x},data={os.path.getsize(image)},data-len=8")
+    with Vm(smp=smp, kernel=build_path("test/mmu_loader.img"), extra=extra, **machine) as vm:
+        vm.wait_for(f"^loader: {says}, MMU on$")
+        session(vm, smp)
+        vm.send("poweroff\n")
+        equal(vm.wait_exit(), "guest-shutdown", "how it ends")
+
+
+@test
+def entered_with_the_mmu_on():
+    works_behind_a_loader(4, "at EL1", cpu="cortex-a72", gic=2, base="initrd")
+    works_behind_a_loader(4, "at EL2", cpu="max,pauth-impdef=on", gic=3, machine="virtualization=on")
 
 
 @test

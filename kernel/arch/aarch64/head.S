@@ -108,15 +108,10 @@ normalise_cpu:
 	mrs	x0, CurrentEL
 	cmp	x0, #8
 	b.eq	at_el2
+	msr	spsel, #1
 	mrs	x1, sctlr_el1
 	tbz	x1, #0, 1f
-	adrp	x0, kernel_start
-	adrp	x1, file_end
-	add	x1, x1, :lo12:file_end
-	bl	clean_range
-	mov	x0, x21
-	add	x1, x21, #0x200000
-	bl	clean_range
+	bl	clean_image_and_tree
 1:	ldr	x0, =SCTLR_EL1_OFF
 	msr	sctlr_el1, x0
 	isb
@@ -129,21 +124,17 @@ normalise_cpu:
 at_el2:
 	mrs	x1, sctlr_el2
 	tbz	x1, #0, 1f
-	adrp	x0, kernel_start
-	adrp	x1, file_end
-	add	x1, x1, :lo12:file_end
-	bl	clean_range
-	mov	x0, x21
-	add	x1, x21, #0x200000
-	bl	clean_range
+	bl	clean_image_and_tree
 1:	ldr	x0, =SCTLR_EL2_OFF
 	msr	sctlr_el2, x0
 	isb
 	tlbi	alle2
+	dsb	nsh
 	mov	x0, #(1 << 31)                 /* HCR_EL2.RW: EL1 is AArch64 */
 	/* Pointer authentication and its keys are EL1's own (API, APK), where they exist. */
 	orr	x0, x0, #(3 << 40)
 	msr	hcr_el2, x0
+	isb                                    /* it decides on what the registers below mean (E2H) */
 	mov	x0, #3                         /* EL1 reads the counter and sets the timer */
 	msr	cnthctl_el2, x0
 	msr	cntvoff_el2, xzr
@@ -151,6 +142,24 @@ at_el2:
 	msr	cptr_el2, x0
 	msr	hstr_el2, xzr
 	msr	vttbr_el2, xzr
+	mov	x1, #0                         /* no debug traps; all performance counters are EL1's (HPMN) */
+	mrs	x0, id_aa64dfr0_el1
+	ubfx	x0, x0, #8, #4
+	cbz	x0, 3f
+	cmp	x0, #15
+	b.eq	3f
+	mrs	x1, pmcr_el0
+	ubfx	x1, x1, #11, #5
+3:	msr	mdcr_el2, x1
+	mrs	x0, id_aa64mmfr0_el1
+	ubfx	x0, x0, #56, #4                /* fine-grained traps: none */
+	cbz	x0, 4f
+	msr	S3_4_C1_C1_4, xzr              /* HFGRTR_EL2 */
+	msr	S3_4_C1_C1_5, xzr              /* HFGWTR_EL2 */
+	msr	S3_4_C1_C1_6, xzr              /* HFGITR_EL2 */
+	msr	S3_4_C3_C1_4, xzr              /* HDFGRTR_EL2 */
+	msr	S3_4_C3_C1_5, xzr              /* HDFGWTR_EL2 */
+4:
 	mrs	x0, midr_el1
 	msr	vpidr_el2, x0
 	mrs	x0, mpidr_el1
@@ -220,6 +229,26 @@ enable_mmu:
 	dsb	nsh
 	isb
 	ret
+
+/*
+ * Before the MMU goes off: image and .bss, which must not be overwritten by lines that a loader has left dirty, and as
+ * much of the tree in x21 as it says it has, up to 2 MiB. Clobbers x0-x3, x8.
+ */
+clean_image_and_tree:
+	mov	x8, x30
+	adrp	x0, kernel_start
+	adrp	x1, kernel_end
+	add	x1, x1, :lo12:kernel_end
+	bl	clean_range
+	mov	x30, x8
+	ldr	w1, [x21, #4]
+	rev	w1, w1
+	mov	w0, #0x200000
+	cmp	w1, w0
+	csel	w1, w1, w0, lo
+	mov	x0, x21
+	add	x1, x1, x21
+	b	clean_range
 
 /* clean_range, invalidate_range(x0 = start, x1 = end): to the point of coherency. Clobber x0, x2, x3. */
 clean_range:
