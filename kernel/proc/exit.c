@@ -145,7 +145,10 @@ give_away_children_locked(struct process *p, struct list_node *reaped)
 				(status & 0x7f) ? CLD_KILLED : CLD_EXITED,
 				(status & 0x7f) ? status & 0x7f : status >> 8);
 			if (ignored) {
-				list_del(&child->sibling);
+				/* At once, as a wait for its number could find it; bury_reaped() puts the group. */
+				struct process_group *group;
+				process_reap_locked(child, &group);
+				child->group = group;
 				list_add_tail(reaped, &child->sibling);
 			}
 			continue;
@@ -202,15 +205,14 @@ leave_process_locked(struct task *t, struct process *p)
 	struct rusage_sum used = {0};
 	task_rusage(t, &used);
 	rusage_add(&p->dead, &used);
-	if (t->tid == p->pid) {
-		p->last_status = t->exit_code;
+	if (t->tid == p->pid)
 		memcpy(p->name, t->thread.name, sizeof(p->name));
-	}
 	list_del_init(&t->process_node);
 	p->nr_tasks--;
 	p->nr_exiting--;
 	signal_flush_locked(p, &t->sig.pending, ~0ULL, t);
 	if (p->nr_tasks == 0) {
+		atomic_fetch_and_explicit(&p->flags, ~PROCESS_JOB_CONTROL, memory_order_relaxed);
 		p->exit_cred = t->cred;
 		cred_get(t->cred);
 		signal_flush_locked(p, &p->pending, ~0ULL, NULL);
@@ -221,15 +223,16 @@ leave_process_locked(struct task *t, struct process *p)
 	return false;
 }
 
-/* Children that nobody waits for, already off every list but this. */
+/* What is left of children that nobody waits for: they were reaped, but for the references that stood for that. */
 static void
 bury_reaped(struct list_node *reaped)
 {
 	struct process *p, *tmp;
 	list_for_each_entry_safe (p, tmp, reaped, sibling) {
-		struct process_group *group;
 		uint64_t flags = spin_lock_irq_save(&tree_lock);
-		process_reap_locked(p, &group);
+		struct process_group *group = p->group;
+		p->group = NULL;
+		list_del_init(&p->sibling);
 		spin_unlock_irq_restore(&tree_lock, flags);
 		process_group_put(group);
 		process_put(p);

@@ -97,8 +97,8 @@ look_at_cpu_time(struct process *p)
 	check_cpu_itimer(p, ITIMER_PROF, SIGPROF, total, &next);
 	check_cpu_limit(p, total, &next);
 	posix_timers_check_cpu_locked(p, total, user, &next);
-	if (next == UINT64_MAX || p->nr_tasks == 0 || (process_flags(p) & PROCESS_EXITING)) {
-		atomic_fetch_and_explicit(&p->flags, ~PROCESS_TIMERS_ON, memory_order_relaxed);
+	if (next == UINT64_MAX || p->nr_exiting == p->nr_tasks ||
+		(process_flags(p) & PROCESS_EXITING)) {
 		timer_cancel(&p->cpu_timer);
 		return;
 	}

@@ -71,14 +71,19 @@ enum process_state { PROCESS_LIVE, PROCESS_ZOMBIE, PROCESS_REAPED };
 #define PROCESS_EXECING      (1u << 1) /* exec_task waits for the others to go */
 #define PROCESS_UNKILLABLE   (1u << 2) /* init: signals without a handler do nothing */
 #define PROCESS_SUBREAPER    (1u << 3)
-#define PROCESS_HAS_EXECED   (1u << 4)  /* setpgid by the parent is too late */
-#define PROCESS_STOPPED      (1u << 5)  /* all tasks are in a stop */
-#define PROCESS_STOP_NEWS    (1u << 6)  /* WUNTRACED has it to report */
-#define PROCESS_CONT_NEWS    (1u << 7)  /* WCONTINUED has it to report */
-#define PROCESS_NOT_DUMPABLE (1u << 8)  /* PR_SET_DUMPABLE 0, or exec of a set-id program */
-#define PROCESS_MEMBARRIER   (1u << 9)  /* registered for private expedited */
-#define PROCESS_TIMERS_ON    (1u << 10) /* CPU-time limits or timers are armed */
-#define PROCESS_CONT_TELL    (1u << 11) /* the first task to look tells the parent of a continuation */
+#define PROCESS_HAS_EXECED   (1u << 4) /* setpgid by the parent is too late */
+#define PROCESS_STOPPED      (1u << 5) /* all tasks are in a stop */
+#define PROCESS_STOP_NEWS    (1u << 6) /* WUNTRACED has it to report */
+#define PROCESS_CONT_NEWS    (1u << 7) /* WCONTINUED has it to report */
+#define PROCESS_NOT_DUMPABLE (1u << 8) /* PR_SET_DUMPABLE 0, or exec of a set-id program */
+#define PROCESS_MEMBARRIER   (1u << 9) /* registered for private expedited */
+#define PROCESS_TIMERS_ON \
+	(1u << 10) /* cpu_timer has been armed: it may be, or its function may still run */
+#define PROCESS_CONT_TELL (1u << 11) /* the first task to look tells the parent of a continuation */
+
+/* What job control has to tell of a process: nothing any more once it is doomed. */
+#define PROCESS_JOB_CONTROL \
+	(PROCESS_STOPPED | PROCESS_STOP_NEWS | PROCESS_CONT_NEWS | PROCESS_CONT_TELL)
 
 struct process {
 	refcount_t refs;

@@ -53,6 +53,7 @@ struct task_signals {
 	uint64_t alt_sp, alt_size; /* [own] sigaltstack */
 	uint32_t alt_flags;        /* [own] SS_DISABLE, SS_AUTODISARM */
 	bool stop_pending;         /* [process->lock] to take part in a stop */
+	bool stop_taken; /* [process->lock] has taken a stop signal that is yet to act; SIGCONT undoes it */
 	bool exiting;              /* [process->lock] takes no more signals */
 	bool spare_used;           /* [process->lock] */
 	struct signal_entry spare; /* [process->lock] so that the common case allocates nothing */

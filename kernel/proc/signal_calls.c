@@ -310,9 +310,12 @@ sys_rt_sigsuspend(uaddr_t mask, size_t size)
 	return -ERESTARTNOHAND; /* the mask is restored after the handler, by TF_RESTORE_MASK */
 }
 
-/* Sleeps until one of the signals comes. Meanwhile they are not blocked, so that a sender wakes us. */
+/*
+ * Sleeps until one of the signals comes, and takes it. Meanwhile they are not blocked, so that a sender wakes us; what
+ * else came of them is for others, if they want it. *sig: 0 if none came.
+ */
 static int
-wait_for_signal(struct task *t, sigmask_t set, nsec_t deadline)
+wait_for_signal(struct task *t, sigmask_t set, nsec_t deadline, struct siginfo *info, int *sig)
 {
 	struct process *p = t->process;
 	uint64_t flags = spin_lock_irq_save(&p->lock);
@@ -326,8 +329,12 @@ wait_for_signal(struct task *t, sigmask_t set, nsec_t deadline)
 	wait_finish();
 
 	flags = spin_lock_irq_save(&p->lock);
+	*sig = signal_dequeue_locked(t, set, info);
+	sigmask_t again = t->sig.real_blocked & ~t->sig.blocked;
 	t->sig.blocked = t->sig.real_blocked;
 	t->sig.real_blocked = 0;
+	signal_retarget_locked(p, t, again);
+	signal_recalc_locked(t);
 	spin_unlock_irq_restore(&p->lock, flags);
 	return err;
 }
@@ -347,13 +354,8 @@ sys_rt_sigtimedwait(uaddr_t set_user, uaddr_t info_user, uaddr_t timeout, size_t
 	set &= ~UNBLOCKABLE_SIGNALS;
 	struct siginfo info;
 	int sig = signal_dequeue(set, &info);
-	if (sig == 0 && deadline > time_now()) {
-		err = wait_for_signal(current_task(), set, deadline);
-		uint64_t flags = spin_lock_irq_save(&current_process()->lock);
-		sig = signal_dequeue_locked(current_task(), set, &info);
-		signal_recalc_locked(current_task());
-		spin_unlock_irq_restore(&current_process()->lock, flags);
-	}
+	if (sig == 0 && deadline > time_now())
+		err = wait_for_signal(current_task(), set, deadline, &info, &sig);
 	if (sig == 0)
 		return err != 0 && err != -ETIMEDOUT ? -EINTR : -EAGAIN;
 	if (!uaddr_is_null(info_user) && siginfo_to_user(info_user, &info) != 0)

@@ -285,12 +285,13 @@ deliver_one(struct trap_frame *f) NO_LOCK_ANALYSIS
 		return true;
 	}
 	if (verdict == VERDICT_STOP) {
+		t->sig.stop_taken = true;
 		spin_unlock_irq_restore(&p->lock, irq_flags);
-		if (stop_has_no_effect(p, sig))
-			return true;
+		bool stops = !stop_has_no_effect(p, sig);
 		irq_flags = spin_lock_irq_save(&p->lock);
-		if (!(process_flags(p) & PROCESS_EXITING))
+		if (stops && t->sig.stop_taken && !(process_flags(p) & PROCESS_EXITING))
 			begin_stop(p, sig);
+		t->sig.stop_taken = false;
 	}
 	spin_unlock_irq_restore(&p->lock, irq_flags);
 	if (verdict == VERDICT_DIE)

@@ -169,6 +169,7 @@ signal_kill_locked(struct process *p, int status)
 	if (process_flags(p) & PROCESS_EXITING)
 		return;
 	atomic_fetch_or_explicit(&p->flags, PROCESS_EXITING, memory_order_relaxed);
+	atomic_fetch_and_explicit(&p->flags, ~PROCESS_JOB_CONTROL, memory_order_relaxed);
 	p->group_exit_status = status;
 	p->stop_signal = 0;
 	struct task *t;
@@ -188,9 +189,11 @@ prepare_stop_and_continue(struct process *p, int sig)
 		return;
 	}
 	flush_everywhere(p, STOP_SIGNALS);
+	struct task *t;
+	list_for_each_entry (t, &p->tasks, process_node)
+		t->sig.stop_taken = false;
 	if (p->stop_signal == 0)
 		return;
-	struct task *t;
 	p->stop_signal = 0;
 	p->stop_count = 0;
 	atomic_fetch_and_explicit(
