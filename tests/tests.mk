@@ -13,7 +13,7 @@ UNIT_KERNEL_SRC += kernel/mm/area.c kernel/dev/bus/virtqueue.c kernel/fs/tmp/opt
 	kernel/fs/proc/net_format.c
 UNIT_KERNEL_SRC += kernel/net/sock/cmsg.c kernel/net/sock/bpf.c
 TSAN_KERNEL_SRC += $(patsubst %,kernel/core/%.c,wait mutex wallclock) kernel/obj/handle.c \
-	$(patsubst %,kernel/vfs/%.c,file iter rw pipe splice sendpages poll epoll eventfd)
+	$(patsubst %,kernel/vfs/%.c,file iter rw pipe pipe_move splice sendpages poll epoll eventfd)
 FUZZ_KERNEL_SRC += kernel/dev/bus/virtqueue.c kernel/fs/tmp/options.c kernel/fs/proc/format.c
 # Parsers of the host's tools.
 FUZZ_TOOL_SRC := tools/image/manifest.c tools/image/node.c tools/key/keyfile.c

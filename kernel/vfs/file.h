@@ -87,6 +87,7 @@ struct file_ops {
 
 #define FILE_SEND_MORE   1u  /* more follows at once: what is not a full packet may wait for it */
 #define FILE_SEND_NOWAIT 2u  /* as if it were O_NONBLOCK */
+#define FILE_SEND_PACKET 4u  /* to a pipe: it is a packet; one page */
 #define FILE_SEND_PAGES  16u /* in one call */
 
 struct file {
@@ -175,9 +176,11 @@ ssize_t file_write_iter(struct file *f, struct iter *from, uint64_t *pos) MUST_C
 ssize_t file_read_here(struct file *f, struct iter *to) MUST_CHECK;
 /*
  * Moves up to n bytes of in, from *pos on, to out by reference to their pages, until the end, an error or a signal
- * (sendpages.c); advances *pos. Bytes, or -errno if there were none; -EOPNOTSUPP: one of the two cannot, copy.
+ * (sendpages.c); advances *pos. flags: FILE_SEND_* to add. Bytes, or -errno if there were none; -EOPNOTSUPP: one of
+ * the two cannot, copy.
  */
-ssize_t file_send_pages(struct file *in, uint64_t *pos, struct file *out, size_t n) MUST_CHECK;
+ssize_t file_send_pages(
+	struct file *in, uint64_t *pos, struct file *out, size_t n, uint32_t flags) MUST_CHECK;
 ssize_t file_write_here(struct file *f, struct iter *from) MUST_CHECK;
 /* Sleeps until one of events (POLLIN …, errors always) is there. 0, -ENOMEM, -ERESTARTSYS (poll.c). */
 int file_wait_events(struct file *f, uint32_t events) MUST_CHECK;

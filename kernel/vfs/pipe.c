@@ -1,64 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pipes and FIFOs: a ring of pages between one writer and one reader at a time.
- *
- * head and tail count bytes for ever; page number position / PAGE_SIZE lies in slot (number mod slots). Writers
- * take write_lock and alone advance head; readers take read_lock and alone advance tail: so copies to and from user
- * memory, which may sleep, never hold up the other side, and each side publishes with one store. A slot's page comes
- * when head enters it and goes when tail leaves it, one of them through `spare` to the next. A page that is left
- * before it is full (packets, and a writer that needs all of an empty pipe) has its `end` cut.
- *
- * Sleepers: readers on rd_wait while it is empty, writers on wr_wait while not even PIPE_BUF bytes fit, nobody with a
- * lock. Each is woken alone (exclusive), and whoever leaves something for the next one wakes it.
- * Lock order: fifo_lock; write_lock, read_lock, wait queues.
+ * Pipes and FIFOs: reading and writing, opening and closing, their size. The ring is pipe_impl.h's.
  */
 #include "arch/uaccess.h"
-#include "mm/page.h"
 #include "mm/slab.h"
-#include "proc/cred.h"
 #include "proc/signal.h"
 #include "syscall_protos.h"
-#include "vfs/pipe.h"
-#include "vfs/poll.h"
-#include "vfs/vfs.h"
+#include "vfs/pipe_impl.h"
 
 #include <string.h>
 
-#define PIPE_BUF      4096u /* bytes that a write moves in one piece */
-#define SLOTS_DEFAULT 16u
 #define SLOTS_SCARCE  2u /* of whom has had too many */
 #define SIZE_MAX_ROOT (1u << 28)
 #define FIONREAD      0x541bu
 #define PIPE_DEVICE   0xau /* st_dev of pipes without a name */
-_Static_assert(PIPE_BUF == PAGE_SIZE, "a packet fills at most a page");
-
-struct pipe_slot {
-	char *data;   /* a page, or NULL */
-	uint32_t end; /* bytes in it, once head is past it */
-	bool packet;  /* it is one packet: a read takes nothing beyond it */
-};
-
-struct pipe {
-	_Atomic uint64_t head;             /* [write_lock to change] */
-	_Atomic uint64_t tail;             /* [read_lock to change] */
-	_Atomic uint32_t nr_slots;         /* [both locks to change] a power of two */
-	_Atomic uint32_t readers, writers; /* open ends; [fifo_lock to raise, in FIFOs] */
-	struct pipe_slot *slots;           /* [both locks to change] */
-	struct mutex read_lock, write_lock;
-	struct wait_queue rd_wait, wr_wait;
-	char *_Atomic spare;                 /* a page for the next slot */
-	refcount_t files;                    /* [fifo_lock too, in FIFOs] */
-	_Atomic uint32_t r_opened, w_opened; /* how often each end was opened */
-	struct wait_queue open_wait;         /* fifo_open() */
-	const struct inode *fifo;            /* [I] the FIFO's inode, or NULL */
-	struct list_node fifo_node;          /* [fifo_lock] */
-	struct user_account *account;        /* [I] referenced; counts nr_slots */
-	uint64_t ino;                        /* [I] */
-	uid_t uid;                           /* [I] */
-	gid_t gid;                           /* [I] */
-	struct ktimespec created;            /* [I] */
-	struct pipe_slot inline_slots[SLOTS_DEFAULT];
-};
 
 static const struct file_ops pipe_ops;
 static struct slab_cache *pipe_cache;
@@ -78,142 +33,6 @@ pipe_init(void)
 	splice_init();
 	for (uint32_t i = 0; i < FIFO_BUCKETS; i++)
 		list_init(&fifos[i]);
-}
-
-static inline uint64_t
-pipe_head(const struct pipe *p)
-{
-	return atomic_load_explicit((_Atomic uint64_t *)&p->head, memory_order_acquire);
-}
-
-static inline uint64_t
-pipe_tail(const struct pipe *p)
-{
-	return atomic_load_explicit((_Atomic uint64_t *)&p->tail, memory_order_acquire);
-}
-
-static inline uint32_t
-pipe_slots(const struct pipe *p)
-{
-	return atomic_load_explicit((_Atomic uint32_t *)&p->nr_slots, memory_order_relaxed);
-}
-
-static inline bool
-has_readers(const struct pipe *p)
-{
-	return atomic_load_explicit((_Atomic uint32_t *)&p->readers, memory_order_acquire) != 0;
-}
-
-static inline bool
-has_writers(const struct pipe *p)
-{
-	return atomic_load_explicit((_Atomic uint32_t *)&p->writers, memory_order_acquire) != 0;
-}
-
-/* Never true of an empty pipe, also while realign() moves both ends: it moves tail first. */
-static inline bool
-has_data(const struct pipe *p)
-{
-	return (int64_t)(pipe_head(p) - pipe_tail(p)) > 0;
-}
-
-/*
- * Bytes that fit behind head: the page in which tail stands is not free before it is left. Less than 0: tail is as it
- * was before others read, and writers have gone on since.
- */
-static inline int64_t
-room(const struct pipe *p, uint64_t head, uint64_t tail)
-{
-	return (int64_t)((uint64_t)pipe_slots(p) * PAGE_SIZE -
-		(head - round_down(tail, PAGE_SIZE)));
-}
-
-/* Whether a write of up to PIPE_BUF bytes need not wait when the ends are there. */
-static inline bool
-is_writable_at(const struct pipe *p, uint64_t head, uint64_t tail)
-{
-	return (int64_t)(head - tail) <= 0 || room(p, head, tail) >= (int64_t)PIPE_BUF;
-}
-
-static inline bool
-is_writable(const struct pipe *p)
-{
-	uint64_t tail = pipe_tail(p);
-	return is_writable_at(p, pipe_head(p), tail);
-}
-
-static inline struct pipe_slot *
-slot_at(struct pipe *p, uint64_t position)
-{
-	return &p->slots[(position / PAGE_SIZE) & (pipe_slots(p) - 1)];
-}
-
-static void
-data_free(char *data)
-{
-	page_free(virt_to_page(data), 0);
-}
-
-/* Takes the page out of a slot that tail leaves; read_lock is held. */
-static inline void
-slot_leave(struct pipe *p, struct pipe_slot *s)
-{
-	char *data = s->data;
-	s->data = NULL;
-	char *none = NULL;
-	if (data != NULL &&
-		!atomic_compare_exchange_strong_explicit(
-			&p->spare, &none, data, memory_order_acq_rel, memory_order_relaxed))
-		data_free(data);
-}
-
-/* Readies the slot that head enters. -ENOMEM. */
-static inline int
-slot_enter(struct pipe *p, struct pipe_slot *s)
-{
-	if (s->data == NULL) {
-		s->data = atomic_load_explicit(&p->spare, memory_order_relaxed) == NULL
-			? NULL
-			: atomic_exchange_explicit(&p->spare, NULL, memory_order_acquire);
-		if (s->data == NULL) {
-			struct page *page = page_alloc(0, 0, PAGE_KERNEL);
-			if (page == NULL)
-				return -ENOMEM;
-			s->data = page_to_virt(page);
-		}
-	}
-	s->end = PAGE_SIZE;
-	s->packet = false;
-	return 0;
-}
-
-/* Starts an empty pipe at a fresh page, so that all of its size is there to be written; write_lock is held. */
-static void
-realign(struct pipe *p)
-{
-	mutex_lock(&p->read_lock);
-	uint64_t head = atomic_load_explicit(&p->head, memory_order_relaxed);
-	if (head == atomic_load_explicit(&p->tail, memory_order_relaxed) && head % PAGE_SIZE != 0) {
-		slot_leave(p, slot_at(p, head));
-		head = round_up(head, PAGE_SIZE);
-		atomic_store_explicit(&p->tail, head, memory_order_release);
-		atomic_store_explicit(&p->head, head, memory_order_release);
-	}
-	mutex_unlock(&p->read_lock);
-}
-
-/* Room for a write of n bytes; realigns an empty pipe if that makes more of it. write_lock is held. */
-static inline uint64_t
-room_for(struct pipe *p, size_t n)
-{
-	uint64_t head = atomic_load_explicit(&p->head, memory_order_relaxed), tail = pipe_tail(p);
-	uint64_t free = (uint64_t)room(p, head, tail);
-	if (unlikely(free < n && head == tail && head % PAGE_SIZE != 0)) {
-		realign(p);
-		head = atomic_load_explicit(&p->head, memory_order_relaxed);
-		free = (uint64_t)room(p, head, pipe_tail(p));
-	}
-	return free;
 }
 
 /*
@@ -268,33 +87,9 @@ fill_packet(struct pipe *p, struct iter *from, size_t n)
 	if (head != start)
 		slot_at(p, head)->end = head % PAGE_SIZE;
 	s->end = (uint32_t)n;
-	s->packet = true;
+	s->flags = SLOT_PACKET;
 	atomic_store_explicit(&p->head, start + PAGE_SIZE, memory_order_release);
 	return (ssize_t)n;
-}
-
-static void
-wake_readers(struct pipe *p)
-{
-	wake_one(&p->rd_wait, POLLIN | POLLRDNORM);
-}
-
-static void
-wake_writers(struct pipe *p)
-{
-	wake_one(&p->wr_wait, POLLOUT | POLLWRNORM);
-}
-
-/*
- * After tail left `before`: tells writers, and edge-triggered pollers, if that is what made room. A writer that sleeps
- * for room has moved head before it looked at tail, so head as it is now shows whether there was any.
- */
-static inline void
-tell_writers(struct pipe *p, uint64_t before)
-{
-	if (wait_queue_active(&p->wr_wait) && !is_writable_at(p, pipe_head(p), before) &&
-		is_writable(p))
-		wake_writers(p);
 }
 
 /* One round of a write: bytes moved, 0 if it must wait, or -errno. whole: all of it or nothing. */
@@ -307,26 +102,6 @@ write_some(struct pipe *p, struct file *f, struct iter *from, bool whole)
 	if (whole && free < from->count)
 		return 0;
 	return free == 0 ? 0 : fill(p, from, min(free, (uint64_t)from->count));
-}
-
-static ssize_t
-wait_for_room(struct pipe *p, struct file *f, const struct iter *from)
-{
-	if (file_nonblock(f) || (from->flags & ITER_NOWAIT))
-		return -EAGAIN;
-	return wait_event_flags(&p->wr_wait, WAIT_INTERRUPTIBLE, DEADLINE_NEVER, WAITER_EXCLUSIVE,
-		is_writable(p) || !has_readers(p));
-}
-
-/*
- * The next writer, if a reader made room for both. For those who have been on the queue, as a wake-up may have been
- * theirs alone; whoever has not must not give pollers an edge that is none.
- */
-static inline void
-pass_room_on(struct pipe *p)
-{
-	if (unlikely(!list_empty(&p->wr_wait.waiters)) && is_writable(p))
-		wake_writers(p);
 }
 
 /* The next reader, if a writer left enough for both. As pass_room_on(). */
@@ -352,7 +127,7 @@ write_slowly(struct pipe *p, struct file *f, struct iter *from)
 			wake_readers(p);
 		} else {
 			waited |= n == 0;
-			err = n == 0 ? wait_for_room(p, f, from) : n;
+			err = n == 0 ? wait_for_room(p, f, (from->flags & ITER_NOWAIT) != 0) : n;
 		}
 	}
 	if (waited)
@@ -420,8 +195,8 @@ drain_page(struct pipe *p, struct iter *to, struct drain *d)
 		d->stop = true;
 		return;
 	}
-	if (past && (offset + copied == end || s->packet)) {
-		d->stop = s->packet;
+	if (past && (offset + copied == end || (s->flags & SLOT_PACKET))) {
+		d->stop = (s->flags & SLOT_PACKET) != 0;
 		slot_leave(p, s);
 		d->tail = base + PAGE_SIZE;
 	}
@@ -506,87 +281,6 @@ pipe_read(struct file *f, struct iter *to, uint64_t *pos) NO_LOCK_ANALYSIS
 		return read_slowly(p, f, to);
 	tell_writers(p, before);
 	return n;
-}
-
-/* The valid bytes of the page at a place, from there on; *past: the writer is done with it. */
-static size_t
-piece_at(struct pipe *p, uint64_t at, uint64_t head, bool *past)
-{
-	uint64_t base = round_down(at, PAGE_SIZE);
-	*past = head - base >= PAGE_SIZE;
-	return (size_t)((*past ? base + slot_at(p, at)->end : head) - at);
-}
-
-ssize_t
-pipe_move_out(struct file *f, size_t n, uint32_t flags, pipe_move_fn *fn, void *ctx)
-{
-	struct pipe *p = f->priv;
-	mutex_lock(&p->read_lock);
-	uint64_t head = pipe_head(p);
-	const uint64_t start = atomic_load_explicit(&p->tail, memory_order_relaxed);
-	uint64_t at = start;
-	size_t done = 0;
-	ssize_t err = 0;
-	while (at != head && done < n) {
-		bool past;
-		size_t piece = piece_at(p, at, head, &past), part = min(piece, n - done);
-		struct pipe_slot *s = slot_at(p, at);
-		err = part != 0 ? fn(ctx, s->data + at % PAGE_SIZE, part) : 0;
-		if (err < 0)
-			break;
-		size_t took = (size_t)err;
-		done += took;
-		at += took;
-		if (past && took == piece) {
-			at = round_down(at - took, PAGE_SIZE) + PAGE_SIZE;
-			if (!(flags & PIPE_MOVE_KEEP))
-				slot_leave(p, s);
-		}
-		if (!(flags & PIPE_MOVE_KEEP))
-			atomic_store_explicit(&p->tail, at, memory_order_release);
-		if (took < part)
-			break;
-	}
-	mutex_unlock(&p->read_lock);
-	tell_writers(p, start);
-	return done != 0 ? (ssize_t)done : min(err, (ssize_t)0);
-}
-
-ssize_t
-pipe_move_in(struct file *f, size_t n, pipe_move_fn *fn, void *ctx)
-{
-	struct pipe *p = f->priv;
-	mutex_lock(&p->write_lock);
-	uint64_t left = min(room_for(p, n), (uint64_t)n);
-	ssize_t err = left != 0 ? 0 : -ENOBUFS;
-	if (!has_readers(p)) {
-		err = -EPIPE;
-		left = 0;
-	}
-	size_t done = 0;
-	while (left != 0) {
-		uint64_t head = atomic_load_explicit(&p->head, memory_order_relaxed);
-		struct pipe_slot *s = slot_at(p, head);
-		uint32_t offset = head % PAGE_SIZE;
-		err = offset == 0 ? slot_enter(p, s) : 0;
-		if (err != 0)
-			break;
-		size_t part = min(left, (uint64_t)(PAGE_SIZE - offset));
-		err = fn(ctx, s->data + offset, part);
-		if (err <= 0)
-			break;
-		done += (size_t)err;
-		left -= (uint64_t)err;
-		atomic_store_explicit(&p->head, head + (uint64_t)err, memory_order_release);
-		if ((size_t)err < part)
-			break;
-	}
-	mutex_unlock(&p->write_lock);
-	if (done != 0)
-		wake_readers(p);
-	if (err == -EPIPE && done == 0)
-		signal_send_self(SIGPIPE);
-	return done != 0 ? (ssize_t)done : min(err, (ssize_t)0);
 }
 
 bool
@@ -704,10 +398,10 @@ pipe_destroy(struct pipe *p)
 	uint32_t n = pipe_slots(p);
 	for (uint32_t i = 0; i < n; i++) {
 		if (p->slots[i].data != NULL)
-			data_free(p->slots[i].data);
+			page_put(virt_to_page(p->slots[i].data));
 	}
 	if (p->spare != NULL)
-		data_free(p->spare);
+		page_put(virt_to_page(p->spare));
 	if (p->slots != p->inline_slots)
 		kvfree(p->slots);
 	account_pages(p->account, -(int32_t)n);
@@ -756,6 +450,7 @@ pipe_release(struct file *f)
 static const struct file_ops pipe_ops = {
 	.read = pipe_read,
 	.write = pipe_write,
+	.send_pages = pipe_send_pages,
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
 	.getattr = pipe_getattr,
@@ -767,6 +462,7 @@ static const struct file_ops pipe_ops = {
 static const struct file_ops fifo_ops = {
 	.read = pipe_read,
 	.write = pipe_write,
+	.send_pages = pipe_send_pages,
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
 	.release = pipe_release,
@@ -1003,7 +699,7 @@ move_slots(struct pipe *p, struct pipe_slot *slots, uint32_t n)
 	}
 	for (uint32_t i = 0; i < pipe_slots(p); i++) {
 		if (p->slots[i].data != NULL)
-			data_free(p->slots[i].data);
+			page_put(virt_to_page(p->slots[i].data));
 	}
 	struct pipe_slot *old = p->slots;
 	p->slots = slots;

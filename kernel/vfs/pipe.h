@@ -27,9 +27,13 @@ void splice_init(void); /* by pipe_init() */
  */
 typedef ssize_t pipe_move_fn(void *ctx, void *data, size_t n);
 #define PIPE_MOVE_KEEP 1u /* look only: the bytes stay (tee) */
-ssize_t pipe_move_out(
-	struct file *f, size_t n, uint32_t flags, pipe_move_fn *fn, void *ctx) MUST_CHECK;
+#define PIPE_MOVE_MORE 2u /* more follows at once (FILE_SEND_MORE) */
+ssize_t pipe_move_out(struct file *f, size_t n, pipe_move_fn *fn, void *ctx) MUST_CHECK;
 ssize_t pipe_move_in(struct file *f, size_t n, pipe_move_fn *fn, void *ctx) MUST_CHECK;
+/*
+ * As pipe_move_out(), by reference to what has send_pages. -EOPNOTSUPP: it has to be copied. flags: PIPE_MOVE_*.
+ */
+ssize_t pipe_move_pages(struct file *f, size_t n, uint32_t flags, struct file *out) MUST_CHECK;
 bool pipe_has_writers(const struct file *f);
 bool pipe_has_readers(const struct file *f);
 bool pipe_same(const struct file *a, const struct file *b); /* two ends of one pipe */

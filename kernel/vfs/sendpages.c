@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sending a file by reference: its pages go to a socket as they are and stay while they are on their way, whatever
+ * Sending a file by reference: its pages go to a socket or a pipe as they are and stay while they are on their way, whatever
  * becomes of the file. What is written to the file before they have been read at the other end may show there, and what
  * is cut off a page's end shows as zeroes, as on Linux.
  *
@@ -27,28 +27,29 @@ goes_on(const struct file *f, uint64_t pos)
 
 /* What one call takes; bytes, 0: the file has ended, -errno. */
 static ssize_t
-send_some(struct file *in, uint64_t pos, struct file *out, size_t n)
+send_some(struct file *in, uint64_t pos, struct file *out, size_t n, uint32_t flags)
 {
 	struct page *pages[FILE_SEND_PAGES] __attribute__((uninitialized));
 	ssize_t got = in->ops->get_pages(in, pos, n, pages, FILE_SEND_PAGES);
 	if (got <= 0)
 		return got;
 	size_t within = pos & PAGE_MASK, bytes = (size_t)got;
-	uint32_t flags = bytes < n && goes_on(in, pos + bytes) ? FILE_SEND_MORE : 0;
+	if (bytes < n && goes_on(in, pos + bytes))
+		flags |= FILE_SEND_MORE;
 	ssize_t sent = out->ops->send_pages(out, pages, (uint32_t)within, bytes, flags);
 	put_pages(pages, (uint32_t)((within + bytes + PAGE_MASK) >> PAGE_SHIFT));
 	return sent;
 }
 
 ssize_t
-file_send_pages(struct file *in, uint64_t *pos, struct file *out, size_t n)
+file_send_pages(struct file *in, uint64_t *pos, struct file *out, size_t n, uint32_t flags)
 {
 	if (in->ops->get_pages == NULL || out->ops->send_pages == NULL)
 		return -EOPNOTSUPP;
 	size_t done = 0;
 	ssize_t sent = 0;
 	while (done < n) {
-		sent = send_some(in, *pos, out, n - done);
+		sent = send_some(in, *pos, out, n - done, flags);
 		if (sent <= 0)
 			break;
 		done += (size_t)sent;

@@ -2,9 +2,10 @@
 /*
  * Moving data between files without the caller's memory: sendfile, copy_file_range, splice, tee.
  *
- * Files are copied through a buffer, or sent by reference (sendpages.c); a pipe's pages are read and filled in place. Nothing is taken from a pipe that
- * the other side has not accepted. While a pipe's lock is held nothing here waits for a peer: it asks without waiting,
- * then lets go and waits. A move from pipe to pipe holds one pipe's lock inside another's, so there is one at a time.
+ * Files are copied through a buffer, or sent by reference (sendpages.c). Pages go into pipes and out of them by
+ * reference where both sides can, else they are filled and read in place. Nothing is taken from a pipe that the other
+ * side has not accepted. While a pipe's lock is held nothing here waits for a peer: it asks without waiting, then lets
+ * go and waits. A move from pipe to pipe holds one pipe's lock inside another's, so there is one at a time.
  */
 #include "arch/uaccess.h"
 #include "core/sched.h"
@@ -134,7 +135,7 @@ send(struct file *out, struct file *in, uaddr_t offset, size_t count)
 	if (err != 0)
 		return err;
 	count = min(count, TRANSFER_MAX);
-	int64_t result = file_send_pages(in, &from.pos, out, count);
+	int64_t result = file_send_pages(in, &from.pos, out, count, 0);
 	if (result == -EOPNOTSUPP)
 		result = copy(&from, &to, count);
 	return finish(&from, &to, result);
@@ -223,10 +224,14 @@ piece_read(void *ctx, void *data, size_t n)
 static ssize_t
 round_out(struct file *pipe, struct place *out, size_t n, uint32_t move_flags)
 {
-	if (!file_is_pipe(out->file))
-		return pipe_move_out(pipe, n, move_flags, piece_write, out);
+	if (!file_is_pipe(out->file)) {
+		ssize_t result = pipe_move_pages(pipe, n, move_flags, out->file);
+		if (result != -EOPNOTSUPP)
+			return result;
+		return pipe_move_out(pipe, n, piece_write, out);
+	}
 	mutex_lock(&pipe_to_pipe);
-	ssize_t result = pipe_move_out(pipe, n, move_flags, piece_write, out);
+	ssize_t result = pipe_move_pages(pipe, n, move_flags, out->file);
 	mutex_unlock(&pipe_to_pipe);
 	return result;
 }
@@ -272,11 +277,21 @@ wait_in(struct file *in, struct file *pipe, ssize_t moved, bool nonblock)
 	return (int)moved;
 }
 
+/* To a pipe: one round without waiting. */
+static ssize_t
+round_in(struct place *in, struct file *pipe, size_t n)
+{
+	ssize_t moved = file_send_pages(in->file, &in->pos, pipe, n, FILE_SEND_NOWAIT);
+	if (moved == -EOPNOTSUPP)
+		return pipe_move_in(pipe, n, piece_read, in);
+	return moved == -EAGAIN ? -ENOBUFS : moved; /* files do not make wait: the pipe is full */
+}
+
 static int64_t
 to_pipe(struct place *in, struct file *pipe, size_t n, uint32_t flags)
 {
 	for (;;) {
-		ssize_t moved = pipe_move_in(pipe, n, piece_read, in);
+		ssize_t moved = round_in(in, pipe, n);
 		if (moved >= 0)
 			return moved; /* 0: what is read has ended */
 		int err = wait_in(in->file, pipe, moved, (flags & SPLICE_F_NONBLOCK) != 0);
@@ -306,8 +321,9 @@ splice(struct file *in, uaddr_t in_offset, struct file *out, uaddr_t out_offset,
 	if (err != 0)
 		return err;
 	n = min(n, TRANSFER_MAX);
-	int64_t result =
-		from ? from_pipe(in, &out_place, n, flags, 0) : to_pipe(&in_place, out, n, flags);
+	uint32_t move_flags = (flags & SPLICE_F_MORE) ? PIPE_MOVE_MORE : 0;
+	int64_t result = from ? from_pipe(in, &out_place, n, flags, move_flags)
+			      : to_pipe(&in_place, out, n, flags);
 	return finish(&in_place, &out_place, result);
 }
 

@@ -364,3 +364,167 @@ GUEST_TEST(sendfile_to_full_socket)
 	CHECK_ERRNO(sendfile(s[0], in, &at, 1000), EPIPE);
 	CHECK_EQ(pipe_signals, 1);
 }
+
+/* Pages that a pipe shares with a file: what is written to the pipe behind them goes into pages of its own. */
+GUEST_TEST(splice_never_writes_into_shared_pages)
+{
+	int in = filled_file(10000), p[2], q[2];
+	loff_t at = 1;
+	CHECK_EQ(pipe2(p, O_NONBLOCK), 0);
+	CHECK_EQ(pipe2(q, O_NONBLOCK), 0);
+	/* Slots that were full of appendable bytes before. */
+	for (int i = 0; i < 40; i++) {
+		CHECK_EQ(write(p[1], back, 4096), 4096);
+		CHECK_EQ(read(p[0], back, 4096), 4096);
+	}
+	CHECK_EQ(splice(in, &at, p[1], NULL, 1, 0), 1);
+	CHECK_EQ(write(p[1], "own", 3), 3);
+	CHECK_EQ(tee(p[0], q[1], 3, 0), 3);
+	CHECK_EQ(write(q[1], "more", 4), 4);
+	CHECK_EQ(write(p[1], "end", 3), 3);
+	CHECK_EQ(splice(in, &at, p[1], NULL, 10, 0), 10);
+	CHECK_EQ(write(p[1], "!", 1), 1);
+	CHECK_EQ(read(p[0], back, 100), 18);
+	CHECK(back[0] == buf[1] && memcmp(back + 1, "ownend", 6) == 0);
+	CHECK(memcmp(back + 7, buf + 2, 10) == 0 && back[17] == '!');
+	CHECK_EQ(read(q[0], back, 100), 7);
+	CHECK(back[0] == buf[1] && memcmp(back + 1, "owmore", 6) == 0);
+	CHECK_EQ(pread(in, back, 10000, 0), 10000);
+	CHECK_EQ(memcmp(back, buf, 10000), 0);
+}
+
+/* What was lent stays as it was, whatever the pipe that lent it does with its pages afterwards. */
+GUEST_TEST(tee_keeps_what_it_took)
+{
+	int p[2], q[2];
+	CHECK_EQ(pipe2(p, O_NONBLOCK), 0);
+	CHECK_EQ(pipe2(q, O_NONBLOCK), 0);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 9000; i++)
+			buf[i] = (char)(i * 7 + round);
+		CHECK_EQ(write(p[1], buf, 9000), 9000);
+		CHECK_EQ(tee(p[0], q[1], 9000, 0), 9000);
+		CHECK_EQ(read(p[0], back, sizeof(back)), 9000);
+		CHECK_EQ(memcmp(back, buf, 9000), 0);
+		memset(back, 'x', 65536); /* through every slot, and the spare page */
+		CHECK_EQ(write(p[1], back, 65536), 65536);
+		CHECK_EQ(read(p[0], back, 65536), 65536);
+		CHECK_EQ(read(q[0], back, sizeof(back)), 9000);
+		CHECK_EQ(memcmp(back, buf, 9000), 0);
+	}
+}
+
+/* As many pages of a file as there are slots, of which a part of one is one; the file goes, its pages stay. */
+GUEST_TEST(splice_fills_slots_with_pages)
+{
+	int in = filled_file(100000), p[2];
+	loff_t at = 4000;
+	CHECK_EQ(pipe2(p, O_NONBLOCK), 0);
+	CHECK_EQ(fcntl(p[1], F_SETPIPE_SZ, 4 * 4096), 4 * 4096);
+	CHECK_EQ(splice(in, &at, p[1], NULL, 100000, 0), 96 + 3 * 4096);
+	CHECK_EQ(at, 4 * 4096);
+	CHECK_ERRNO(splice(in, &at, p[1], NULL, 1, 0), EAGAIN);
+	CHECK_ERRNO(write(p[1], "x", 1), EAGAIN);
+	CHECK_ERRNO(fcntl(p[1], F_SETPIPE_SZ, 4096), EBUSY);
+	CHECK_EQ(fcntl(p[1], F_SETPIPE_SZ, 8 * 4096), 8 * 4096);
+	CHECK_EQ(fcntl(p[1], F_GETPIPE_SZ), 8 * 4096);
+	int n;
+	CHECK_EQ(ioctl(p[0], FIONREAD, &n), 0);
+	CHECK_EQ(n, 96 + 3 * 4096);
+	CHECK_EQ(splice(in, &at, p[1], NULL, 100, 0), 100);
+	struct pollfd pfd = {.fd = p[1], .events = POLLOUT};
+	CHECK_EQ(poll(&pfd, 1, 0), 1);
+	close(in);
+	CHECK_EQ(read(p[0], back, sizeof(back)), 96 + 3 * 4096 + 100);
+	CHECK_EQ(memcmp(back, buf + 4000, 96 + 3 * 4096 + 100), 0);
+}
+
+/* As on Linux, a page in a pipe is the file's: a write shows, what is cut off a page that stays is zeroes. */
+GUEST_TEST(splice_and_a_file_that_changes)
+{
+	int in = filled_file(12288), p[2];
+	loff_t at = 0;
+	CHECK_EQ(pipe2(p, O_NONBLOCK), 0);
+	CHECK_EQ(splice(in, &at, p[1], NULL, 12288, 0), 12288);
+	CHECK_EQ(pwrite(in, "new", 3, 10), 3);
+	CHECK_EQ(ftruncate(in, 100), 0);
+	CHECK_EQ(ftruncate(in, 12288), 0);
+	CHECK_EQ(read(p[0], back, sizeof(back)), 12288);
+	CHECK(memcmp(back, buf, 10) == 0 && memcmp(back + 10, "new", 3) == 0);
+	CHECK(memcmp(back + 13, buf + 13, 87) == 0);
+	CHECK(back[100] == 0 && back[4095] == 0);
+	for (int i = 4096; i < 12288; i++)
+		CHECK(back[i] == buf[i] ||
+			back[i] == 0); /* zeroes where the cache has larger pages */
+}
+
+/* Packets stay packets from pipe to pipe, and what others hold of them stays. */
+GUEST_TEST(splice_keeps_packets)
+{
+	int p[2], q[2];
+	CHECK_EQ(pipe2(p, O_NONBLOCK | O_DIRECT), 0);
+	CHECK_EQ(pipe2(q, O_NONBLOCK), 0);
+	CHECK_EQ(write(p[1], "one", 3), 3);
+	CHECK_EQ(write(p[1], "three", 5), 5);
+	CHECK_EQ(tee(p[0], q[1], 100, 0), 8);
+	CHECK_EQ(splice(p[0], NULL, q[1], NULL, 100, 0), 8);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(read(q[0], back, 100), 3);
+		CHECK_EQ(memcmp(back, "one", 3), 0);
+		CHECK_EQ(read(q[0], back, 100), 5);
+		CHECK_EQ(memcmp(back, "three", 5), 0);
+	}
+	CHECK_ERRNO(read(p[0], back, 1), EAGAIN);
+}
+
+/* From several processes into one pipe and out of it at once, by reference and by copy: nothing is lost or doubled. */
+GUEST_TEST(splice_from_many_at_once)
+{
+	enum { WRITERS = 3, EACH = 300000 };
+	int p[2], s[2];
+	CHECK_EQ(pipe(p), 0);
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	pid_t child[WRITERS], mover;
+	for (int i = 0; i < WRITERS; i++) {
+		int in = filled_file(EACH);
+		child[i] = fork();
+		CHECK(child[i] >= 0);
+		if (child[i] != 0) {
+			close(in);
+			continue;
+		}
+		close(p[0]);
+		loff_t at = 0;
+		size_t chunk = i == 0 ? 65536 : 5000u * (unsigned)i;
+		while (at < EACH) {
+			ssize_t n = i == 2
+				? write(p[1], buf + at, 777 < EACH - at ? 777 : (size_t)(EACH - at))
+				: splice(in, &at, p[1], NULL, chunk, 0);
+			CHECK(n > 0);
+			at += i == 2 ? n : 0;
+		}
+		_exit(0);
+	}
+	close(p[1]);
+	mover = fork();
+	if (mover == 0) {
+		ssize_t n;
+		while ((n = splice(p[0], NULL, s[1], NULL, 20000, 0)) > 0)
+			;
+		_exit(n == 0 ? 0 : 1);
+	}
+	close(s[1]);
+	close(p[0]);
+	unsigned long long sum = 0, want = 0, total = 0;
+	for (ssize_t n; (n = read(s[0], back, sizeof(back))) > 0; total += (size_t)n)
+		for (ssize_t i = 0; i < n; i++)
+			sum += (unsigned char)back[i] * 1ull;
+	for (int i = 0; i < EACH; i++)
+		want += (unsigned char)buf[i] * 1ull * WRITERS;
+	CHECK_EQ(total, (long long)WRITERS * EACH);
+	CHECK_EQ(sum, want);
+	int status;
+	for (int i = 0; i < WRITERS; i++)
+		CHECK(waitpid(child[i], &status, 0) == child[i] && status == 0);
+	CHECK(waitpid(mover, &status, 0) == mover && status == 0);
+}
