@@ -224,18 +224,39 @@ kvfree(void *p)
 	kfree(p);
 }
 
+#define MOCK_PAGES 2048u
+_Alignas(PAGE_SIZE) uint8_t mock_ram[MOCK_PAGES * PAGE_SIZE];
+_Alignas(struct page) uint8_t mock_pages[MOCK_PAGES * sizeof(struct page)];
+static pthread_mutex_t ram_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct page *free_pages; /* [ram_lock] each begins with a pointer to the next */
+static uint64_t pages_used;     /* [ram_lock] never handed out: those from here on */
+
 struct page *
 page_alloc(uint32_t order, uint32_t flags, enum page_kind kind)
 {
+	pthread_mutex_lock(&ram_lock);
+	struct page *p = free_pages;
+	if (p != NULL)
+		free_pages = *(struct page **)page_to_virt(p);
+	else
+		p = pfn_to_page(pages_used++);
+	pthread_mutex_unlock(&ram_lock);
+	if (order != 0 || page_to_pfn(p) >= MOCK_PAGES)
+		abort();
 	live_pages++;
-	return virt_to_page(aligned_alloc(PAGE_SIZE, PAGE_SIZE << order));
+	refcount_init(&p->refs, 1);
+	return p;
 }
 
 void
 page_free(struct page *p, uint32_t order)
 {
 	live_pages--;
-	free(page_to_virt(p));
+	memset(page_to_virt(p), 0xdd, PAGE_SIZE);
+	pthread_mutex_lock(&ram_lock);
+	*(struct page **)page_to_virt(p) = free_pages;
+	free_pages = p;
+	pthread_mutex_unlock(&ram_lock);
 }
 
 void
@@ -734,6 +755,73 @@ TEST(pipe_records_stay_whole_among_many)
 TEST(pipe_packets_stay_whole_among_many)
 {
 	records(O_DIRECT);
+}
+
+/*
+ * By reference: one thread puts pages into a pipe and another one bytes, two move what is there to the next pipe.
+ * The end reads. Each byte is 1, so that sums tell of what was lost, doubled or reused.
+ */
+enum { LENT_PAGES = 2000, LENT_WRITES = 4000, LENT_BYTES = 999 };
+static int lent_fd[4];
+
+static void
+lend_pages(void *arg)
+{
+	struct file_ref out;
+	CHECK_EQ(file_borrow(lent_fd[1], RIGHT_WRITE, &out), 0);
+	for (int i = 0; i < LENT_PAGES; i++) {
+		struct page *page = page_alloc(0, 0, PAGE_KERNEL);
+		memset(page_to_virt(page), 1, PAGE_SIZE);
+		CHECK_EQ(out.file->ops->send_pages(out.file, &page, 100, 1000, 0), 1000);
+		page_put(page);
+	}
+	file_return(&out);
+}
+
+static void
+write_ones(void *arg)
+{
+	char ones[LENT_BYTES];
+	memset(ones, 1, sizeof(ones));
+	for (int i = 0; i < LENT_WRITES; i++)
+		CHECK_EQ(do_write(lent_fd[1], ones, sizeof(ones)), sizeof(ones));
+}
+
+static void
+move_on(void *arg)
+{
+	struct file_ref in;
+	CHECK_EQ(file_borrow(lent_fd[0], RIGHT_READ, &in), 0);
+	while (sys_splice(in.file, (uaddr_t){0}, lent_fd[3], (uaddr_t){0}, 10000, 0) > 0)
+		;
+	file_return(&in);
+}
+
+TEST(pipe_lends_pages_and_takes_them)
+{
+	begin();
+	make_pipe(lent_fd, 0);
+	make_pipe(lent_fd + 2, 0);
+	struct start writers[2], movers[2];
+	start(&writers[0], lend_pages, NULL);
+	start(&writers[1], write_ones, NULL);
+	for (int i = 0; i < 2; i++)
+		start(&movers[i], move_on, NULL);
+	static char got[20000];
+	uint64_t left = LENT_PAGES * 1000ULL + LENT_WRITES * LENT_BYTES;
+	while (left != 0) {
+		int64_t n = do_read(lent_fd[2], got, min(left, sizeof(got)));
+		CHECK(n > 0);
+		for (int64_t i = 0; i < n; i++)
+			CHECK_EQ(got[i], 1);
+		left -= (uint64_t)n;
+	}
+	join(writers, 2);
+	CHECK_EQ(do_close(lent_fd[1]), 0);
+	join(movers, 2);
+	for (int i = 0; i < 4; i++)
+		CHECK(i == 1 || do_close(lent_fd[i]) == 0);
+	end();
 }
 
 TEST(pipe_holds_its_size_wherever_it_stands)
