@@ -759,7 +759,7 @@ TEST(pipe_packets_stay_whole_among_many)
 
 /*
  * By reference: one thread puts pages into a pipe and another one bytes, two move what is there to the next pipe.
- * The end reads. Each byte is 1, so that sums tell of what was lost, doubled or reused.
+ * The end reads. Sums tell of what was lost, doubled or written over.
  */
 enum { LENT_PAGES = 2000, LENT_WRITES = 4000, LENT_BYTES = 999 };
 static int lent_fd[4];
@@ -771,7 +771,7 @@ lend_pages(void *arg)
 	CHECK_EQ(file_borrow(lent_fd[1], RIGHT_WRITE, &out), 0);
 	for (int i = 0; i < LENT_PAGES; i++) {
 		struct page *page = page_alloc(0, 0, PAGE_KERNEL);
-		memset(page_to_virt(page), 1, PAGE_SIZE);
+		memset(page_to_virt(page), i % 100, PAGE_SIZE);
 		CHECK_EQ(out.file->ops->send_pages(out.file, &page, 100, 1000, 0), 1000);
 		page_put(page);
 	}
@@ -779,12 +779,13 @@ lend_pages(void *arg)
 }
 
 static void
-write_ones(void *arg)
+write_bytes(void *arg)
 {
-	char ones[LENT_BYTES];
-	memset(ones, 1, sizeof(ones));
-	for (int i = 0; i < LENT_WRITES; i++)
-		CHECK_EQ(do_write(lent_fd[1], ones, sizeof(ones)), sizeof(ones));
+	char bytes[LENT_BYTES];
+	for (int i = 0; i < LENT_WRITES; i++) {
+		memset(bytes, i % 100, sizeof(bytes));
+		CHECK_EQ(do_write(lent_fd[1], bytes, sizeof(bytes)), sizeof(bytes));
+	}
 }
 
 static void
@@ -804,18 +805,24 @@ TEST(pipe_lends_pages_and_takes_them)
 	make_pipe(lent_fd + 2, 0);
 	struct start writers[2], movers[2];
 	start(&writers[0], lend_pages, NULL);
-	start(&writers[1], write_ones, NULL);
+	start(&writers[1], write_bytes, NULL);
 	for (int i = 0; i < 2; i++)
 		start(&movers[i], move_on, NULL);
 	static char got[20000];
-	uint64_t left = LENT_PAGES * 1000ULL + LENT_WRITES * LENT_BYTES;
+	uint64_t left = LENT_PAGES * 1000ULL + LENT_WRITES * LENT_BYTES, sum = 0, lent = 0,
+		 written = 0;
 	while (left != 0) {
 		int64_t n = do_read(lent_fd[2], got, min(left, sizeof(got)));
 		CHECK(n > 0);
 		for (int64_t i = 0; i < n; i++)
-			CHECK_EQ(got[i], 1);
+			sum += (uint64_t)got[i];
 		left -= (uint64_t)n;
 	}
+	for (uint64_t i = 0; i < LENT_PAGES; i++)
+		lent += i % 100 * 1000;
+	for (uint64_t i = 0; i < LENT_WRITES; i++)
+		written += i % 100 * LENT_BYTES;
+	CHECK_EQ(sum, lent + written);
 	join(writers, 2);
 	CHECK_EQ(do_close(lent_fd[1]), 0);
 	join(movers, 2);
