@@ -86,10 +86,15 @@ inet_has(const struct inet_sock *i, uint32_t flag)
 		0;
 }
 
-/* The interface by which the socket's options have something sent to an address; 0: by route. */
+/*
+ * The interface by which something is sent to an address: the one that was named (by the address's scope or a control
+ * message; 0: none), else that of the socket's options; 0: by route.
+ */
 static inline uint32_t
-inet_interface_to(const struct inet_sock *i, const struct net_addr *to)
+inet_interface_to(const struct inet_sock *i, const struct net_addr *to, uint32_t named)
 {
+	if (named != 0)
+		return named;
 	if (i->s.bound_if != 0 || !net_addr_is_v4(to) || net_addr_is_multicast(to))
 		return i->s.bound_if;
 	return i->ucast_if;

@@ -21,20 +21,41 @@ add_page(struct pkt *p, struct iter *from, uint32_t n)
 	return err;
 }
 
-int
-pktio_append(struct pkt *p, struct iter *from, uint32_t n)
+/* Fills what the last page has room for, with at most *n bytes, which it takes off *n. */
+static int
+fill_last_page(struct pkt *p, struct iter *from, uint32_t *n)
 {
-	if (n <= pkt_tailroom(p)) {
-		uint8_t *at = pkt_put(p, n);
-		return iter_copy_from(from, at, n) == n ? 0 : -EFAULT;
-	}
-	int err = 0;
+	struct pkt_frag *last = &p->frags[p->nr_frags - 1];
+	uint32_t end = last->offset + last->len, part = min(*n, (uint32_t)PAGE_SIZE - end);
+	if (part == 0)
+		return 0;
+	if (iter_copy_from(from, (char *)page_to_virt(last->page) + end, part) != part)
+		return -EFAULT;
+	last->len += part;
+	p->len += part;
+	*n -= part;
+	return 0;
+}
+
+static int __attribute__((noinline))
+append_in_pages(struct pkt *p, struct iter *from, uint32_t n)
+{
+	int err = p->nr_frags != 0 ? fill_last_page(p, from, &n) : 0;
 	while (n != 0 && err == 0) {
 		uint32_t part = min(n, (uint32_t)PAGE_SIZE);
 		err = add_page(p, from, part);
 		n -= part;
 	}
 	return err;
+}
+
+int
+pktio_append(struct pkt *p, struct iter *from, uint32_t n)
+{
+	if (n > pkt_tailroom(p))
+		return append_in_pages(p, from, n);
+	uint8_t *at = pkt_put(p, n);
+	return iter_copy_from(from, at, n) == n ? 0 : -EFAULT;
 }
 
 int

@@ -16,6 +16,7 @@
 #include "mm/slab.h"
 #include "net/sock/filter.h"
 #include "net/sock/inet.h"
+#include "net/sock/inet_cork.h"
 #include "net/sock/msg.h"
 #include "net/sock/pktio.h"
 #include "net/sock/rxqueue.h"
@@ -31,6 +32,7 @@ struct raw_sock {
 	bool closed;            /* [lock] */
 	struct sock_rxqueue rx;
 	struct sock_filter_program *_Atomic filter;
+	struct inet_cork *_Atomic cork; /* MSG_MORE */
 	_Atomic int32_t
 		checksum_at;  /* IPV6_CHECKSUM: where the checksum is; -1: not our business */
 	uint32_t icmp_filter; /* ICMP types that are not wanted */
@@ -179,12 +181,18 @@ finish_checksum(struct sock *s, struct pkt *p, struct inet_send *out, uint32_t o
 	return 0;
 }
 
+static bool
+user_makes_header(const struct raw_sock *r)
+{
+	return r->i.s.protocol == IPPROTO_RAW || inet_has(&r->i, INET_HDRINCL);
+}
+
 /* p is taken in any case. */
 static int
 transmit(struct raw_sock *r, struct pkt *p, struct inet_send *out)
 {
 	struct sock *s = &r->i.s;
-	bool whole = s->protocol == IPPROTO_RAW || inet_has(&r->i, INET_HDRINCL);
+	bool whole = user_makes_header(r);
 	int32_t checksum_at = atomic_load_explicit(&r->checksum_at, memory_order_relaxed);
 	int err = 0;
 	bh_disable();
@@ -216,12 +224,31 @@ destination(struct raw_sock *r, const struct sock_msg *msg, struct inet_send *ou
 	if (err == 0 && !given && !r->connected)
 		err = -EDESTADDRREQ;
 	out->flow.remote = given ? a.addr : r->remote;
-	uint32_t by_option = inet_interface_to(&r->i, &out->flow.remote);
-	out->flow.ifindex = by_option != 0 ? by_option : a.scope;
+	out->flow.ifindex = inet_interface_to(&r->i, &out->flow.remote, a.scope);
 	if (!net_addr_is_any(&r->local))
 		out->flow.local = r->local;
 	spin_unlock_bh(&s->lock);
 	return err;
+}
+
+/* With MSG_MORE, or after it: each send says where to, of which the first counts, as on Linux. */
+static ssize_t
+send_corked(struct raw_sock *r, struct sock_msg *msg, const struct inet_send *out)
+{
+	struct inet_cork *c = inet_cork_get(&r->cork);
+	if (c == NULL)
+		return -ENOBUFS;
+	size_t n = msg->iter->count;
+	mutex_lock(&c->lock);
+	int err = c->pkt == NULL ? inet_cork_begin(&r->i, c, out) : 0;
+	if (err == 0)
+		err = inet_cork_add(&r->i, c, msg->iter, 0);
+	if (err == 0 && !(msg->flags & MSG_MORE)) {
+		struct pkt *p = inet_cork_take(&r->i, c);
+		err = transmit(r, p, &c->out);
+	}
+	mutex_unlock(&c->lock);
+	return err != 0 ? err : (ssize_t)n;
 }
 
 static ssize_t
@@ -241,6 +268,8 @@ raw_send(struct sock *s, struct sock_msg *msg)
 		err = sock_take_error(s);
 	if (err == 0)
 		err = sock_wait_to_send(s, msg->flags);
+	if (err == 0 && inet_cork_wants(&r->cork, msg->flags) && !user_makes_header(r))
+		return send_corked(r, msg, &out);
 	struct pkt *p;
 	if (err == 0)
 		err = pktio_make(msg->iter, (uint32_t)n, &p);
@@ -464,6 +493,7 @@ raw_close(struct sock *s)
 	sock_rxqueue_purge(s, &r->rx);
 	spin_unlock_bh(&s->lock);
 	sock_filter_drop(&r->filter);
+	inet_cork_drop(&r->cork);
 	inet_end(&r->i);
 }
 

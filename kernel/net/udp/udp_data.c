@@ -132,7 +132,7 @@ transmit(struct udp_sock *u, struct route_ref *ref, struct pkt *p, struct inet_s
 }
 
 /* Where a message goes: the address given, or the peer. */
-static int
+static inline __attribute__((always_inline)) int
 destination(struct udp_sock *u, const struct sock_msg *msg, struct inet_send *out, bool *to_peer)
 {
 	struct sock *s = &u->i.s;
@@ -152,13 +152,11 @@ destination(struct udp_sock *u, const struct sock_msg *msg, struct inet_send *ou
 	return 0;
 }
 
-/* Fills in what the socket says and sends; p is taken in any case. */
-static int
-send_packet(struct udp_sock *u, struct pkt *p, struct inet_send *out, bool to_peer, bool special)
+/* Fills in what the socket says of where it goes. 0, or why it could not be bound. lock held. */
+static inline __attribute__((always_inline)) int
+address(struct udp_sock *u, struct inet_send *out, bool to_peer)
 {
-	struct sock *s = &u->i.s;
 	int err = 0;
-	spin_lock_bh(&s->lock);
 	if (unlikely(u->end.flow.local_port == 0))
 		err = udp_sock_autobind(u);
 	const struct net_flow *own = &u->end.flow;
@@ -170,10 +168,19 @@ send_packet(struct udp_sock *u, struct pkt *p, struct inet_send *out, bool to_pe
 	if (net_addr_equal(&out->flow.local, &(struct net_addr){0}) &&
 		!net_addr_is_any(&own->local))
 		out->flow.local = own->local;
-	if (out->flow.ifindex == 0)
-		out->flow.ifindex = inet_interface_to(&u->i, &out->flow.remote);
+	out->flow.ifindex = inet_interface_to(&u->i, &out->flow.remote, out->flow.ifindex);
 	if (out->flow.ifindex == 0)
 		out->flow.ifindex = own->ifindex;
+	return err;
+}
+
+/* Fills in what the socket says and sends; p is taken in any case. */
+static int
+send_packet(struct udp_sock *u, struct pkt *p, struct inet_send *out, bool to_peer, bool special)
+{
+	struct sock *s = &u->i.s;
+	spin_lock_bh(&s->lock);
+	int err = address(u, out, to_peer);
 	inet_send_options(&u->i, out);
 	if (err != 0)
 		pkt_free(p);
@@ -184,36 +191,142 @@ send_packet(struct udp_sock *u, struct pkt *p, struct inet_send *out, bool to_pe
 	return err;
 }
 
-ssize_t
-udp_sock_send(struct sock *s, struct sock_msg *msg)
+/* Looks at all that a message says but its bytes. 0: it may go; -errno; -EPIPE is the caller's to signal. */
+static inline __attribute__((always_inline)) int
+prepare(struct udp_sock *u, const struct sock_msg *msg, struct inet_send *out, bool *to_peer)
 {
-	struct udp_sock *u = udp_of(s);
-	struct inet_send out = {.gso_size = u->gso_size};
-	size_t n = msg->iter->count;
-	bool to_peer;
-	if (msg->flags & (MSG_OOB | MSG_MORE))
-		return -EOPNOTSUPP;
-	if (n > DATAGRAM_MAX)
-		return -EMSGSIZE;
-	int err = destination(u, msg, &out, &to_peer);
-	bool special = msg->cmsg != NULL || (msg->flags & MSG_DONTROUTE) != 0;
+	struct sock *s = &u->i.s;
+	int err = destination(u, msg, out, to_peer);
 	if (err == 0 && msg->cmsg != NULL)
-		err = inet_send_cmsg(&u->i, msg->cmsg, &out);
+		err = inet_send_cmsg(&u->i, msg->cmsg, out);
 	if (err == 0)
 		err = sock_take_error(s);
 	if (err == 0 && (__atomic_load_n(&s->shut, __ATOMIC_ACQUIRE) & SOCK_SHUT_WR))
-		return sock_broken_pipe(msg->flags);
-	if (err == 0)
-		err = sock_wait_to_send(s, msg->flags);
+		return -EPIPE;
+	return err != 0 ? err : sock_wait_to_send(s, msg->flags);
+}
+
+static void
+say_too_long(struct udp_sock *u, int err, const struct inet_send *out)
+{
+	if (err == -EMSGSIZE && inet_has(&u->i, INET_RECVERR | INET_RECVERR6))
+		inet_queue_local_error(&u->i, EMSGSIZE, out->ref.mtu, &out->flow);
+}
+
+static ssize_t
+send_now(struct udp_sock *u, struct sock_msg *msg)
+{
+	struct inet_send out = {.gso_size = u->gso_size};
+	size_t n = msg->iter->count;
+	bool to_peer;
+	if (n > DATAGRAM_MAX)
+		return -EMSGSIZE;
+	bool special = msg->cmsg != NULL || (msg->flags & MSG_DONTROUTE) != 0;
+	int err = prepare(u, msg, &out, &to_peer);
 	struct pkt *p;
 	if (err == 0)
 		err = pktio_make(msg->iter, (uint32_t)n, &p);
 	if (err != 0)
-		return err == -EPIPE ? sock_broken_pipe(msg->flags) : err;
-	p->owner = s;
+		return err;
+	p->owner = &u->i.s;
 	p->gso_size = out.gso_size;
 	err = send_packet(u, p, &out, to_peer, special);
-	if (err == -EMSGSIZE && inet_has(&u->i, INET_RECVERR | INET_RECVERR6))
-		inet_queue_local_error(&u->i, EMSGSIZE, out.ref.mtu, &out.flow);
+	say_too_long(u, err, &out);
 	return err != 0 ? err : (ssize_t)n;
+}
+
+/* --- Corked --- */
+
+/* Begins a datagram to where a message goes. The cork's lock is held. */
+static int
+begin(struct udp_sock *u, struct inet_cork *c, const struct sock_msg *msg)
+{
+	struct inet_send out = {.gso_size = u->gso_size};
+	bool to_peer;
+	int err = prepare(u, msg, &out, &to_peer);
+	if (err != 0)
+		return err;
+	spin_lock_bh(&u->i.s.lock);
+	err = address(u, &out, to_peer);
+	spin_unlock_bh(&u->i.s.lock);
+	return err != 0 ? err : inet_cork_begin(&u->i, c, &out);
+}
+
+/* Sends what was gathered. The cork's lock is held. */
+static int
+flush(struct udp_sock *u, struct inet_cork *c)
+{
+	struct sock *s = &u->i.s;
+	struct pkt *p = inet_cork_take(&u->i, c);
+	p->gso_size = c->out.gso_size;
+	spin_lock_bh(&s->lock);
+	inet_send_options(&u->i, &c->out);
+	int err = transmit(u, &c->out.ref, p, &c->out);
+	spin_unlock_bh(&s->lock);
+	route_ref_drop(&c->out.ref);
+	say_too_long(u, err, &c->out);
+	return err;
+}
+
+/*
+ * A send that begins a datagram, adds to one or ends one; only the first one's address and control messages count.
+ * *whole: it is none of these, and nothing was done.
+ */
+static ssize_t __attribute__((noinline))
+send_corked(struct udp_sock *u, struct sock_msg *msg, bool *whole)
+{
+	struct inet_cork *c = inet_cork_get(&u->cork);
+	if (c == NULL)
+		return -ENOBUFS;
+	size_t n = msg->iter->count;
+	int err = 0;
+	mutex_lock(&c->lock);
+	bool more = (msg->flags & MSG_MORE) || udp_sock_is_corked(u);
+	*whole = c->pkt == NULL && !more;
+	if (*whole) {
+		mutex_unlock(&c->lock);
+		return 0;
+	}
+	if (n > PKT_LEN_MAX)
+		err = -EMSGSIZE;
+	else if (c->pkt == NULL)
+		err = begin(u, c, msg);
+	if (err == 0)
+		err = inet_cork_add(&u->i, c, msg->iter, UDP_HEADER);
+	if (err == 0 && !more)
+		err = flush(u, c);
+	mutex_unlock(&c->lock);
+	return err != 0 ? err : (ssize_t)n;
+}
+
+int
+udp_sock_cork(struct udp_sock *u, bool on)
+{
+	struct inet_cork *c = on ? inet_cork_get(&u->cork) : inet_cork_peek(&u->cork);
+	if (c == NULL)
+		return on ? -ENOBUFS : 0;
+	atomic_store_explicit(&c->always, on, memory_order_relaxed);
+	if (on)
+		return 0;
+	mutex_lock(&c->lock);
+	if (c->pkt != NULL)
+		(void)flush(u, c); /* nobody waits for its error, as on Linux */
+	mutex_unlock(&c->lock);
+	return 0;
+}
+
+ssize_t
+udp_sock_send(struct sock *s, struct sock_msg *msg)
+{
+	struct udp_sock *u = udp_of(s);
+	if (msg->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	bool whole = true;
+	ssize_t n = 0;
+	/* Ping sockets send at once, whatever is said, as on Linux. */
+	if (inet_cork_wants(&u->cork, msg->flags) && u->kind == UDP_KIND_UDP)
+		n = send_corked(u, msg, &whole);
+	if (likely(whole))
+		n = send_now(u, msg);
+	return n == -EPIPE ? sock_broken_pipe(msg->flags) : n;
 }

@@ -119,13 +119,14 @@ connect_locked(struct udp_sock *u, const struct inet_addr *a)
 	int err = udp_sock_autobind(u);
 	if (err != 0)
 		return err;
-	uint32_t by_option = inet_interface_to(i, &a->addr);
+	if (a->scope != 0 && i->s.bound_if != 0 && a->scope != i->s.bound_if)
+		return -EINVAL;
 	struct net_flow flow = {
 		.local = u->end.flow.local,
 		.remote = a->addr,
 		.local_port = u->end.flow.local_port,
 		.remote_port = u->kind == UDP_KIND_PING ? 0 : a->port,
-		.ifindex = by_option != 0 ? by_option : a->scope,
+		.ifindex = inet_interface_to(i, &a->addr, a->scope),
 	};
 	if (net_addr_is_any(&flow.local))
 		flow.local = (struct net_addr){0};
@@ -229,6 +230,8 @@ set_udp(struct udp_sock *u, int name, const void *value, uint32_t len)
 		return -EINVAL;
 	memcpy(&v, value, sizeof(v));
 	switch (name) {
+	case UDP_CORK:
+		return udp_sock_cork(u, v != 0);
 	case UDP_SEGMENT:
 		if ((uint32_t)v > UINT16_MAX)
 			return -EINVAL;
@@ -273,11 +276,22 @@ udp_sock_getsockopt(struct sock *s, int level, int name, void *value, uint32_t *
 	int err = inet_getsockopt(&u->i, level, name, value, len);
 	if (err != 1)
 		return err;
-	if (level != SOL_UDP || u->kind != UDP_KIND_UDP || (name != UDP_SEGMENT && name != UDP_GRO))
+	int32_t v;
+	if (level != SOL_UDP || u->kind != UDP_KIND_UDP)
 		return -ENOPROTOOPT;
-	int32_t v = u->gso_size;
-	if (name == UDP_GRO)
+	switch (name) {
+	case UDP_SEGMENT:
+		v = u->gso_size;
+		break;
+	case UDP_GRO:
 		v = (atomic_load_explicit(&u->end.flags, memory_order_relaxed) & UDP_END_GRO) != 0;
+		break;
+	case UDP_CORK:
+		v = udp_sock_is_corked(u);
+		break;
+	default:
+		return -ENOPROTOOPT;
+	}
 	return sock_answer(value, len, &v, sizeof(v));
 }
 
@@ -303,6 +317,7 @@ udp_sock_close(struct sock *s)
 	sock_rxqueue_purge(s, &u->rx);
 	spin_unlock_bh(&s->lock);
 	sock_filter_drop(&u->filter);
+	inet_cork_drop(&u->cork);
 	inet_end(&u->i);
 }
 

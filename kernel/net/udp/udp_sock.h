@@ -11,6 +11,7 @@
 
 #include "net/sock/filter.h"
 #include "net/sock/inet.h"
+#include "net/sock/inet_cork.h"
 #include "net/sock/rxqueue.h"
 #include "net/udp/udp.h"
 
@@ -20,8 +21,9 @@ struct udp_sock {
 	enum udp_kind kind; /* [I] */
 	struct sock_rxqueue rx;
 	struct sock_filter_program *_Atomic filter;
-	uint16_t gso_size; /* UDP_SEGMENT */
-	bool closed;       /* [lock] */
+	struct inet_cork *_Atomic cork; /* MSG_MORE, UDP_CORK */
+	uint16_t gso_size;              /* UDP_SEGMENT */
+	bool closed;                    /* [lock] */
 	struct epoch_head epoch;
 };
 
@@ -32,11 +34,20 @@ int udp_sock_create(struct net_stack *net, uint16_t family, enum udp_kind kind, 
 
 /* udp_data.c: sending and receiving. */
 ssize_t udp_sock_send(struct sock *s, struct sock_msg *msg);
+/* UDP_CORK; taken away, what was gathered goes out. 0, -ENOBUFS. May sleep. */
+int udp_sock_cork(struct udp_sock *u, bool on) MUST_CHECK;
 ssize_t udp_sock_recv(struct sock *s, struct sock_msg *msg);
 void udp_sock_deliver(struct udp_end *end, struct pkt *p);
 void udp_sock_error(struct udp_end *end, const struct ip_error *e);
 /* Binds to any address and an ephemeral port unless it is bound. lock held. */
 int udp_sock_autobind(struct udp_sock *u);
+
+static inline bool
+udp_sock_is_corked(struct udp_sock *u)
+{
+	struct inet_cork *c = inet_cork_peek(&u->cork);
+	return c != NULL && atomic_load_explicit(&c->always, memory_order_relaxed);
+}
 
 static inline struct udp_sock *
 udp_of(struct sock *s)
