@@ -17,15 +17,20 @@ free_program(struct epoch_head *head)
 }
 
 static void
-replace(struct sock_filter_program *_Atomic *slot, struct sock_filter_program *new)
+put_program(struct sock_filter_program *f)
 {
-	struct sock_filter_program *old = atomic_exchange_explicit(slot, new, memory_order_acq_rel);
-	if (old != NULL)
-		epoch_call(&old->epoch, free_program);
+	if (f != NULL && refcount_put(&f->refs))
+		epoch_call(&f->epoch, free_program);
+}
+
+static struct sock_filter_program *
+replace(struct sock *s, struct sock_filter_program *new)
+{
+	return atomic_exchange_explicit(&s->filter, new, memory_order_acq_rel);
 }
 
 static int
-attach(struct sock_filter_program *_Atomic *slot, const void *value, uint32_t len)
+attach(struct sock *s, const void *value, uint32_t len)
 {
 	struct sock_fprog_user prog;
 	if (len != sizeof(prog))
@@ -36,6 +41,7 @@ attach(struct sock_filter_program *_Atomic *slot, const void *value, uint32_t le
 	struct sock_filter_program *f = kmalloc(sizeof(*f) + prog.len * sizeof(f->insns[0]), 0);
 	if (f == NULL)
 		return -ENOMEM;
+	refcount_init(&f->refs, 1);
 	f->n = prog.len;
 	int err = copy_from_user(f->insns, (uaddr_t){prog.filter}, prog.len * sizeof(f->insns[0]));
 	if (err == 0)
@@ -43,31 +49,62 @@ attach(struct sock_filter_program *_Atomic *slot, const void *value, uint32_t le
 	if (err != 0)
 		kfree(f);
 	else
-		replace(slot, f);
+		put_program(replace(s, f));
 	return err;
 }
 
-int
-sock_filter_option(
-	struct sock_filter_program *_Atomic *slot, int name, const void *value, uint32_t len)
+static int
+detach(struct sock *s)
 {
-	switch (name) {
-	case SO_ATTACH_FILTER:
-		return attach(slot, value, len);
-	case SO_DETACH_FILTER:
-		if (atomic_load_explicit(slot, memory_order_acquire) == NULL)
-			return -ENOENT;
-		replace(slot, NULL);
-		return 0;
-	default:
-		return 1;
-	}
+	struct sock_filter_program *old = replace(s, NULL);
+	put_program(old);
+	return old != NULL ? 0 : -ENOENT;
+}
+
+/* Once locked it stays so. */
+static int
+lock(struct sock *s, const void *value, uint32_t len, bool locked)
+{
+	int32_t v;
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, value, sizeof(v));
+	if (v == 0)
+		return locked ? -EPERM : 0;
+	atomic_fetch_or_explicit(&s->opts, SOCK_OPT_FILTER_LOCKED, memory_order_relaxed);
+	return 0;
+}
+
+int
+sock_filter_option(struct sock *s, int name, const void *value, uint32_t len)
+{
+	uint32_t opts = atomic_load_explicit(&s->opts, memory_order_relaxed);
+	bool locked = (opts & SOCK_OPT_FILTER_LOCKED) != 0;
+	if (name == SO_LOCK_FILTER)
+		return lock(s, value, len, locked);
+	if (locked)
+		return -EPERM;
+	return name == SO_DETACH_FILTER ? detach(s) : attach(s, value, len);
 }
 
 void
-sock_filter_drop(struct sock_filter_program *_Atomic *slot)
+sock_filter_inherit(struct sock *s, const struct sock *from)
 {
-	replace(slot, NULL);
+	if (!sock_has_filter(from))
+		return;
+	epoch_enter();
+	struct sock_filter_program *f = atomic_load_explicit(
+		(struct sock_filter_program * _Atomic *)&from->filter, memory_order_acquire);
+	if (f != NULL && refcount_get_unless_zero(&f->refs))
+		put_program(replace(s, f));
+	epoch_exit();
+}
+
+void
+sock_filter_drop(struct sock *s)
+{
+	if (sock_has_filter(s))
+		put_program(replace(s, NULL));
 }
 
 struct view {
@@ -128,11 +165,16 @@ number(const void *packet, uint32_t which)
 }
 
 uint32_t
-sock_filter_run(struct sock_filter_program *_Atomic *slot, const struct pkt *p, uint32_t start)
+sock_filter_run_on(struct sock *s, const struct bpf_input *in)
 {
-	const struct sock_filter_program *f = atomic_load_explicit(slot, memory_order_acquire);
-	if (f == NULL)
-		return UINT32_MAX;
+	const struct sock_filter_program *f =
+		atomic_load_explicit(&s->filter, memory_order_acquire);
+	return f == NULL ? UINT32_MAX : bpf_run(f->insns, in);
+}
+
+uint32_t
+sock_filter_run(struct sock *s, const struct pkt *p, uint32_t start)
+{
 	struct view v = {p, start};
 	struct bpf_input in = {
 		.packet = &v,
@@ -140,5 +182,5 @@ sock_filter_run(struct sock_filter_program *_Atomic *slot, const struct pkt *p, 
 		.load = load,
 		.number = number,
 	};
-	return bpf_run(f->insns, &in);
+	return sock_filter_run_on(s, &in);
 }

@@ -7,6 +7,7 @@
 #include "net/net.h"
 #include "net/sock/charge.h"
 #include "net/sock/cmsg.h"
+#include "net/sock/filter.h"
 #include "net/sock/sock.h"
 #include "net/sock/unix/unix.h"
 #include "proc/process.h"
@@ -195,11 +196,13 @@ static int
 set_family_option(struct sock *s, int name, const void *value, uint32_t len)
 {
 	switch (name) {
-	case SO_BINDTODEVICE:
-	case SO_BINDTOIFINDEX:
 	case SO_ATTACH_FILTER:
 	case SO_DETACH_FILTER:
-	case SO_LOCK_FILTER:
+	case SO_LOCK_FILTER: /* netlink's sockets run none */
+		return s->family != AF_NETLINK ? sock_filter_option(s, name, value, len)
+					       : -ENOPROTOOPT;
+	case SO_BINDTODEVICE:
+	case SO_BINDTOIFINDEX:
 	case SO_MAX_PACING_RATE:
 	case SO_TIMESTAMPING:
 	case SO_INCOMING_CPU:
@@ -252,6 +255,10 @@ static int
 get_number(struct sock *s, int name, int32_t *v)
 {
 	switch (name) {
+	case SO_LOCK_FILTER:
+		*v = (atomic_load_explicit(&s->opts, memory_order_relaxed) &
+			     SOCK_OPT_FILTER_LOCKED) != 0;
+		return 0;
 	case SO_TYPE:
 		*v = s->type;
 		return 0;

@@ -31,7 +31,6 @@ struct raw_sock {
 	bool connected;         /* [lock] */
 	bool closed;            /* [lock] */
 	struct sock_rxqueue rx;
-	struct sock_filter_program *_Atomic filter;
 	struct inet_cork *_Atomic cork; /* MSG_MORE */
 	_Atomic int32_t
 		checksum_at;  /* IPV6_CHECKSUM: where the checksum is; -1: not our business */
@@ -98,6 +97,18 @@ copy_for(const struct pkt *p, bool v4)
 	return c;
 }
 
+/* SO_ATTACH_FILTER: cuts off what it does not want; false: that is all. */
+static bool
+filter(struct sock *s, struct pkt *p)
+{
+	if (!sock_has_filter(s))
+		return true;
+	uint32_t wanted = sock_filter_run(s, p, 0);
+	if (wanted < p->len)
+		pkt_trim(p, wanted);
+	return wanted != 0;
+}
+
 static bool
 offer(struct raw_sock *r, const struct netif *nif, const struct pkt *p, bool v4,
 	const struct net_flow *flow)
@@ -107,7 +118,7 @@ offer(struct raw_sock *r, const struct netif *nif, const struct pkt *p, bool v4,
 	spin_lock(&s->lock);
 	bool wanted = wants(r, nif, p, v4, flow);
 	struct pkt *c = wanted ? copy_for(p, v4) : NULL;
-	if (c != NULL && sock_filter_run(&r->filter, c, 0) != 0) {
+	if (c != NULL && filter(s, c)) {
 		inet_pkt_keep_ifindex(c, nif->index);
 		if (c->tstamp == 0 && (s->opts & SOCK_OPT_TIMESTAMPS))
 			c->tstamp = time_realtime();
@@ -380,11 +391,6 @@ raw_setsockopt(struct sock *s, int level, int name, const void *value, uint32_t 
 	struct raw_sock *r = raw_of(s);
 	int32_t v = 0;
 	memcpy(&v, value, min(len, (uint32_t)sizeof(v)));
-	if (level == SOL_SOCKET) {
-		int err = sock_filter_option(&r->filter, name, value, len);
-		if (err <= 0)
-			return err;
-	}
 	if (level == SOL_IP && name == IP_HDRINCL && s->family == AF_INET) {
 		if (v != 0)
 			atomic_fetch_or_explicit(&r->i.flags, INET_HDRINCL, memory_order_relaxed);
@@ -492,7 +498,6 @@ raw_close(struct sock *s)
 	r->closed = true;
 	sock_rxqueue_purge(s, &r->rx);
 	spin_unlock_bh(&s->lock);
-	sock_filter_drop(&r->filter);
 	inet_cork_drop(&r->cork);
 	inet_end(&r->i);
 }

@@ -6,6 +6,7 @@
 #include "core/timer.h"
 #include "net/net.h"
 #include "net/sock/charge.h"
+#include "net/sock/filter.h"
 #include "net/sock/inet.h"
 #include "net/sock/packet/packet.h"
 #include "net/sock/unix/unix.h"
@@ -55,6 +56,7 @@ sock_init(struct sock *s, const struct sock_ops *ops, struct net_stack *net, int
 	s->shut = 0;
 	s->priority = 0;
 	atomic_store_explicit(&s->opts, 0, memory_order_relaxed);
+	atomic_store_explicit(&s->filter, NULL, memory_order_relaxed);
 	atomic_store_explicit(&s->error, 0, memory_order_relaxed);
 	s->rcvbuf = s->sndbuf = SOCK_BUF_DEFAULT;
 	if (net != NULL) {
@@ -80,6 +82,7 @@ sock_put(struct sock *s)
 		return;
 	DEBUG_ASSERT(s->rcv_used == 0 && s->snd_used == 0 && s->accounted == 0 &&
 		sock_in_flight(s) == 0);
+	sock_filter_drop(s);
 	s->ops->destroy(s);
 }
 

@@ -106,6 +106,7 @@ struct sock_ops {
 /* As the two above, asked for by their later names: messages have the name that was asked by. */
 #define SOCK_OPT_TIMESTAMP_NEW   (1u << 15)
 #define SOCK_OPT_TIMESTAMPNS_NEW (1u << 16)
+#define SOCK_OPT_FILTER_LOCKED   (1u << 17) /* SO_LOCK_FILTER: its filter stays */
 #define SOCK_OPT_TIMESTAMPS                                                   \
 	(SOCK_OPT_TIMESTAMP | SOCK_OPT_TIMESTAMPNS | SOCK_OPT_TIMESTAMP_NEW | \
 		SOCK_OPT_TIMESTAMPNS_NEW)
@@ -114,17 +115,19 @@ struct sock_ops {
 #define SOCK_SHUT_WR 2u
 
 struct sock {
-	const struct sock_ops *ops;  /* [I] */
-	refcount_t refs;             /* the file, hash tables, queues, timers */
-	struct spinlock lock;        /* bottom halves off */
-	struct wait_queue wait;      /* readers, writers, poll; woken with POLL* */
-	struct net_stack *net;       /* [I] */
-	struct file *_Atomic file;   /* for FIOASYNC; NULL: none (orphan, or not accepted yet) */
-	uint16_t family, type;       /* [I] AF_*, SOCK_* */
-	uint16_t protocol;           /* [I] IPPROTO_* */
-	uint8_t shut;                /* [lock] SOCK_SHUT_* */
-	uint8_t priority;            /* [lock] */
-	_Atomic uint32_t opts;       /* SOCK_OPT_* */
+	const struct sock_ops *ops; /* [I] */
+	refcount_t refs;            /* the file, hash tables, queues, timers */
+	struct spinlock lock;       /* bottom halves off */
+	struct wait_queue wait;     /* readers, writers, poll; woken with POLL* */
+	struct net_stack *net;      /* [I] */
+	struct file *_Atomic file;  /* for FIOASYNC; NULL: none (orphan, or not accepted yet) */
+	uint16_t family, type;      /* [I] AF_*, SOCK_* */
+	uint16_t protocol;          /* [I] IPPROTO_* */
+	uint8_t shut;               /* [lock] SOCK_SHUT_* */
+	uint8_t priority;           /* [lock] */
+	_Atomic uint32_t opts;      /* SOCK_OPT_* */
+	struct sock_filter_program
+		*_Atomic filter;     /* [epoch] SO_ATTACH_FILTER; NULL: none (filter.h) */
 	_Atomic int32_t error;       /* pending errno (positive), fetched once: sock_take_error() */
 	uint32_t rcvbuf, sndbuf;     /* [lock] limits of the charge, bytes */
 	uint32_t rcv_used, snd_used; /* [lock] held by queues now, true sizes (charge.h) */

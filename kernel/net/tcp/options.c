@@ -134,7 +134,7 @@ set_congestion(struct tcp_sock *t, const char *name, uint32_t len)
 	return 0;
 }
 
-/* A rate in bytes a second; all ones: none. */
+/* A rate in bytes a second; all ones: none. Linux remembers 0, and paces by it no more than we do. */
 static int
 set_pacing(struct tcp_sock *t, const void *value, uint32_t len)
 {
@@ -149,7 +149,8 @@ set_pacing(struct tcp_sock *t, const void *value, uint32_t len)
 		return -EINVAL;
 	}
 	spin_lock_bh(&t->i.s.lock);
-	t->c.pacing_rate = rate == UINT64_MAX ? 0 : max(rate, (uint64_t)1);
+	t->c.pacing_rate = rate == UINT64_MAX ? 0 : rate;
+	t->paced_by_0 = rate == 0;
 	apply(t);
 	spin_unlock_bh(&t->i.s.lock);
 	return 0;
@@ -243,7 +244,9 @@ get_number(const struct tcp_sock *t, int name, int32_t *v)
 static int
 get_pacing(struct tcp_sock *t, void *value, uint32_t *len)
 {
-	uint64_t rate = t->c.pacing_rate != 0 ? t->c.pacing_rate : UINT64_MAX;
+	uint64_t rate = t->c.pacing_rate;
+	if (rate == 0 && !t->paced_by_0)
+		rate = UINT64_MAX;
 	if (*len >= sizeof(rate))
 		return sock_answer(value, len, &rate, sizeof(rate));
 	uint32_t narrow = (uint32_t)min(rate, (uint64_t)UINT32_MAX);
@@ -350,6 +353,7 @@ tcp_options_inherit(struct tcp_sock *child, const struct tcp_sock *l)
 	child->notsent_lowat = l->notsent_lowat;
 	child->window_clamp = l->window_clamp;
 	child->linger2_s = l->linger2_s;
+	child->paced_by_0 = l->paced_by_0;
 	tcp_conn_init(&child->c);
 	tcp_options_copy(&child->c, &l->c);
 }

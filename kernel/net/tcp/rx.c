@@ -6,7 +6,8 @@
 #include "wire/tcp.h"
 
 #include "net/link/netif.h"
-#include "net/tcp/tcp_impl.h"
+#include "net/sock/filter.h"
+#include "net/tcp/listen_impl.h"
 
 #define LOOKS 4u /* at the table, before a flow that changes all the time is given up */
 
@@ -132,14 +133,45 @@ read_header(struct pkt *p, struct net_flow *flow, struct tcp_segment *seg)
 	return 0;
 }
 
+static bool __attribute__((noinline))
+filter(struct sock *s, struct tcp_segment *seg, struct pkt *p)
+{
+	uint32_t header = (uint32_t)(p->head_off - p->transport_off);
+	pkt_push(p, header);
+	uint32_t wanted = sock_filter_run(s, p, 0);
+	pkt_pull(p, header);
+	uint32_t text = max(wanted, header) - header;
+	if (wanted == 0) {
+		pkt_drop(s->net, p, NET_DROP_SOCKET_FILTER);
+	} else if (text < p->len) {
+		pkt_trim(p, text);
+		seg->len = text;
+		if (seg->gso_size >= text)
+			seg->gso_size = 0;
+	}
+	return wanted != 0;
+}
+
+/*
+ * SO_ATTACH_FILTER, which sees the header: a segment that it does not want is lost, as if the network had lost it; of
+ * others it may cut off the end. A connection that is not made yet has its listener's. false: p was dropped.
+ */
+static inline bool
+passes(struct sock *s, struct tcp_segment *seg, struct pkt *p)
+{
+	return !sock_has_filter(s) || filter(s, seg, p);
+}
+
 /* A segment of a flow that nobody has. */
 static void
-input_nobody(struct net_stack *net, const struct net_flow *flow, const struct tcp_segment *seg,
+input_nobody(struct net_stack *net, const struct net_flow *flow, struct tcp_segment *seg,
 	struct pkt *p, uint32_t min_iss)
 {
 	struct tcp_sock *l;
 	/* One that stops meanwhile is not found again; another one of its group may be. */
 	while ((l = tcp_find_listener(net, flow)) != NULL) {
+		if (!passes(&l->i.s, seg, p))
+			return;
 		if (likely(tcp_rx_listener(l, flow, seg, p, min_iss)))
 			return;
 	}
@@ -148,12 +180,12 @@ input_nobody(struct net_stack *net, const struct net_flow *flow, const struct tc
 }
 
 static void
-input(struct net_stack *net, const struct net_flow *flow, const struct tcp_segment *seg,
-	struct pkt *p)
+input(struct net_stack *net, const struct net_flow *flow, struct tcp_segment *seg, struct pkt *p)
 {
 	uint32_t min_iss = 0;
 	for (uint32_t i = 0; i < LOOKS; i++) {
 		struct tcp_entry *e = tcp_find(net, flow);
+		struct tcp_sock *l;
 		enum tcp_tw_result r = TCP_TW_DONE;
 		if (e == NULL || min_iss != 0) {
 			input_nobody(net, flow, seg, p, min_iss);
@@ -161,10 +193,16 @@ input(struct net_stack *net, const struct net_flow *flow, const struct tcp_segme
 		}
 		switch (e->kind) {
 		case TCP_ENTRY_SOCK:
+			if (!passes(&container_of(e, struct tcp_sock, e)->i.s, seg, p))
+				return;
 			if (likely(tcp_rx_sock(container_of(e, struct tcp_sock, e), seg, p)))
 				return;
 			break;
 		case TCP_ENTRY_HALF:
+			l = atomic_load_explicit(
+				&((struct tcp_half *)e)->listener, memory_order_acquire);
+			if (l != NULL && !passes(&l->i.s, seg, p))
+				return;
 			if (tcp_rx_half((struct tcp_half *)e, seg, p))
 				return;
 			break;

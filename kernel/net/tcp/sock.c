@@ -4,6 +4,7 @@
 
 #include "arch/uaccess.h"
 #include "mm/slab.h"
+#include "net/sock/filter.h"
 #include "net/sock/msg.h"
 #include "net/tcp/tcp_impl.h"
 
@@ -91,6 +92,7 @@ tcp_sock_for(struct tcp_sock *listener, const struct net_flow *flow)
 	t->i.s.uid = t->owner.uid = ls->uid;
 	t->e.flow = *flow;
 	tcp_options_inherit(t, listener);
+	sock_filter_inherit(&t->i.s, ls);
 	tcp_recvq_update_space(t);
 	t->call = TCP_CALL_CONNECTED;
 	return t;

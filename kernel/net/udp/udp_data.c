@@ -4,6 +4,7 @@
 
 #include "core/wallclock.h"
 #include "net/sock/charge.h"
+#include "net/sock/filter.h"
 #include "net/sock/msg.h"
 #include "net/sock/pktio.h"
 #include "net/udp/udp_sock.h"
@@ -39,11 +40,11 @@ takes(struct udp_sock *u, const struct pkt *p)
 static bool
 filter(struct udp_sock *u, struct pkt *p)
 {
-	if (likely(atomic_load_explicit(&u->filter, memory_order_relaxed) == NULL))
+	if (!sock_has_filter(&u->i.s))
 		return true;
 	uint32_t header = u->kind == UDP_KIND_UDP ? UDP_HEADER : 0;
 	pkt_push(p, header);
-	uint32_t wanted = sock_filter_run(&u->filter, p, 0);
+	uint32_t wanted = sock_filter_run(&u->i.s, p, 0);
 	pkt_pull(p, header);
 	if (wanted < p->len + header)
 		pkt_trim(p, max(wanted, header) - header);

@@ -78,8 +78,10 @@ udp_sock_autobind(struct udp_sock *u)
 	if (u->end.flow.local_port != 0)
 		return 0;
 	take_options(u);
-	struct net_addr any = inet_any(&u->i.s);
-	return udp_bind(&u->end, u->kind, &any, 0, u->i.s.bound_if);
+	struct net_addr local = u->end.flow.local; /* any, or what it was bound to without a port */
+	uint32_t bound_if = u->i.s.bound_if;
+	return udp_bind(
+		&u->end, u->kind, &local, 0, bound_if != 0 ? bound_if : u->end.flow.ifindex);
 }
 
 static int
@@ -95,8 +97,14 @@ udp_sock_bind(struct sock *s, const struct sock_addr *addr)
 	uint32_t ifindex = s->bound_if != 0 ? s->bound_if : a.scope;
 	spin_lock_bh(&s->lock);
 	take_options(u);
-	err = u->end.flow.local_port != 0 ? -EINVAL
-					  : udp_bind(&u->end, u->kind, &a.addr, a.port, ifindex);
+	if (u->end.flow.local_port != 0) {
+		err = -EINVAL;
+	} else if (a.port == 0 && inet_has(&u->i, INET_BIND_NO_PORT)) {
+		u->end.flow.local = a.addr;
+		u->end.flow.ifindex = ifindex;
+	} else {
+		err = udp_bind(&u->end, u->kind, &a.addr, a.port, ifindex);
+	}
 	spin_unlock_bh(&s->lock);
 	return err == -EAGAIN ? -EADDRINUSE : err;
 }
@@ -253,10 +261,7 @@ static int
 udp_sock_setsockopt(struct sock *s, int level, int name, const void *value, uint32_t len)
 {
 	struct udp_sock *u = udp_of(s);
-	int err = level == SOL_SOCKET ? sock_filter_option(&u->filter, name, value, len) : 1;
-	if (err <= 0)
-		return err;
-	err = inet_setsockopt(&u->i, level, name, value, len);
+	int err = inet_setsockopt(&u->i, level, name, value, len);
 	if (err == 1 && level == SOL_UDP && u->kind == UDP_KIND_UDP)
 		return set_udp(u, name, value, len);
 	if (err == 0) { /* what of it the way to the peer depends on */
@@ -316,7 +321,6 @@ udp_sock_close(struct sock *s)
 	udp_unbind(&u->end, u->kind);
 	sock_rxqueue_purge(s, &u->rx);
 	spin_unlock_bh(&s->lock);
-	sock_filter_drop(&u->filter);
 	inet_cork_drop(&u->cork);
 	inet_end(&u->i);
 }

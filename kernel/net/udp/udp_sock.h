@@ -9,7 +9,6 @@
 #ifndef NET_UDP_UDP_SOCK_H
 #define NET_UDP_UDP_SOCK_H
 
-#include "net/sock/filter.h"
 #include "net/sock/inet.h"
 #include "net/sock/inet_cork.h"
 #include "net/sock/rxqueue.h"
@@ -20,7 +19,6 @@ struct udp_sock {
 	struct udp_end end;
 	enum udp_kind kind; /* [I] */
 	struct sock_rxqueue rx;
-	struct sock_filter_program *_Atomic filter;
 	struct inet_cork *_Atomic cork; /* MSG_MORE, UDP_CORK */
 	uint16_t gso_size;              /* UDP_SEGMENT */
 	bool closed;                    /* [lock] */

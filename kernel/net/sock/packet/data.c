@@ -71,7 +71,7 @@ packet_see(struct netif_tap *tap, struct netif *nif, const struct pkt *p)
 		(out && atomic_load_explicit(&ps->ignore_outgoing, memory_order_relaxed)))
 		return;
 	uint32_t start = s->type == SOCK_DGRAM ? ETHER_HEADER : 0;
-	uint32_t wanted = sock_filter_run(&ps->filter, p, start);
+	uint32_t wanted = sock_filter_run(s, p, start);
 	if (wanted == 0)
 		return;
 	bool kept = false;

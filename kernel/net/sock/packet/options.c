@@ -95,12 +95,6 @@ packet_setsockopt(struct sock *s, int level, int name, const void *value, uint32
 {
 	struct packet_sock *ps = packet_of(s);
 	int32_t v = 0;
-	if (level == SOL_SOCKET) {
-		mutex_lock(&s->net->config_lock);
-		int err = sock_filter_option(&ps->filter, name, value, len);
-		mutex_unlock(&s->net->config_lock);
-		return err == 1 ? -ENOPROTOOPT : err;
-	}
 	if (level != SOL_PACKET)
 		return -ENOPROTOOPT;
 	if (name == PACKET_ADD_MEMBERSHIP || name == PACKET_DROP_MEMBERSHIP)

@@ -32,7 +32,6 @@ struct packet_sock {
 	_Atomic uint32_t ethertype; /* host order; ETH_P_ALL; 0: nothing is received */
 	_Atomic bool auxdata, ignore_outgoing;      /* options */
 	struct packet_member *members;              /* [config_lock] */
-	struct sock_filter_program *_Atomic filter; /* [config_lock to change] */
 	struct sock_rxqueue rx;
 	uint32_t seen, lost; /* [lock] since PACKET_STATISTICS last asked */
 	bool closed;         /* [lock] */

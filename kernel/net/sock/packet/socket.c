@@ -144,7 +144,6 @@ packet_close(struct sock *s)
 	ps->closed = true;
 	sock_rxqueue_purge(s, &ps->rx);
 	spin_unlock_bh(&s->lock);
-	sock_filter_drop(&ps->filter);
 }
 
 static void

@@ -3,7 +3,9 @@
  * Datagrams and sequenced packets: messages with boundaries. A datagram's receiver takes a few before its senders have
  * to wait, each sender has its sndbuf on top; packets have one sender, and its sndbuf alone.
  */
+#include "dev/rng/random.h"
 #include "net/sock/cmsg.h"
+#include "net/sock/filter.h"
 #include "net/sock/msg.h"
 #include "net/sock/unix/rights.h"
 #include "net/sock/unix/unix.h"
@@ -232,6 +234,38 @@ make_message(struct unix_sock *u, struct sock_msg *msg, struct unix_msg **out)
 	return 0;
 }
 
+static bool
+load(const void *packet, int64_t offset, uint32_t n, uint8_t *out)
+{
+	const struct unix_msg *m = packet;
+	if (offset < 0 || offset + n > m->len)
+		return false;
+	struct iter to = iter_kernel(out, n);
+	return unix_msg_copy(m, (uint32_t)offset, n, &to) == n;
+}
+
+static uint32_t
+number(const void *packet, uint32_t which)
+{
+	return which == BPF_AD_CPU       ? this_cpu()->id
+		: which == BPF_AD_RANDOM ? (uint32_t)random_u64()
+					 : 0;
+}
+
+/* The receiver's SO_ATTACH_FILTER: cuts off what it does not want; false: that is all. */
+static bool
+filter(struct unix_sock *p, struct unix_msg *m)
+{
+	if (!sock_has_filter(&p->s))
+		return true;
+	struct bpf_input in = {.packet = m, .len = m->len, .load = load, .number = number};
+	epoch_enter();
+	uint32_t wanted = sock_filter_run_on(&p->s, &in);
+	epoch_exit();
+	m->len = min(m->len, wanted);
+	return wanted != 0;
+}
+
 static ssize_t
 send_to(struct unix_sock *u, struct unix_sock *p, struct sock_msg *msg)
 {
@@ -247,8 +281,10 @@ send_to(struct unix_sock *u, struct unix_sock *p, struct sock_msg *msg)
 	struct unix_msg *m;
 	if (err == 0)
 		err = (unix_shut(u) & SOCK_SHUT_WR) ? -EPIPE : make_message(u, msg, &m);
-	if (err == 0)
+	if (err == 0 && filter(p, m))
 		err = deliver_waiting(u, p, m, deadline);
+	else if (err == 0)
+		unix_msg_free(m); /* the sender does not learn of it, as on Linux */
 	return err != 0 ? err : (ssize_t)n;
 }
 

@@ -3,7 +3,6 @@
 #include <net/if.h>
 #include <sys/time.h>
 
-#include "tests/guest/prog/filter.h"
 #include "tests/guest/prog/tcp/tcp.h"
 
 #ifndef SO_BINDTOIFINDEX
@@ -182,33 +181,52 @@ TCP_TEST(what_was_disconnected_tells)
 	expect_text(s, "again");
 }
 
-/* A datagram socket's filter sees the UDP header, reaches IP's, drops datagrams or cuts them. */
-GUEST_TEST(tcp_beside_filtered_datagrams)
+/* A rate of 0 is remembered, and holds nothing up. */
+TCP_TEST(pacing_by_zero)
 {
-	/* ldb [net + 9]; jeq UDP; ldb [8]; jeq 'y'; ret 8 + 3; ret 0 */
-	static const struct filter_insn insns[] = {{0x30, 0, 0, (uint32_t)-0x100000 + 9},
-		{0x15, 0, 3, IPPROTO_UDP}, {0x30, 0, 0, 8}, {0x15, 0, 1, 'y'}, {0x06, 0, 0, 8 + 3},
-		{0x06, 0, 0, 0}};
-	struct filter_program program = {6, insns};
-	struct sock_name at = tcp_name(AF_INET, 0);
-	int s = socket(AF_INET, SOCK_DGRAM, 0), c = socket(AF_INET, SOCK_DGRAM, 0);
-	char got[16];
+	int fd[2];
+	unsigned long long rate = 0, said = 1;
+	socklen_t len = sizeof(said);
+	tcp_pair(net, fd);
+	CHECK_EQ(sock_int(fd[0], SOL_SOCKET, SO_MAX_PACING_RATE), -1);
+	CHECK_EQ(setsockopt(fd[0], SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate)), 0);
+	CHECK_EQ(getsockopt(fd[0], SOL_SOCKET, SO_MAX_PACING_RATE, &said, &len), 0);
+	CHECK_EQ(said, 0);
+	CHECK_EQ(sock_int(fd[0], SOL_SOCKET, SO_MAX_PACING_RATE), 0);
+	send_all(fd[0], "at once", 7);
+	expect_text(fd[1], "at once");
+	sock_set(fd[0], SOL_SOCKET, SO_MAX_PACING_RATE, -1);
+	CHECK_EQ(sock_int(fd[0], SOL_SOCKET, SO_MAX_PACING_RATE), -1);
+}
+
+/* A UDP socket that was bound without a port gets one when it needs it, at the address that was said. */
+GUEST_TEST(tcp_beside_datagrams_bound_without_a_port)
+{
+	struct sock_name at = tcp_name(AF_INET, 0), peer = tcp_name(AF_INET, 0);
+	int s = socket(AF_INET, SOCK_DGRAM, 0), p = socket(AF_INET, SOCK_DGRAM, 0);
+	CHECK_EQ(bind(p, &peer.sa, peer.len), 0);
+	peer = sock_name_of(p);
+	sock_set(s, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
 	CHECK_EQ(bind(s, &at.sa, at.len), 0);
-	at = sock_name_of(s);
-	CHECK_EQ(connect(c, &at.sa, at.len), 0);
-	CHECK_EQ(setsockopt(s, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)), 0);
-	CHECK_EQ(send(c, "no", 2, 0), 2);
-	CHECK_EQ(send(c, "yes!!", 5, 0), 5);
-	CHECK_EQ(send(c, "y", 1, 0), 1);
-	CHECK_EQ(recv(s, got, sizeof(got), 0), 3);
-	CHECK_EQ(memcmp(got, "yes", 3), 0);
-	CHECK_EQ(recv(s, got, sizeof(got), 0), 1);
-	sock_set(s, SOL_SOCKET, SO_DETACH_FILTER, 0);
-	CHECK_ERRNO(setsockopt(s, SOL_SOCKET, SO_DETACH_FILTER, &(int){0}, sizeof(int)), ENOENT);
-	CHECK_EQ(send(c, "no", 2, 0), 2);
-	CHECK_EQ(recv(s, got, sizeof(got), 0), 2);
+	struct sock_name got = sock_name_of(s);
+	CHECK_EQ(got.in.sin_addr.s_addr, at.in.sin_addr.s_addr);
+	CHECK_EQ(got.in.sin_port, 0);
+	CHECK_EQ(bind(s, &at.sa, at.len), 0); /* it may be bound anew as long as it has none */
+	CHECK_EQ(connect(s, &peer.sa, peer.len), 0);
+	got = sock_name_of(s);
+	CHECK_EQ(got.in.sin_addr.s_addr, at.in.sin_addr.s_addr);
+	CHECK(got.in.sin_port != 0);
+	CHECK_ERRNO(bind(s, &at.sa, at.len), EINVAL);
+	CHECK_EQ(send(s, "x", 1, 0), 1);
+	CHECK_EQ(recv(p, &peer, sizeof(peer), 0), 1);
 	close(s);
-	close(c);
+	s = socket(AF_INET, SOCK_DGRAM, 0);
+	sock_set(s, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+	at.in.sin_port = got.in.sin_port; /* a port that is said is taken at once */
+	CHECK_EQ(bind(s, &at.sa, at.len), 0);
+	CHECK_EQ(sock_name_of(s).in.sin_port, got.in.sin_port);
+	close(s);
+	close(p);
 }
 
 /* IP_UNICAST_IF is told apart from the device that a socket is bound to; the option of groups says what it was told. */
