@@ -125,9 +125,9 @@ struct sock {
 	uint16_t protocol;          /* [I] IPPROTO_* */
 	uint8_t shut;               /* [lock] SOCK_SHUT_* */
 	uint8_t priority;           /* [lock] */
-	_Atomic uint32_t opts;      /* SOCK_OPT_* */
-	struct sock_filter_program
-		*_Atomic filter;     /* [epoch] SO_ATTACH_FILTER; NULL: none (filter.h) */
+	/* [epoch] SO_ATTACH_FILTER; NULL: none (filter.h) */
+	struct sock_filter_program *_Atomic filter;
+	_Atomic uint32_t opts;       /* SOCK_OPT_* */
 	_Atomic int32_t error;       /* pending errno (positive), fetched once: sock_take_error() */
 	uint32_t rcvbuf, sndbuf;     /* [lock] limits of the charge, bytes */
 	uint32_t rcv_used, snd_used; /* [lock] held by queues now, true sizes (charge.h) */
