@@ -89,6 +89,8 @@ static const struct proc_entry net_entries[] = {
 	{"netlink", S_IFREG | 0444, .show = proc_show_net_netlink},
 	{"netstat", S_IFREG | 0444, .show = proc_show_net_netstat},
 	{"packet", S_IFREG | 0444, .show = proc_show_net_packet},
+	{"protocols", S_IFREG | 0444, .show = proc_show_net_protocols},
+	{"ptype", S_IFREG | 0444, .show = proc_show_net_ptype},
 	SOCKETS("raw", raw4),
 	SOCKETS("raw6", raw6),
 	{"route", S_IFREG | 0444, .show = proc_show_net_route},

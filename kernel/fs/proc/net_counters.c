@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /proc/PID/net: snmp, snmp6, netstat, sockstat, sockstat6, and /proc/swos's net and net_drops: what net/counters.def
- * counts, by its groups, and how much there is of everything. Columns are found by their names; what is not counted has
- * none.
+ * /proc/PID/net: snmp, snmp6, netstat, sockstat, sockstat6, protocols, and /proc/swos's net and net_drops: what
+ * net/counters.def counts, by its groups, and how much there is of everything. Columns are found by their names; what
+ * is not counted has none.
  */
 #include <string.h>
 
@@ -19,6 +19,7 @@
 #include "net/tcp/core.h"
 #include "net/tcp/tcp.h"
 #include "net/udp/udp.h"
+#include "net/udp/udp_sock.h"
 
 static const struct {
 	const char *group, *label;
@@ -64,7 +65,7 @@ show_group(struct net_stack *net, struct proc_text *t, const char *group, const 
 
 struct usage {
 	uint32_t tcp4, tcp6, established; /* sockets; established: as CurrEstab */
-	uint32_t udp4, udp6, ping, raw4, raw6, others;
+	uint32_t udp4, udp6, ping4, ping6, raw4, raw6, local, netlink, packet;
 	uint64_t tcp_bytes, udp_bytes;
 };
 
@@ -99,7 +100,8 @@ count_udp(const struct udp_end *end, void *ctx)
 static void
 count_ping(const struct udp_end *end, void *ctx)
 {
-	((struct usage *)ctx)->ping++;
+	struct usage *u = ctx;
+	*(is_ipv6(end) ? &u->ping6 : &u->ping4) += 1;
 }
 
 static void
@@ -112,7 +114,7 @@ count_raw(const struct raw_row *r, void *ctx)
 static void
 count_netlink(struct netlink_sock *nl, void *ctx)
 {
-	((struct usage *)ctx)->others++;
+	((struct usage *)ctx)->netlink++;
 }
 
 static void
@@ -132,11 +134,11 @@ get_usage(struct net_stack *net, struct usage *u)
 	get_inet_usage(net, u);
 	udp_for_each(net, UDP_KIND_PING, count_ping, u);
 	for (struct unix_sock *s = NULL; (s = unix_next(net, s)) != NULL;)
-		u->others++;
+		u->local++;
 	netlink_for_each(net, count_netlink, u);
 	mutex_lock(&net->config_lock);
 	list_for_each_entry (ps, &net->packet_socks, node)
-		u->others++;
+		u->packet++;
 	mutex_unlock(&net->config_lock);
 }
 
@@ -285,7 +287,8 @@ proc_show_net_sockstat(struct proc_node *n, struct proc_text *t)
 	tcp_get_usage(net, &tcp);
 	frag_get_usage(net, &frag_bytes, &frags);
 	proc_printf(t, "sockets: used %u\n",
-		tcp.sockets + u.udp4 + u.udp6 + u.ping + u.raw4 + u.raw6 + u.others);
+		tcp.sockets + u.udp4 + u.udp6 + u.ping4 + u.ping6 + u.raw4 + u.raw6 + u.local +
+			u.netlink + u.packet);
 	proc_printf(t, "TCP: inuse %u orphan %u tw %u alloc %u mem %llu\n", u.tcp4, tcp.orphans,
 		tcp.timewaits, tcp.sockets, pages_of(u.tcp_bytes));
 	proc_printf(t, "UDP: inuse %u mem %llu\n", u.udp4, pages_of(u.udp_bytes));
@@ -301,6 +304,49 @@ proc_show_net_sockstat6(struct proc_node *n, struct proc_text *t)
 	get_inet_usage(proc_net_of(n), &u);
 	proc_printf(t, "TCP6: inuse %u\nUDP6: inuse %u\nUDPLITE6: inuse 0\nRAW6: inuse %u\n",
 		u.tcp6, u.udp6, u.raw6);
+	return 0;
+}
+
+/* --- protocols. --- */
+
+/* y or n for each of Linux's columns: which calls a protocol has of its own. */
+#define CALLS_STREAM   "yyyyyyyyyyyyyyyyyyn"
+#define CALLS_DATAGRAM "yyynyyyyyyyynyyyyyn"
+#define CALLS_RAW      "yyynyyyyyyyynyyyynn"
+#define CALLS_NONE     "nnnnnnnnnnnnnnnnnnn"
+
+/* A row of Linux's table; pages that its sockets hold: -1, nobody adds them up. */
+static void
+show_protocol(struct proc_text *t, const char *name, uint32_t size, uint32_t sockets, int64_t pages,
+	const char *calls)
+{
+	proc_printf(t, "%-9s %4u %6u  %6lld   %-3s %6u   %-3s  %-10s", name, size, sockets,
+		(long long)pages, pages < 0 ? "NI" : "no", PKT_HEADROOM, "yes", "kernel");
+	for (; *calls != '\0'; calls++)
+		proc_printf(t, "  %c", *calls);
+	proc_printf(t, "\n");
+}
+
+int
+proc_show_net_protocols(struct proc_node *n, struct proc_text *t)
+{
+	const uint32_t udp = sizeof(struct udp_sock), tcp = tcp_sock_size;
+	struct usage u;
+	get_usage(proc_net_of(n), &u);
+	proc_printf(t,
+		"protocol  size sockets  memory press maxhdr  slab module     "
+		"cl co di ac io in de sh ss gs se re sp bi br ha uh gp em\n");
+	show_protocol(t, "PACKET", sizeof(struct packet_sock), u.packet, -1, CALLS_NONE);
+	show_protocol(t, "PINGv6", udp, u.ping6, -1, CALLS_DATAGRAM);
+	show_protocol(t, "RAWv6", raw_sock_size, u.raw6, -1, CALLS_RAW);
+	show_protocol(t, "UDPv6", udp, u.udp6, pages_of(u.udp_bytes), CALLS_DATAGRAM);
+	show_protocol(t, "TCPv6", tcp, u.tcp6, pages_of(u.tcp_bytes), CALLS_STREAM);
+	show_protocol(t, "UNIX", sizeof(struct unix_sock), u.local, -1, CALLS_NONE);
+	show_protocol(t, "PING", udp, u.ping4, -1, CALLS_DATAGRAM);
+	show_protocol(t, "RAW", raw_sock_size, u.raw4, -1, CALLS_RAW);
+	show_protocol(t, "UDP", udp, u.udp4, pages_of(u.udp_bytes), CALLS_DATAGRAM);
+	show_protocol(t, "TCP", tcp, u.tcp4, pages_of(u.tcp_bytes), CALLS_STREAM);
+	show_protocol(t, "NETLINK", sizeof(struct netlink_sock), u.netlink, -1, CALLS_NONE);
 	return 0;
 }
 

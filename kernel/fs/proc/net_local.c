@@ -9,6 +9,7 @@
 #include "net/sock/netlink/netlink.h"
 #include "net/sock/packet/packet.h"
 #include "net/sock/unix/unix.h"
+#include "wire/ether.h"
 
 #define NO_POINTER   "0000000000000000"
 #define ACCEPTS_FLAG 0x10000u /* Linux's __SO_ACCEPTCON */
@@ -157,5 +158,38 @@ proc_show_net_packet(struct proc_node *n, struct proc_text *t)
 			PROC_READ(ps->s.rcv_used), ps->s.uid, (unsigned long long)ps->s.ino);
 	}
 	mutex_unlock(&net->config_lock);
+	return 0;
+}
+
+/* --- ptype: who takes frames, taps first. That somebody listens is no secret. --- */
+
+static void
+show_ptype(struct proc_text *t, uint32_t type, const char *device, const char *function)
+{
+	if (type == ETH_P_ALL)
+		proc_printf(t, "ALL ");
+	else
+		proc_printf(t, "%04x", type);
+	proc_printf(t, " %-8s %s\n", device, function);
+}
+
+int
+proc_show_net_ptype(struct proc_node *n, struct proc_text *t)
+{
+	struct net_stack *net = proc_net_of(n);
+	const struct packet_sock *ps;
+	proc_printf(t, "Type Device      Function\n");
+	mutex_lock(&net->config_lock);
+	list_for_each_entry (ps, &net->packet_socks, node) {
+		if (ps->tapped)
+			show_ptype(t,
+				atomic_load_explicit(
+					(_Atomic uint32_t *)&ps->ethertype, memory_order_relaxed),
+				ps->netif != NULL ? ps->netif->name : "", "packet_see");
+	}
+	mutex_unlock(&net->config_lock);
+	show_ptype(t, ETHER_TYPE_IP4, "", "ip4_input");
+	show_ptype(t, ETHER_TYPE_ARP, "", "arp_input");
+	show_ptype(t, ETHER_TYPE_IP6, "", "ip6_input");
 	return 0;
 }

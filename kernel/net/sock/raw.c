@@ -43,6 +43,8 @@ static struct spinlock raw_lock = SPINLOCK_INIT("raw.sockets");
 static struct list_node raws = LIST_INIT(raws); /* [raw_lock, epoch] of all stacks */
 static const struct sock_ops raw_ops4, raw_ops6;
 
+const uint32_t raw_sock_size = sizeof(struct raw_sock);
+
 static struct raw_sock *
 raw_of(struct sock *s)
 {

@@ -20,6 +20,7 @@ struct raw_row {
 void raw_for_each(
 	struct net_stack *net, void (*fn)(const struct raw_row *row, void *ctx), void *ctx);
 
+extern const uint32_t raw_sock_size; /* bytes of a socket, for /proc/net/protocols */
 int raw_create(struct net_stack *net, uint16_t family, int protocol, struct sock **out);
 
 #endif

@@ -8,6 +8,7 @@
 #include "net/sock/msg.h"
 #include "net/tcp/tcp_impl.h"
 
+const uint32_t tcp_sock_size = sizeof(struct tcp_sock);
 static struct slab_cache *cache; /* [I after boot] */
 static const struct sock_ops tcp_ops4, tcp_ops6;
 

@@ -57,6 +57,7 @@ void tcp_for_each(
 struct tcp_info_user;
 void tcp_get_info(struct sock *s, struct tcp_info_user *out);
 
+extern const uint32_t tcp_sock_size; /* bytes of a socket, for /proc/net/protocols */
 /* How many there are of each, for /proc/net/sockstat. */
 struct tcp_usage {
 	uint32_t sockets, orphans, timewaits, requests;

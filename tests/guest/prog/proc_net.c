@@ -194,6 +194,43 @@ GUEST_TEST(proc_net_udp)
 	CHECK(strstr((slurp("udp6"), text), ":1267 ") == NULL); /* 4711 */
 }
 
+/* The number of sockets in a protocol's row of protocols. */
+static int
+protocol_count(const char *name)
+{
+	char line[32];
+	int size, sockets;
+	slurp("protocols");
+	snprintf(line, sizeof(line), "\n%-9s ", name);
+	const char *at = strstr(text, line);
+	CHECK(at != NULL);
+	CHECK_EQ(sscanf(at + strlen(line), "%d %d", &size, &sockets), 2);
+	CHECK(size > 0);
+	return sockets;
+}
+
+GUEST_TEST(proc_net_ptype_and_protocols)
+{
+	slurp("ptype");
+	CHECK(strncmp(text, "Type Device      Function\n", 26) == 0);
+	CHECK(strstr(text, "\n0800          ") != NULL && strstr(text, "\n86dd          ") != NULL);
+	CHECK(strstr(text, "\nALL ") == NULL);
+	int udp = protocol_count("UDP"), packet = protocol_count("PACKET"),
+	    unix_ = protocol_count("UNIX"), tcp6 = protocol_count("TCPv6");
+	int fd = socket(AF_PACKET, SOCK_RAW, htons(3)), u = socket(AF_INET, SOCK_DGRAM, 0), pair[2];
+	CHECK(fd >= 0 && u >= 0);
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	bind_loopback(u);
+	slurp("ptype");
+	CHECK(strstr(text, "\nALL           packet_see\n") != NULL);
+	CHECK_EQ(protocol_count("PACKET"), packet + 1);
+	CHECK_EQ(protocol_count("UDP"), udp + 1);
+	CHECK_EQ(protocol_count("UNIX"), unix_ + 2);
+	CHECK_EQ(protocol_count("TCPv6"), tcp6);
+	close(fd);
+	CHECK_EQ(protocol_count("PACKET"), packet);
+}
+
 GUEST_TEST(proc_net_many)
 {
 	enum { COUNT = 700 };
