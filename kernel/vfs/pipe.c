@@ -35,6 +35,20 @@ pipe_init(void)
 		list_init(&fifos[i]);
 }
 
+void
+pipe_realign(struct pipe *p)
+{
+	mutex_lock(&p->read_lock);
+	uint64_t head = atomic_load_explicit(&p->head, memory_order_relaxed);
+	if (head == atomic_load_explicit(&p->tail, memory_order_relaxed) && head % PAGE_SIZE != 0) {
+		slot_leave(p, slot_at(p, head));
+		head = round_up(head, PAGE_SIZE);
+		atomic_store_explicit(&p->tail, head, memory_order_release);
+		atomic_store_explicit(&p->head, head, memory_order_release);
+	}
+	mutex_unlock(&p->read_lock);
+}
+
 /*
  * Moves what fits, up to want bytes, and publishes it; write_lock is held. Bytes moved, or -EFAULT, -ENOMEM if none
  * were.

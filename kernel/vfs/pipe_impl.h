@@ -164,19 +164,7 @@ slot_enter(struct pipe *p, struct pipe_slot *s)
 }
 
 /* Starts an empty pipe at a fresh page, so that all of its size is there to be written; write_lock is held. */
-static inline void
-realign(struct pipe *p)
-{
-	mutex_lock(&p->read_lock);
-	uint64_t head = atomic_load_explicit(&p->head, memory_order_relaxed);
-	if (head == atomic_load_explicit(&p->tail, memory_order_relaxed) && head % PAGE_SIZE != 0) {
-		slot_leave(p, slot_at(p, head));
-		head = round_up(head, PAGE_SIZE);
-		atomic_store_explicit(&p->tail, head, memory_order_release);
-		atomic_store_explicit(&p->head, head, memory_order_release);
-	}
-	mutex_unlock(&p->read_lock);
-}
+void pipe_realign(struct pipe *p);
 
 /* Room for a write of n bytes; realigns an empty pipe if that makes more of it. write_lock is held. */
 static inline uint64_t
@@ -185,7 +173,7 @@ room_for(struct pipe *p, size_t n)
 	uint64_t head = atomic_load_explicit(&p->head, memory_order_relaxed), tail = pipe_tail(p);
 	uint64_t free = (uint64_t)room(p, head, tail);
 	if (unlikely(free < n && head == tail && head % PAGE_SIZE != 0)) {
-		realign(p);
+		pipe_realign(p);
 		head = atomic_load_explicit(&p->head, memory_order_relaxed);
 		free = (uint64_t)room(p, head, pipe_tail(p));
 	}

@@ -309,44 +309,48 @@ proc_show_net_sockstat6(struct proc_node *n, struct proc_text *t)
 
 /* --- protocols. --- */
 
-/* y or n for each of Linux's columns: which calls a protocol has of its own. */
-#define CALLS_STREAM   "yyyyyyyyyyyyyyyyyyn"
-#define CALLS_DATAGRAM "yyynyyyyyyyynyyyyyn"
-#define CALLS_RAW      "yyynyyyyyyyynyyyynn"
-#define CALLS_NONE     "nnnnnnnnnnnnnnnnnnn"
+/* Which calls a protocol has of its own, in Linux's columns. */
+#define CALLS_STREAM   " y  y  y  y  y  y  y  y  y  y  y  y  y  y  y  y  y  y  n"
+#define CALLS_DATAGRAM " y  y  y  n  y  y  y  y  y  y  y  y  n  y  y  y  y  y  n"
+#define CALLS_NONE     " n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n"
 
-/* A row of Linux's table; pages that its sockets hold: -1, nobody adds them up. */
-static void
-show_protocol(struct proc_text *t, const char *name, uint32_t size, uint32_t sockets, int64_t pages,
-	const char *calls)
-{
-	proc_printf(t, "%-9s %4u %6u  %6lld   %-3s %6u   %-3s  %-10s", name, size, sockets,
-		(long long)pages, pages < 0 ? "NI" : "no", PKT_HEADROOM, "yes", "kernel");
-	for (; *calls != '\0'; calls++)
-		proc_printf(t, "  %c", *calls);
-	proc_printf(t, "\n");
-}
+struct protocol_row {
+	const char *name;
+	uint32_t size, sockets;
+	const char *calls;
+	int64_t pages; /* that its sockets hold; -1: nobody adds them up */
+};
 
 int
 proc_show_net_protocols(struct proc_node *n, struct proc_text *t)
 {
-	const uint32_t udp = sizeof(struct udp_sock), tcp = tcp_sock_size;
+	const uint32_t udp = sizeof(struct udp_sock);
 	struct usage u;
 	get_usage(proc_net_of(n), &u);
+	const int64_t udp_pages = (int64_t)pages_of(u.udp_bytes),
+		      tcp_pages = (int64_t)pages_of(u.tcp_bytes);
+	const struct protocol_row rows[] = {
+		{"PACKET", sizeof(struct packet_sock), u.packet, CALLS_NONE, -1},
+		{"PINGv6", udp, u.ping6, CALLS_DATAGRAM, -1},
+		{"RAWv6", raw_sock_size, u.raw6, CALLS_DATAGRAM, -1},
+		{"UDPv6", udp, u.udp6, CALLS_DATAGRAM, udp_pages},
+		{"TCPv6", tcp_sock_size, u.tcp6, CALLS_STREAM, tcp_pages},
+		{"UNIX", sizeof(struct unix_sock), u.local, CALLS_NONE, -1},
+		{"PING", udp, u.ping4, CALLS_DATAGRAM, -1},
+		{"RAW", raw_sock_size, u.raw4, CALLS_DATAGRAM, -1},
+		{"UDP", udp, u.udp4, CALLS_DATAGRAM, udp_pages},
+		{"TCP", tcp_sock_size, u.tcp4, CALLS_STREAM, tcp_pages},
+		{"NETLINK", sizeof(struct netlink_sock), u.netlink, CALLS_NONE, -1},
+	};
 	proc_printf(t,
 		"protocol  size sockets  memory press maxhdr  slab module     "
 		"cl co di ac io in de sh ss gs se re sp bi br ha uh gp em\n");
-	show_protocol(t, "PACKET", sizeof(struct packet_sock), u.packet, -1, CALLS_NONE);
-	show_protocol(t, "PINGv6", udp, u.ping6, -1, CALLS_DATAGRAM);
-	show_protocol(t, "RAWv6", raw_sock_size, u.raw6, -1, CALLS_RAW);
-	show_protocol(t, "UDPv6", udp, u.udp6, pages_of(u.udp_bytes), CALLS_DATAGRAM);
-	show_protocol(t, "TCPv6", tcp, u.tcp6, pages_of(u.tcp_bytes), CALLS_STREAM);
-	show_protocol(t, "UNIX", sizeof(struct unix_sock), u.local, -1, CALLS_NONE);
-	show_protocol(t, "PING", udp, u.ping4, -1, CALLS_DATAGRAM);
-	show_protocol(t, "RAW", raw_sock_size, u.raw4, -1, CALLS_RAW);
-	show_protocol(t, "UDP", udp, u.udp4, pages_of(u.udp_bytes), CALLS_DATAGRAM);
-	show_protocol(t, "TCP", tcp, u.tcp4, pages_of(u.tcp_bytes), CALLS_STREAM);
-	show_protocol(t, "NETLINK", sizeof(struct netlink_sock), u.netlink, -1, CALLS_NONE);
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct protocol_row *r = &rows[i];
+		proc_printf(t, "%-9s %4u %6u  %6lld   %-3s %6u   yes  kernel     %s\n", r->name,
+			r->size, r->sockets, (long long)r->pages, r->pages < 0 ? "NI" : "no",
+			PKT_HEADROOM, r->calls);
+	}
 	return 0;
 }
 
