@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any frames to an IP stack. Input: records of { length (2 bytes), flags, frame }. Bit 0 of flags: IPv4's and ICMPv6's
+ * Any frames to an IP stack (frames.h). Bit 0 of flags: IPv4's and ICMPv6's
  * checksums are made right, or nothing would get far; bit 1: the destination is made ours; bits 2-4: time passes
  * afterwards; bit 5: from then on an allocation fails now and then.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fuzz/frames.h"
 #include "tests/unit/ip_mock/ip_mock.h"
 #include "tests/unit/net_mock/net_mock.h"
 #include "wire/checksum.h"
@@ -78,21 +79,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	mutex_unlock(&net->config_lock);
 	ip_mock_pass(3 * NSEC_PER_SEC);
 	int64_t pages = net_mock_pages;
-	while (size >= 3) {
-		size_t n = data[0] | (size_t)data[1] << 8;
-		uint8_t flags = data[2];
-		data += 3;
-		size -= 3;
-		n = n % 2048 < size ? n % 2048 : size;
-		uint8_t *frame = malloc(n + 1);
-		memcpy(frame, data, n);
-		if ((flags & 32) != 0)
-			net_mock_fail_after = net_mock_allocations + n % 8;
-		one_frame(eth, frame, n, flags);
+	struct frame f;
+	while (frame_next(&data, &size, &f)) {
+		if ((f.flags & 32) != 0)
+			net_mock_fail_after = net_mock_allocations + f.n % 8;
+		one_frame(eth, f.bytes, f.n, f.flags);
 		net_mock_fail_after = NET_MOCK_NEVER;
-		free(frame);
-		data += n;
-		size -= n;
+		free(f.bytes);
 	}
 	ip_mock_set_up(eth, false);
 	ip_mock_pass(200 * NSEC_PER_SEC); /* fragments are forgotten by then */

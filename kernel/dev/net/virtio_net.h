@@ -11,6 +11,7 @@
 #ifndef DEV_NET_VIRTIO_NET_H
 #define DEV_NET_VIRTIO_NET_H
 
+#include "core/softirq.h"
 #include "core/timerwheel.h"
 #include "core/wait.h"
 #include "dev/bus/virtio.h"
@@ -59,6 +60,16 @@ struct virtio_net {
 
 /* Gives the device up. Any context without a queue's lock, but interrupts. */
 void vnet_give_up(struct virtio_net *v, const char *why);
+
+/* Lets a queue's lock go, then tells the device of what it was given meanwhile, unless that is not wanted yet. */
+static inline void
+vnet_unlock(struct virtio_queue *q, bool tell) RELEASES(q->lock)
+{
+	bool kick = tell && virtqueue_kick_needed(&q->vq);
+	spin_unlock_bh(&q->lock);
+	if (kick)
+		virtio_queue_notify(q);
+}
 
 int vnet_rx_create(struct virtio_net *v, uint32_t i) MUST_CHECK;
 /* Gives the device buffers: some, or -ENOMEM. Thread. */

@@ -63,10 +63,7 @@ refill(struct vnet_rx_queue *rx)
 {
 	spin_lock_bh(&rx->queue->lock);
 	bool full = refill_locked(rx);
-	bool kick = virtqueue_kick_needed(&rx->queue->vq);
-	spin_unlock_bh(&rx->queue->lock);
-	if (kick)
-		virtio_queue_notify(rx->queue);
+	vnet_unlock(rx->queue, true);
 	if (unlikely(!full)) {
 		net_work_raise(&rx->reclaim);
 		wheel_start(&rx->refill, time_now() + REFILL_DELAY);

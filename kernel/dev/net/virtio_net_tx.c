@@ -87,11 +87,8 @@ tx_poll(struct net_poll *poll, uint32_t budget)
 	reclaim_locked(tx, &done);
 	give_waiting_locked(tx, &lost);
 	bool more = arm_locked(tx);
-	bool kick = virtqueue_kick_needed(&tx->queue->vq);
 	const char *broken = tx->queue->vq.broken;
-	spin_unlock_bh(&tx->queue->lock);
-	if (kick)
-		virtio_queue_notify(tx->queue);
+	vnet_unlock(tx->queue, true);
 	pkt_queue_purge(&done);
 	drop_all(tx->device->netif, &lost, NET_DROP_TX_QUEUE_FULL);
 	if (unlikely(broken != NULL))
@@ -118,10 +115,7 @@ tell_device(struct net_kick *k)
 {
 	struct vnet_tx_queue *tx = container_of(k, struct vnet_tx_queue, kick);
 	spin_lock_bh(&tx->queue->lock);
-	bool kick = virtqueue_kick_needed(&tx->queue->vq);
-	spin_unlock_bh(&tx->queue->lock);
-	if (kick)
-		virtio_queue_notify(tx->queue);
+	vnet_unlock(tx->queue, true);
 }
 
 static struct vnet_tx_queue *
@@ -176,11 +170,9 @@ vnet_transmit(struct netif *nif, struct pkt *p)
 	if (virtqueue_interrupt_is_spent(&tx->queue->vq))
 		tx->armed = false;
 	bool more = !tx->armed && arm_locked(tx);
-	bool kick = !net_kick_later(&tx->kick) && virtqueue_kick_needed(&tx->queue->vq);
+	bool tell = !net_kick_later(&tx->kick);
 	const char *broken = tx->queue->vq.broken;
-	spin_unlock_bh(&tx->queue->lock);
-	if (kick)
-		virtio_queue_notify(tx->queue);
+	vnet_unlock(tx->queue, tell);
 	if (more)
 		net_poll_schedule(&tx->poll);
 	if (unlikely(!sent)) {

@@ -51,10 +51,8 @@ enqueue(struct tcp_sock *t, struct tcp_sock *child, uint32_t flags)
 			l->last->accept_next = child;
 		l->last = child;
 		if ((flags & COUNTED) == 0)
-			l->pending++;
-		atomic_store_explicit(&l->ready,
-			atomic_load_explicit(&l->ready, memory_order_relaxed) + 1,
-			memory_order_release);
+			tcp_listener_count(&l->pending, 1);
+		tcp_listener_count(&l->ready, 1);
 	}
 	spin_unlock(&l->lock);
 	if (open)

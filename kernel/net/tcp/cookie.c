@@ -67,7 +67,7 @@ tcp_cookie_input(struct tcp_sock *t, struct tcp_listener *l, const struct net_fl
 	struct tcp_sock *child =
 		l->closed || tcp_listener_has_room(l) ? tcp_child_make(t, NULL, flow, &r) : NULL;
 	if (child != NULL)
-		l->pending++;
+		tcp_listener_count(&l->pending, 1);
 	spin_unlock(&l->lock);
 	if (child != NULL) {
 		tcp_child_start(t, child, seg, p);

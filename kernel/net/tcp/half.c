@@ -27,7 +27,7 @@ tcp_half_end(struct tcp_half *h, struct tcp_listener *l, struct net_stack *net)
 {
 	h->gone = true;
 	list_del(&h->node);
-	l->nr_halves--;
+	tcp_listener_count(&l->nr_halves, -1);
 	(void)tcp_table_remove(net, &h->e);
 	(void)wheel_cancel(&h->timer);
 	atomic_fetch_sub_explicit(&net->tcp->halves, 1, memory_order_relaxed);
@@ -136,7 +136,7 @@ complete(struct tcp_half *h, struct tcp_sock *t, struct tcp_listener *l,
 		net_count(net, NET_TCP_LISTEN_DROPS);
 		return NULL;
 	}
-	l->pending++;
+	tcp_listener_count(&l->pending, 1);
 	tcp_half_end(h, l, net);
 	return child;
 }
@@ -266,7 +266,7 @@ add_half(struct tcp_sock *t, struct tcp_listener *l, const struct net_flow *flow
 		return !closed;
 	}
 	list_add_tail(&l->halves, &h->node);
-	l->nr_halves++;
+	tcp_listener_count(&l->nr_halves, 1);
 	atomic_fetch_add_explicit(&net->tcp->halves, 1, memory_order_relaxed);
 	wheel_start(&h->timer, h->r.retry_at);
 	uint8_t tos = h->tos;
@@ -282,12 +282,12 @@ input_syn(struct tcp_sock *t, struct tcp_listener *l, const struct net_flow *flo
 {
 	struct net_stack *net = t->i.s.net;
 	const struct tcp_sysctl *ctl = tcp_sysctl(net);
-	uint32_t backlog = atomic_load_explicit(&l->backlog, memory_order_relaxed);
-	uint32_t halves = __atomic_load_n(&l->nr_halves, __ATOMIC_RELAXED);
+	uint32_t backlog = tcp_listener_read(&l->backlog);
+	uint32_t halves = tcp_listener_read(&l->nr_halves);
 	bool full = halves >= max(min(backlog, ctl->max_syn_backlog), 1u);
 	bool cookie = ctl->syncookies == 2 || (full && ctl->syncookies == 1);
 	/* Nobody accepts: more clients would only wait longer. */
-	bool overflows = __atomic_load_n(&l->pending, __ATOMIC_RELAXED) > backlog;
+	bool overflows = tcp_listener_read(&l->pending) > backlog;
 	if (overflows || (full && !cookie)) {
 		if (overflows)
 			net_count(net, NET_TCP_LISTEN_OVERFLOWS);

@@ -21,30 +21,23 @@ struct tcp_sock *
 tcp_find_listener(struct net_stack *net, const struct net_flow *flow)
 {
 	const struct net_hash_buckets *b = net_hash_read(&net->tcp->listeners);
-	uint32_t hash = tcp_listen_hash(flow->local_port), best = 0, sharing = 0;
-	struct tcp_sock *found = NULL;
+	uint32_t hash = tcp_listen_hash(flow->local_port);
+	struct port_choice choice = {0};
 	net_hash_for_chain(b, n, hash)
 	{
 		struct tcp_sock *t = container_of(n, struct tcp_sock, listen_node);
-		uint32_t score = score_of(t, flow);
-		if (score > best) {
-			best = score;
-			found = t;
-			sharing = tcp_shares_port(t) ? 1 : 0;
-		} else if (score != 0 && score == best && sharing != 0 && tcp_shares_port(t)) {
-			sharing++;
-		}
+		port_choice_see(&choice, t, score_of(t, flow), tcp_shares_port(t));
 	}
-	if (sharing <= 1)
-		return found;
-	uint32_t chosen = (uint32_t)((uint64_t)tcp_hash_flow(net, flow) * sharing >> 32);
+	if (!port_choice_is_open(&choice))
+		return choice.found;
+	port_choice_begin(&choice, tcp_hash_flow(net, flow));
 	net_hash_for_chain(b, n, hash)
 	{
 		struct tcp_sock *t = container_of(n, struct tcp_sock, listen_node);
-		if (score_of(t, flow) == best && tcp_shares_port(t) && chosen-- == 0)
+		if (port_choice_falls_to(&choice, score_of(t, flow), tcp_shares_port(t)))
 			return t;
 	}
-	return found;
+	return choice.found;
 }
 
 uint32_t
@@ -52,9 +45,7 @@ tcp_listener_ready(const struct tcp_sock *t)
 {
 	epoch_enter();
 	const struct tcp_listener *l = tcp_listener_of(t);
-	uint32_t n = l == NULL
-		? 0
-		: atomic_load_explicit((_Atomic uint32_t *)&l->ready, memory_order_acquire);
+	uint32_t n = l == NULL ? 0 : tcp_listener_read(&l->ready);
 	epoch_exit();
 	return n;
 }
@@ -150,10 +141,8 @@ take_child(struct tcp_sock *t)
 			l->first = child->accept_next;
 			if (l->first == NULL)
 				l->last = NULL;
-			l->pending--;
-			atomic_store_explicit(&l->ready,
-				atomic_load_explicit(&l->ready, memory_order_relaxed) - 1,
-				memory_order_release);
+			tcp_listener_count(&l->pending, -1);
+			tcp_listener_count(&l->ready, -1);
 		}
 		spin_unlock(&l->lock);
 	}

@@ -11,8 +11,8 @@
 struct tcp_listener {
 	struct spinlock lock;
 	struct list_node halves;       /* [lock] struct tcp_half */
-	uint32_t nr_halves;            /* [lock] */
-	uint32_t pending;              /* [lock] children made and not accepted yet */
+	_Atomic uint32_t nr_halves;    /* [lock to change] */
+	_Atomic uint32_t pending;      /* [lock to change] children made and not accepted yet */
 	_Atomic uint32_t backlog;      /* of pending, at most */
 	struct tcp_sock *first, *last; /* [lock] to be accepted */
 	_Atomic uint32_t ready;        /* [lock to change] how many those are */
@@ -49,6 +49,20 @@ tcp_listener_of(const struct tcp_sock *t)
 	return __atomic_load_n(&t->listener, __ATOMIC_ACQUIRE);
 }
 
+/* Changes a count of a listener's whose lock is held: others only read it. */
+static inline void
+tcp_listener_count(_Atomic uint32_t *count, int32_t n)
+{
+	uint32_t now = atomic_load_explicit(count, memory_order_relaxed) + (uint32_t)n;
+	atomic_store_explicit(count, now, memory_order_release);
+}
+
+static inline uint32_t
+tcp_listener_read(const _Atomic uint32_t *count)
+{
+	return atomic_load_explicit((_Atomic uint32_t *)count, memory_order_acquire);
+}
+
 static inline bool
 tcp_shares_port(const struct tcp_sock *t)
 {
@@ -60,8 +74,7 @@ tcp_shares_port(const struct tcp_sock *t)
 static inline bool
 tcp_listener_has_room(const struct tcp_listener *l)
 {
-	return l->pending <=
-		atomic_load_explicit((_Atomic uint32_t *)&l->backlog, memory_order_relaxed);
+	return tcp_listener_read(&l->pending) <= tcp_listener_read(&l->backlog);
 }
 
 /* half.c */

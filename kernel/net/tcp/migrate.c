@@ -23,7 +23,7 @@ move_half(struct tcp_half *h, struct tcp_sock *to)
 	bool open = !l->closed;
 	if (open) {
 		list_add_tail(&l->halves, &h->node);
-		l->nr_halves++;
+		tcp_listener_count(&l->nr_halves, 1);
 		atomic_store_explicit(&h->listener, to, memory_order_relaxed);
 		atomic_store_explicit(&h->moving, false, memory_order_release);
 	}
@@ -51,7 +51,7 @@ tcp_migrate_halves(struct tcp_sock *t, struct tcp_listener *l)
 		/* Off this list; until it is on another, lock_listener() waits. */
 		atomic_store_explicit(&h->moving, true, memory_order_relaxed);
 		list_del(&h->node);
-		l->nr_halves--;
+		tcp_listener_count(&l->nr_halves, -1);
 		spin_unlock(&l->lock);
 		if (move_half(h, to)) {
 			net_count(net, NET_TCP_MIGRATED);
@@ -59,7 +59,7 @@ tcp_migrate_halves(struct tcp_sock *t, struct tcp_listener *l)
 		}
 		spin_lock(&l->lock);
 		list_add_tail(&l->halves, &h->node);
-		l->nr_halves++;
+		tcp_listener_count(&l->nr_halves, 1);
 		atomic_store_explicit(&h->moving, false, memory_order_relaxed);
 		spin_unlock(&l->lock);
 	}

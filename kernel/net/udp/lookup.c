@@ -187,46 +187,32 @@ lookup_connected(struct udp_table *t, const struct net_flow *f, uint32_t hash)
 	return NULL;
 }
 
-static bool
-is_reuseport(const struct udp_end *end)
-{
-	return (atomic_load_explicit((_Atomic uint32_t *)&end->flags, memory_order_relaxed) &
-		       UDP_END_REUSEPORT) != 0;
-}
-
 /* The best end without a peer; of several that share a port, the one that the flow's hash falls to. */
 static struct udp_end *
 lookup_open(
 	struct net_stack *net, struct udp_table *t, const struct net_flow *f, uint32_t flow_hash)
 {
 	const struct net_hash_buckets *b = net_hash_read(&t->by_port);
-	uint32_t hash = udp_hash_port(net, f->local_port), best = 0, sharing = 0;
+	uint32_t hash = udp_hash_port(net, f->local_port);
 	bool ports = t == &net->udp->tables[UDP_KIND_UDP];
-	struct udp_end *found = NULL;
+	struct port_choice choice = {0};
 	net_hash_for_chain(b, n, hash)
 	{
 		struct udp_end *end = container_of(n, struct udp_end, by_port);
 		struct port_match m = match_of(end);
-		uint32_t score = port_match_score(&m, f, ports);
-		if (score > best) {
-			best = score;
-			found = end;
-			sharing = is_reuseport(end) ? 1 : 0;
-		} else if (score != 0 && score == best && sharing != 0 && is_reuseport(end)) {
-			sharing++;
-		}
+		port_choice_see(&choice, end, port_match_score(&m, f, ports), m.reuseport);
 	}
-	if (sharing <= 1)
-		return found;
-	uint32_t chosen = (uint32_t)((uint64_t)flow_hash * sharing >> 32);
+	if (!port_choice_is_open(&choice))
+		return choice.found;
+	port_choice_begin(&choice, flow_hash);
 	net_hash_for_chain(b, n, hash)
 	{
 		struct udp_end *end = container_of(n, struct udp_end, by_port);
 		struct port_match m = match_of(end);
-		if (port_match_score(&m, f, ports) == best && is_reuseport(end) && chosen-- == 0)
+		if (port_choice_falls_to(&choice, port_match_score(&m, f, ports), m.reuseport))
 			return end;
 	}
-	return found;
+	return choice.found;
 }
 
 struct udp_end *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Any frames to a host with sockets: a TCP listener, a connection that is established and one that is being asked for, a UDP
- * socket. Input: records of { length (2 bytes), flags, frame }. Flags, bits 0-1: 1, 2: the frame is made TCP from the
+ * socket. Input: frames.h. Flags, bits 0-1: 1, 2: the frame is made TCP from the
  * peer to one of them (2: of the established connection, in its window), 3: UDP; then the rest of its header is the
  * input's, and checksums are right. Bits 2-4: time passes afterwards; bit 5: an allocation fails soon; bit 6: somebody
  * reads; bit 7: accepts and closes.
@@ -15,6 +15,7 @@
 #include "net/ip/ip.h"
 #include "net/sock/charge.h"
 #include "net/tcp/tcp.h"
+#include "tests/fuzz/frames.h"
 #include "tests/netstack/netstack.h"
 #include "tests/netstack/uni.h"
 #include "wire/checksum.h"
@@ -226,26 +227,17 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	begin();
-	while (size >= 3) {
-		size_t n = data[0] | (size_t)data[1] << 8;
-		uint8_t flags = data[2];
-		data += 3;
-		size -= 3;
-		n = n % 2048 < size ? n % 2048 : size;
-		uint8_t *frame = malloc(n + 1);
-		must(frame != NULL);
-		memcpy(frame, data, n);
-		if (flags & 32)
-			uni_fail_after = n % 8;
-		one_frame(frame, n, flags);
+	struct frame f;
+	while (frame_next(&data, &size, &f)) {
+		if (f.flags & 32)
+			uni_fail_after = f.n % 8;
+		one_frame(f.bytes, f.n, f.flags);
 		uni_fail_after = UINT64_MAX;
-		free(frame);
-		use_sockets(flags);
-		if ((flags >> 2 & 7) != 0)
-			uni_pass((flags >> 2 & 7) * 500 * NSEC_PER_MSEC);
+		free(f.bytes);
+		use_sockets(f.flags);
+		if ((f.flags >> 2 & 7) != 0)
+			uni_pass((f.flags >> 2 & 7) * 500 * NSEC_PER_MSEC);
 		check_now();
-		data += n;
-		size -= n;
 	}
 	end();
 	return 0;
