@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a receiver tells of data that came out of order (RFC 2018), and a sender's window that closes. */
+/*
+ * What a receiver tells of data that came out of order (RFC 2018), what a sender takes for reordering (RFC 8985), and its
+ * window that closes.
+ */
 #include "tests/unit/tcp_script.h"
 
 /* A segment of 100 bytes at a stream offset arrives at end 1. */
@@ -59,5 +62,61 @@ TEST(tcp_window_that_closes_counts_at_once)
 	CHECK_EQ(n.end[0].c.snd_wnd, 0);
 	tcp_net_write(&n, 0, 1000, 0);
 	CHECK_EQ(script_count(0, 0, 1), 0);
+	tcp_net_free(&n);
+}
+
+/* End 0 has ten segments in flight, of which nothing is heard but what the test makes up. */
+static void
+ten_in_flight(struct tcp_net *n)
+{
+	script_start(n);
+	n->loss = 1024;
+	tcp_net_write(n, 0, 10 * n->end[0].c.mss, 0);
+	CHECK_EQ(tcp_in_flight(&n->end[0].c), 10 * n->end[0].c.mss);
+}
+
+/* An ACK of that many segments comes to end 0, and SACKs of single ones, in that order. */
+static void
+tells(struct tcp_net *n, uint32_t acked, const uint32_t *sacked, uint32_t count)
+{
+	struct tcp_conn *c = &n->end[0].c;
+	struct tcp_segment s = script_segment(n, 0, TCP_ACK);
+	uint32_t base = n->end[1].c.rcv_nxt;
+	s.ack = base + acked * c->mss;
+	for (uint32_t i = 0; i < count; i++)
+		s.sack[i] = (struct tcp_range){
+			base + sacked[i] * c->mss, base + (sacked[i] + 1) * c->mss};
+	s.nr_sack = (uint8_t)count;
+	s.opts |= count > 0 ? TCP_HAS_SACK : 0;
+	tcp_net_inject(n, 0, &s, NULL);
+}
+
+TEST(tcp_sack_blocks_of_one_ack_are_no_reordering)
+{
+	struct tcp_net n;
+	ten_in_flight(&n);
+	/* The latest comes first (RFC 2018, 4), and none was told before: so do receivers that save ACKs. */
+	tells(&n, 0, (const uint32_t[]){6, 4, 2}, 3);
+	CHECK_EQ(n.end[0].c.sacked, 3 * n.end[0].c.mss);
+	CHECK_EQ(n.end[0].c.flags & TCPF_REORDERING, 0);
+	/* So what they show to be lost is lost at once. */
+	CHECK_EQ(n.end[0].c.ca_state, TCP_CA_RECOVERY);
+	tcp_net_free(&n);
+}
+
+TEST(tcp_sack_below_what_was_told_is_reordering)
+{
+	struct tcp_net n;
+	ten_in_flight(&n);
+	tells(&n, 0, (const uint32_t[]){4}, 1);
+	tells(&n, 0, (const uint32_t[]){4, 2}, 2);
+	CHECK(n.end[0].c.flags & TCPF_REORDERING);
+	tcp_net_free(&n);
+	/* And so is an ACK that closes a hole with what was sent once. */
+	ten_in_flight(&n);
+	tells(&n, 0, (const uint32_t[]){2}, 1);
+	CHECK_EQ(n.end[0].c.flags & TCPF_REORDERING, 0);
+	tells(&n, 3, NULL, 0);
+	CHECK(n.end[0].c.flags & TCPF_REORDERING);
 	tcp_net_free(&n);
 }

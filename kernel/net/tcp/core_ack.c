@@ -19,12 +19,14 @@ clean(struct tcp_conn *c, const struct tcp_memory *memory, uint32_t ack, struct 
 			if (!(a->flags & TCP_ACK_HAS_RTT))
 				a->rtt_us = a->now_us - s->time_us;
 			a->flags |= TCP_ACK_ORIG | TCP_ACK_HAS_RTT;
+			tcp_rack_order(c, a, s);
 		} else if (s->flags & TCP_SENT_SACKED) {
 			c->sacked -= n;
 		} else {
 			a->delivered += n;
 			a->flags |= s->flags & TCP_SENT_EVER ? TCP_ACK_RTX : TCP_ACK_ORIG;
 			tcp_rack_sample(c, a, s);
+			tcp_rack_order(c, a, s);
 			if (s->flags & TCP_SENT_LOST)
 				c->lost -= n;
 			if (s->flags & TCP_SENT_RETRANS)
@@ -125,8 +127,8 @@ void
 tcp_ack_input(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_segment *seg,
 	struct tcp_actions *act)
 {
-	struct tcp_ack a = {
-		.now_us = tcp_us(env), .tsecr = seg->opts & TCP_HAS_TS ? seg->tsecr : 0};
+	struct tcp_ack a = tcp_ack_begin(c, env);
+	a.tsecr = seg->opts & TCP_HAS_TS ? seg->tsecr : 0;
 	bool moved = update_window(c, seg);
 	c->probes = 0;
 	if ((c->flags & TCPF_CWND_FULL) || (c->cwnd < c->ssthresh && c->max_flight > c->cwnd / 2))

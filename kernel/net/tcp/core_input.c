@@ -211,7 +211,7 @@ old_ack(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_segment 
 {
 	if (!(seg->opts & TCP_HAS_SACK) || !(c->flags & TCPF_SACK) || c->sent_count == 0)
 		return;
-	struct tcp_ack a = {.now_us = tcp_us(env)};
+	struct tcp_ack a = tcp_ack_begin(c, env);
 	tcp_sack_input(c, env, seg, &a);
 	tcp_recovery_ack(c, env, &a);
 }

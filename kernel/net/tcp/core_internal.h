@@ -59,7 +59,16 @@ struct tcp_ack {
 	uint32_t delivered; /* bytes acknowledged or SACKed for the first time */
 	uint32_t rtt_us;    /* with TCP_ACK_HAS_RTT */
 	uint32_t tsecr;     /* 0: none */
+	uint32_t fack;      /* tcp_conn.fack before it came; snd_una where nothing was SACKed */
 };
+
+/* Of an ACK that nothing was taken of yet. */
+static inline struct tcp_ack
+tcp_ack_begin(const struct tcp_conn *c, const struct tcp_env *env)
+{
+	bool known = c->sacked > 0 && (c->flags & TCPF_SACK);
+	return (struct tcp_ack){.now_us = tcp_us(env), .fack = known ? c->fack : c->snd_una};
+}
 
 /* core_sent.c */
 static inline struct tcp_sent *
@@ -88,6 +97,16 @@ void tcp_sack_input(struct tcp_conn *c, const struct tcp_env *env, const struct 
 
 /* core_rack.c */
 void tcp_rack_sample(struct tcp_conn *c, struct tcp_ack *a, const struct tcp_sent *s);
+/*
+ * s was delivered: was it overtaken (RFC 8985, 6.2, step 3)? What one ACK tells came in any order: it
+ * is what was told before that counts.
+ */
+static inline void
+tcp_rack_order(struct tcp_conn *c, const struct tcp_ack *a, const struct tcp_sent *s)
+{
+	if (tcp_seq_before(s->end, a->fack) && !(s->flags & TCP_SENT_EVER))
+		c->flags |= TCPF_REORDERING;
+}
 /* Marks what is lost by time; the microseconds until more will be, 0: nothing is awaited. */
 uint32_t tcp_rack_detect(struct tcp_conn *c, uint32_t now_us, uint32_t *ack_flags);
 void tcp_rack_dsack(struct tcp_conn *c);

@@ -86,8 +86,6 @@ mark(struct tcp_conn *c, struct tcp_sent *s, struct tcp_ack *a)
 		c->lost -= n;
 	if (!(s->flags & TCP_SENT_EVER)) {
 		a->flags |= TCP_ACK_ORIG;
-		if (c->sacked > 0 && tcp_seq_before(s->end, c->fack))
-			c->flags |= TCPF_REORDERING;
 		if (!(a->flags & TCP_ACK_HAS_RTT)) {
 			a->flags |= TCP_ACK_HAS_RTT;
 			a->rtt_us = a->now_us - s->time_us;
@@ -96,6 +94,7 @@ mark(struct tcp_conn *c, struct tcp_sent *s, struct tcp_ack *a)
 		a->flags |= TCP_ACK_RTX;
 	}
 	tcp_rack_sample(c, a, s);
+	tcp_rack_order(c, a, s);
 	c->fack = c->sacked > 0 ? tcp_seq_max(c->fack, s->end) : s->end;
 	c->sacked += n;
 	a->delivered += n;

@@ -113,7 +113,7 @@ rto_timeout(struct tcp_conn *c, const struct tcp_env *env, struct tcp_actions *a
 static void
 reo_timeout(struct tcp_conn *c, const struct tcp_env *env)
 {
-	struct tcp_ack a = {.now_us = tcp_us(env)};
+	struct tcp_ack a = tcp_ack_begin(c, env);
 	c->timer = TCP_TIMER_NONE;
 	tcp_recovery_ack(c, env, &a);
 	if (c->timer == TCP_TIMER_NONE)
