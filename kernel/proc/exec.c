@@ -33,7 +33,13 @@ struct exec {
 	struct cred *new_cred;         /* NULL: they stay */
 	bool secure;                   /* ids change: AT_SECURE, not dumpable */
 	bool name_ends;                /* it goes by a descriptor that exec closes */
-	struct handle_table *handles; /* of its own, in place of a shared table; NULL: not shared */
+	/*
+	 * Of its own, in place of what may be shared with other processes when it counts, once the other tasks have
+	 * gone; NULL: it cannot be shared then.
+	 */
+	struct handle_table *handles;
+	struct signal_actions *actions;
+	struct fs_context *fs; /* for set-id programs alone */
 	struct exec_image image;
 };
 
@@ -99,13 +105,26 @@ resolve(struct exec *x, uint8_t *head)
 	}
 }
 
-/* Set-id bits count unless the mount, the process or somebody who shares its file context says no. */
+/* Whether another process than the running one shares its file context. */
+static bool
+fs_is_shared(void)
+{
+	struct task *t, *self = current_task();
+	uint32_t own = 0;
+	uint64_t flags = spin_lock_irq_save(&self->process->lock);
+	list_for_each_entry (t, &self->process->tasks, process_node)
+		own += t->fs == self->fs;
+	spin_unlock_irq_restore(&self->process->lock, flags);
+	return refcount_read(&self->fs->refs) > own;
+}
+
+/* Set-id bits count unless the mount, the process or another that shares its file context says no. */
 static bool
 set_id_allowed(const struct exec *x, const struct cred *old)
 {
 	const struct mount *m = x->file->path.mount;
 	return !old->no_new_privs && (m == NULL || !(mount_flags(m) & MS_NOSUID)) &&
-		refcount_read(&current_task()->fs->refs) == 1;
+		!fs_is_shared();
 }
 
 /* The ids that the program runs with. Set-id bits change ids; capabilities only ever shrink (cred_changed_ids()). */
@@ -140,18 +159,26 @@ prepare_cred(struct exec *x)
 	return 0;
 }
 
-/* What is shared with other processes and must not be from now on. */
+/*
+ * What must not be shared with other processes from now on: memory for it, as the other tasks may still begin and end to
+ * share. Whoever is alone with something stays so.
+ */
 static int
 prepare_private(struct exec *x)
 {
 	struct task *t = current_task();
-	int err = signal_unshare_actions(t->process);
-	if (err == 0 && atomic_load_explicit(&t->handles->users, memory_order_acquire) > 1) {
-		x->handles = handle_table_copy(t->handles);
-		if (x->handles == NULL)
-			err = -ENOMEM;
-	}
-	return err;
+	struct process *p = t->process;
+	struct signal_actions *a = atomic_load_explicit(&p->actions, memory_order_relaxed);
+	if ((*(volatile uint32_t *)&p->nr_tasks > 1 || refcount_read(&a->refs) > 1) &&
+		(x->actions = signal_actions_create()) == NULL)
+		return -ENOMEM;
+	if (x->secure && refcount_read(&t->fs->refs) > 1 &&
+		(x->fs = fs_context_copy(t->fs)) == NULL)
+		return -ENOMEM;
+	if (atomic_load_explicit(&t->handles->users, memory_order_acquire) > 1 &&
+		(x->handles = handle_table_copy(t->handles)) == NULL)
+		return -ENOMEM;
+	return 0;
 }
 
 /* Out of line, so that its buffer is gone when the image is committed. */
@@ -209,6 +236,9 @@ end_other_tasks(struct task *t, struct process *p)
 		return err;
 	err = wait_event(&p->exec_wait, WAIT_KILLABLE, DEADLINE_NEVER,
 		*(volatile uint32_t *)&p->nr_tasks == 1);
+	if (err == 0)
+		exit_release_memory(
+			t); /* what it holds there, it holds by the number that it has */
 	flags = spin_lock_irq_save(&tree_lock);
 	spin_lock(&p->lock);
 	atomic_fetch_and_explicit(&p->flags, ~PROCESS_EXECING, memory_order_relaxed);
@@ -236,8 +266,8 @@ switch_space(struct task *t, struct vm_space *s)
 static void
 take_handles(struct task *t, struct exec *x)
 {
-	if (x->handles != NULL) {
-		struct handle_table *old = t->handles;
+	struct handle_table *old = t->handles;
+	if (x->handles != NULL && atomic_load_explicit(&old->users, memory_order_acquire) > 1) {
 		uint64_t flags = spin_lock_irq_save(&t->process->lock);
 		t->handles = x->handles;
 		spin_unlock_irq_restore(&t->process->lock, flags);
@@ -245,6 +275,19 @@ take_handles(struct task *t, struct exec *x)
 		handle_table_put_user(old);
 	}
 	handle_table_close_cloexec(t->handles);
+}
+
+static void
+take_fs(struct task *t, struct exec *x)
+{
+	struct fs_context *old = t->fs;
+	if (x->fs == NULL || refcount_read(&old->refs) == 1)
+		return;
+	uint64_t flags = spin_lock_irq_save(&t->process->lock);
+	t->fs = x->fs;
+	spin_unlock_irq_restore(&t->process->lock, flags);
+	x->fs = NULL;
+	fs_context_put(old);
 }
 
 static void
@@ -258,9 +301,12 @@ set_comm(struct task *t, const char *filename)
 }
 
 static void
-reset_signals(struct task *t, struct process *p)
+reset_signals(struct task *t, struct process *p, struct exec *x)
 {
+	if (signal_unshare_actions(p, x->actions))
+		x->actions = NULL;
 	signal_reset_handlers(p);
+	signal_flush_timers(t);
 	t->sig.alt_sp = t->sig.alt_size = 0;
 	t->sig.alt_flags = 0;
 	t->restart.fn = NULL;
@@ -287,7 +333,8 @@ commit(struct exec *x, struct task *t, struct process *p)
 	x->image.space = NULL;
 	posix_timers_delete_all(p);
 	take_handles(t, x);
-	reset_signals(t, p);
+	take_fs(t, x);
+	reset_signals(t, p, x);
 	set_comm(t, x->filename);
 	uint32_t clear = PROCESS_MEMBARRIER | (x->secure ? 0 : PROCESS_NOT_DUMPABLE);
 	uint64_t flags = spin_lock_irq_save(&p->lock);
@@ -312,6 +359,10 @@ release(struct exec *x)
 		vm_space_put(x->image.space);
 	if (x->handles != NULL)
 		handle_table_put_user(x->handles);
+	if (x->actions != NULL)
+		signal_actions_put(x->actions);
+	if (x->fs != NULL)
+		fs_context_put(x->fs);
 	if (x->new_cred != NULL)
 		cred_put(x->new_cred);
 	if (x->file != NULL)
@@ -342,6 +393,8 @@ begin(struct exec *x)
 	x->file = NULL;
 	x->new_cred = NULL;
 	x->handles = NULL;
+	x->actions = NULL;
+	x->fs = NULL;
 	x->image.space = NULL;
 }
 

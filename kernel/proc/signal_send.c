@@ -516,24 +516,52 @@ signal_actions_put(struct signal_actions *a)
 
 /*
  * exec: dispositions of its own, as no other process may change them any more. The running process has one task, so
- * nobody looks at p->actions but senders, who hold p->lock or tree_lock.
+ * nobody looks at p->actions but senders, who hold p->lock or tree_lock. Whether fresh was taken for that; NULL: they
+ * are known to be its own.
  */
-int
-signal_unshare_actions(struct process *p)
+bool
+signal_unshare_actions(struct process *p, struct signal_actions *fresh)
 {
 	struct signal_actions *old = atomic_load_explicit(&p->actions, memory_order_relaxed);
-	if (refcount_read(&old->refs) == 1)
-		return 0;
-	struct signal_actions *a = signal_actions_copy(old);
-	if (a == NULL)
-		return -ENOMEM;
-	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	if (fresh == NULL || refcount_read(&old->refs) == 1)
+		return false;
+	uint64_t flags = spin_lock_irq_save(&old->lock);
+	memcpy(fresh->action, old->action, sizeof(fresh->action));
+	spin_unlock_irq_restore(&old->lock, flags);
+	flags = spin_lock_irq_save(&tree_lock);
 	spin_lock(&p->lock);
-	atomic_store_explicit(&p->actions, a, memory_order_release);
+	atomic_store_explicit(&p->actions, fresh, memory_order_release);
 	spin_unlock(&p->lock);
 	spin_unlock_irq_restore(&tree_lock, flags);
 	signal_actions_put(old);
-	return 0;
+	return true;
+}
+
+static void
+flush_timers_of(struct signal_pending *q, struct task *owner)
+{
+	struct signal_entry *e, *tmp;
+	sigmask_t gone = 0, left = 0;
+	list_for_each_entry_safe (e, tmp, &q->queue, node) {
+		sigmask_t bit = SIGMASK(e->info.signo);
+		if (e->timer == NULL) {
+			left |= bit;
+			continue;
+		}
+		gone |= bit;
+		entry_free(e, owner);
+	}
+	q->set &= ~(gone & ~left);
+}
+
+void
+signal_flush_timers(struct task *t)
+{
+	uint64_t flags = spin_lock_irq_save(&t->process->lock);
+	flush_timers_of(&t->sig.pending, t);
+	flush_timers_of(&t->process->pending, NULL);
+	signal_recalc_locked(t);
+	spin_unlock_irq_restore(&t->process->lock, flags);
 }
 
 /* exec: handlers are gone with the program; ignored stays ignored. */

@@ -2,6 +2,7 @@
 /* Credentials: ids and groups, what set-id programs get, who may signal whom; and the security context on top. */
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/fsuid.h>
@@ -213,6 +214,42 @@ as_user(void *arg)
 	_exit(127);
 }
 
+static void *
+run_shell(void *arg)
+{
+	execl(set_id_shell, "sh", "-p", "-c", arg, (char *)NULL);
+	_exit(127);
+}
+
+/* One of several threads, which share where they are. */
+static void
+as_user_in_a_thread(void *arg)
+{
+	pthread_t t;
+	CHECK_EQ(setresgid(55, 55, 55), 0);
+	CHECK_EQ(setresuid(1000, 1000, 1000), 0);
+	CHECK_EQ(pthread_create(&t, NULL, run_shell, arg), 0);
+	for (;;)
+		pause();
+}
+
+static int
+stay(void *arg)
+{
+	pause();
+	return 0;
+}
+
+/* Another process shares where this one is, and could lead the program astray. */
+static void
+as_user_with_company(void *arg)
+{
+	static char stack[16384] __attribute__((aligned(16)));
+	pid_t pid = clone(stay, stack + sizeof(stack), CLONE_VM | CLONE_FS | SIGCHLD, NULL);
+	CHECK(pid > 0);
+	as_user(arg);
+}
+
 static void
 as_user_without_privileges(void *arg)
 {
@@ -236,6 +273,8 @@ GUEST_TEST(cred_set_id_programs)
 		CHECK_EQ(chown(set_id_shell, 1500, 66), 0);
 		CHECK_EQ(chmod(set_id_shell, 06755), 0);
 		guest_fork_ok(as_user, nosuid ? same : changed);
+		guest_fork_ok(as_user_in_a_thread, nosuid ? same : changed);
+		guest_fork_ok(as_user_with_company, same);
 		guest_fork_ok(as_user_without_privileges, same);
 		CHECK_EQ(chmod(set_id_shell, 0755), 0);
 		guest_fork_ok(as_user, same);
