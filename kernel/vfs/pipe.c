@@ -118,6 +118,15 @@ write_some(struct pipe *p, struct file *f, struct iter *from, bool whole)
 	return free == 0 ? 0 : fill(p, from, min(free, (uint64_t)from->count));
 }
 
+ssize_t
+pipe_wait_for_room(struct pipe *p, struct file *f, bool nowait)
+{
+	if (file_nonblock(f) || nowait)
+		return -EAGAIN;
+	return wait_event_flags(&p->wr_wait, WAIT_INTERRUPTIBLE, DEADLINE_NEVER, WAITER_EXCLUSIVE,
+		is_writable(p) || !has_readers(p));
+}
+
 /* The next reader, if a writer left enough for both. As pass_room_on(). */
 static inline void
 pass_data_on(struct pipe *p)
@@ -141,7 +150,8 @@ write_slowly(struct pipe *p, struct file *f, struct iter *from)
 			wake_readers(p);
 		} else {
 			waited |= n == 0;
-			err = n == 0 ? wait_for_room(p, f, (from->flags & ITER_NOWAIT) != 0) : n;
+			err = n == 0 ? pipe_wait_for_room(p, f, (from->flags & ITER_NOWAIT) != 0)
+				     : n;
 		}
 	}
 	if (waited)

@@ -204,14 +204,8 @@ tell_writers(struct pipe *p, uint64_t before)
 		wake_writers(p);
 }
 
-static inline ssize_t
-wait_for_room(struct pipe *p, struct file *f, bool nowait)
-{
-	if (file_nonblock(f) || nowait)
-		return -EAGAIN;
-	return wait_event_flags(&p->wr_wait, WAIT_INTERRUPTIBLE, DEADLINE_NEVER, WAITER_EXCLUSIVE,
-		is_writable(p) || !has_readers(p));
-}
+/* Waits, unless that is not wanted, until a write may go on. 0: look again; -EAGAIN, -ERESTARTSYS. No lock is held. */
+ssize_t pipe_wait_for_room(struct pipe *p, struct file *f, bool nowait) MUST_CHECK;
 
 /*
  * The next writer, if a reader made room for both. For those who have been on the queue, as a wake-up may have been

@@ -59,7 +59,7 @@ pipe_send_pages(struct file *f, struct page **pages, uint32_t offset, size_t n, 
 		mutex_unlock(&p->write_lock);
 		if (done == 0 && err == 0) {
 			waited = true;
-			err = wait_for_room(p, f, (flags & FILE_SEND_NOWAIT) != 0);
+			err = pipe_wait_for_room(p, f, (flags & FILE_SEND_NOWAIT) != 0);
 		}
 	}
 	if (done != 0)
