@@ -118,15 +118,30 @@ call_recv(struct sock *s, uint8_t arg)
 	must(done <= (ssize_t)n || (flags[arg >> 1 & 7] & MSG_TRUNC));
 }
 
+/* The bytes of SO_ATTACH_FILTER become a program of the kernel's memory: all pass, none do, some do by what is in them. */
+static void
+attach_filter(struct sock *s, uint8_t which)
+{
+	static const struct sock_filter_user programs[][3] = {{{0x06, 0, 0, UINT32_MAX}},
+		{{0x06, 0, 0, 0}}, {{0x06, 0, 0, 50}},
+		{{0x80, 0, 0, 0}, {0x74, 0, 0, 1}, {0x16, 0, 0, 0}}, /* half of it */
+		{{0x30, 0, 0, 21}, {0x54, 0, 0, 7}, {0x16, 0, 0, 0}}};
+	static const uint16_t lengths[] = {1, 1, 1, 3, 3};
+	struct sock_fprog_user prog = {
+		.len = lengths[which % 5], .filter = (uint64_t)programs[which % 5]};
+	(void)!sock_set_option(s, SO_ATTACH_FILTER, &prog, sizeof(prog));
+}
+
 static void
 call_setsockopt(struct sock *s, uint8_t arg)
 {
-	static const int levels[] = {SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6};
+	static const int levels[] = {
+		SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP};
 	union {
 		int32_t v[4];
 		uint8_t bytes[16];
 	} value = {0};
-	int level = levels[arg & 3], name = byte();
+	int level = levels[arg % 5], name = byte();
 	uint32_t len = byte() % (sizeof(value) + 1);
 	for (uint32_t i = 0; i < len; i++)
 		value.bytes[i] = byte();
@@ -135,7 +150,9 @@ call_setsockopt(struct sock *s, uint8_t arg)
 		return;
 	if (level == SOL_SOCKET && name == SO_LINGER)
 		value.v[1] &= 63;
-	if (level == SOL_SOCKET)
+	if (level == SOL_SOCKET && name == SO_ATTACH_FILTER)
+		attach_filter(s, value.bytes[0]);
+	else if (level == SOL_SOCKET)
 		(void)!sock_set_option(s, name, value.bytes, len);
 	else
 		(void)s->ops->setsockopt(s, level, name, value.bytes, len);
