@@ -30,8 +30,8 @@ struct packet_sock {
 	bool tapped;                /* [config_lock] the tap is on a list */
 	struct netif *netif;        /* [config_lock] referenced: bound to it; NULL: all */
 	_Atomic uint32_t ethertype; /* host order; ETH_P_ALL; 0: nothing is received */
-	_Atomic bool auxdata, ignore_outgoing;      /* options */
-	struct packet_member *members;              /* [config_lock] */
+	_Atomic bool auxdata, ignore_outgoing; /* options */
+	struct packet_member *members;         /* [config_lock] */
 	struct sock_rxqueue rx;
 	uint32_t seen, lost; /* [lock] since PACKET_STATISTICS last asked */
 	bool closed;         /* [lock] */
