@@ -173,26 +173,6 @@ TEST(tcp_loss_reordering_is_told_from_loss)
 	tcp_net_free(&n);
 }
 
-TEST(tcp_loss_in_two_windows_reduces_twice)
-{
-	struct tcp_net n;
-	script_start(&n);
-	struct tcp_conn *c = &n.end[0].c;
-	uint32_t before = UINT32_MAX, written = 0;
-	for (int i = 0; i < 2; i++) {
-		eat(&n, written + 2000, 1);
-		tcp_net_write(&n, 0, 14480, 0);
-		written += 14480;
-		script_pass(&n, 50 * MS);
-		CHECK_EQ(n.end[1].delivered, written);
-		CHECK_EQ(c->ca_state, TCP_CA_OPEN);
-		CHECK(c->ssthresh < before - before / 8);
-		before = c->ssthresh;
-	}
-	CHECK(c->stats.retrans >= 2); /* and probes of the tail */
-	tcp_net_free(&n);
-}
-
 TEST(tcp_loss_a_smaller_path_lets_no_burst_out)
 {
 	struct tcp_net n;

@@ -252,3 +252,39 @@ TEST(tcp_rules_reneging_is_survived)
 	CHECK_EQ(script_last(0)->seq, c->snd_una);
 	tcp_net_free(&n);
 }
+
+/* Loses a segment of end 0, by the offset where it begins, once. */
+static uint32_t lose_at;
+static bool
+loses_one(struct tcp_net *n, int from, const struct tcp_segment *seg)
+{
+	uint32_t at = n->end[0].config.iss + 1 + lose_at;
+	if (from != 0 || seg->len == 0 || seg->seq != at || lose_at == UINT32_MAX)
+		return false;
+	lose_at = UINT32_MAX;
+	return true;
+}
+
+/* RFC 5681, 4.3: a loss in the next window reduces again. */
+TEST(tcp_rules_each_window_that_loses_reduces)
+{
+	struct tcp_net n;
+	script_init(&n);
+	n.end[0].cc = TCP_CC_RENO;
+	script_connect(&n);
+	struct tcp_conn *c = &n.end[0].c;
+	uint32_t mss = c->mss, window = c->cwnd;
+	n.eats = loses_one;
+	lose_at = 2 * mss;
+	tcp_net_write(&n, 0, 10 * mss, 0);
+	script_pass(&n, 20 * MS);
+	CHECK_EQ(n.end[1].delivered, 10 * mss);
+	uint32_t once = c->ssthresh;
+	CHECK(once <= window / 2 + 2 * mss);
+	lose_at = 11 * mss;
+	tcp_net_write(&n, 0, 6 * mss, 0);
+	script_pass(&n, 20 * MS);
+	CHECK_EQ(n.end[1].delivered, 16 * mss);
+	CHECK(c->ssthresh < once);
+	tcp_net_free(&n);
+}
