@@ -236,6 +236,7 @@ as_user_in_a_thread(void *arg)
 static int
 stay(void *arg)
 {
+	CHECK_EQ(prctl(PR_SET_PDEATHSIG, SIGKILL), 0);
 	pause();
 	return 0;
 }

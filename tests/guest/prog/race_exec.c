@@ -209,7 +209,7 @@ exec_among_sharers(void *arg)
 
 GUEST_TEST(race_exec_among_sharers_of_handlers)
 {
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 6; i++) {
 		int n = i % 3;
 		CHECK_EQ(guest_fork(exec_among_sharers, &n), 0);
 	}
@@ -289,7 +289,7 @@ exec_in_a_storm(void *arg)
 
 GUEST_TEST(race_exec_in_a_storm)
 {
-	for (int i = 0; i < 15; i++) {
+	for (int i = 0; i < 5; i++) {
 		pid_t pid = guest_spawn(exec_in_a_storm, &i);
 		for (int k = 0; k < i; k++) {
 			kill(pid, SIGSTOP);

@@ -21,7 +21,7 @@ shared_page(void)
 }
 
 /* Orphans that nobody waits for, and a subreaper that waits for them by number all the same. */
-enum { ORPHANS = 24, ROUNDS = 40 };
+enum { ORPHANS = 24, ROUNDS = 5 };
 
 struct orphans {
 	_Atomic int ready; /* rounds */
@@ -105,7 +105,7 @@ end_one_by_one(void *arg)
 
 GUEST_TEST(race_status_is_the_last_ones)
 {
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 40; i++) {
 		int status = guest_fork(end_one_by_one, NULL);
 		CHECK(WIFEXITED(status));
 		CHECK_EQ(WEXITSTATUS(status), 7);
@@ -116,7 +116,7 @@ GUEST_TEST(race_status_is_the_last_ones)
 GUEST_TEST(race_cpu_limit_at_exit)
 {
 	struct rlimit one_second = {1, RLIM_INFINITY};
-	for (int i = 0; i < 150; i++) {
+	for (int i = 0; i < 40; i++) {
 		pid_t pid = fork();
 		CHECK(pid >= 0);
 		if (pid == 0)

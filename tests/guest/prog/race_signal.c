@@ -37,7 +37,7 @@ stop_and_go(int stop)
 {
 	_Atomic unsigned *n = shared_page();
 	pid_t pid = guest_spawn(count_on, (void *)n);
-	for (unsigned i = 0; i < 1500; i++) {
+	for (unsigned i = 0; i < 600; i++) {
 		CHECK_EQ(kill(pid, stop), 0);
 		spin(i * 37 % 3000);
 		CHECK_EQ(kill(pid, SIGCONT), 0);
@@ -96,7 +96,7 @@ GUEST_TEST(race_signal_left_by_a_waiter)
 	CHECK_EQ(sigaction(SIGUSR1, &sa, NULL), 0);
 	CHECK_EQ(sigaction(SIGUSR2, &sa, NULL), 0);
 	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
-	for (int i = 0; i < 30; i++) {
+	for (int i = 0; i < 20; i++) {
 		atomic_store(&handled, 0);
 		atomic_store(&taken, 0);
 		CHECK_EQ(pthread_create(&waiter, NULL, take_one, &set), 0);
