@@ -63,7 +63,8 @@ struct signal_actions *signal_actions_create(void) MUST_CHECK;
 struct signal_actions *signal_actions_copy(struct signal_actions *from) MUST_CHECK;
 void signal_actions_put(struct signal_actions *a);
 bool signal_unshare_actions(struct process *p, struct signal_actions *fresh) MUST_CHECK;
-void signal_flush_timers(struct task *t); /* exec: what timers sent goes with them; own task, the only one */
+void signal_flush_timers(
+	struct task *t); /* exec: what timers sent goes with them; own task, the only one */
 void signal_reset_handlers(struct process *p);
 void signal_reset_to_default(
 	struct signal_actions *a); /* CLONE_CLEAR_SIGHAND: nobody else has it yet */

@@ -225,9 +225,14 @@ use_cpu(void *arg)
 GUEST_TEST(cpu_clocks)
 {
 	pthread_t t[3];
-	int64_t self = by_call(CLOCK_THREAD_CPUTIME_ID), all = by_call(CLOCK_PROCESS_CPUTIME_ID);
-	guest_sleep_ms(50);
-	CHECK(by_call(CLOCK_THREAD_CPUTIME_ID) - self < 40000000);
+	int64_t self, all = by_call(CLOCK_PROCESS_CPUTIME_ID);
+	/* Sleep costs none; but a virtual CPU that its host stops goes on to charge who runs: one quiet try is enough. */
+	int tries = 0;
+	do {
+		CHECK(tries++ < 20);
+		self = by_call(CLOCK_THREAD_CPUTIME_ID);
+		guest_sleep_ms(50);
+	} while (by_call(CLOCK_THREAD_CPUTIME_ID) - self >= 40000000);
 	for (int i = 0; i < 3; i++)
 		CHECK_EQ(pthread_create(&t[i], NULL, use_cpu, NULL), 0);
 	clockid_t clock;
