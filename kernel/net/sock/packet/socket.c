@@ -189,6 +189,8 @@ packet_create(struct net_stack *net, int type, int protocol, struct sock **out)
 	if (ps == NULL)
 		return -ENOMEM;
 	sock_init(&ps->s, &packet_ops, net, type, protocol);
+	/* Frames are seen while their senders' sockets are locked: taken inside those, whatever the addresses. */
+	spin_init(&ps->s.lock, "packet sock");
 	ps->ethertype = __builtin_bswap16((uint16_t)protocol);
 	ps->tap.see = packet_see;
 	mutex_lock(&net->config_lock);
