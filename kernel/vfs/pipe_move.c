@@ -93,7 +93,8 @@ static void
 gather(struct pipe *p, uint64_t at, uint64_t head, size_t n, struct run *r)
 {
 	bool past = true, full = true;
-	r->bytes = r->nr = 0;
+	r->bytes = 0;
+	r->offset = r->nr = 0;
 	r->packet = false;
 	while (at != head && r->bytes < n && r->nr < FILE_SEND_PAGES && past && full) {
 		struct pipe_slot *s = slot_at(p, at);
@@ -151,6 +152,8 @@ pipe_move_pages(struct file *f, size_t n, uint32_t flags, struct file *out)
 	ssize_t sent = 0;
 	while (at != head && done < n) {
 		gather(p, at, head, n - done, &r);
+		if (r.bytes == 0)
+			break; /* never: behind a page that was left without bytes there is one with some */
 		done += r.bytes;
 		uint64_t end = advance(p, at, head, r.bytes, PIPE_MOVE_KEEP);
 		bool more = (flags & PIPE_MOVE_MORE) || (done < n && end != head);
