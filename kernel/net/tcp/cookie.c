@@ -48,19 +48,21 @@ tcp_cookie_input(struct tcp_sock *t, struct tcp_listener *l, const struct net_fl
 	nsec_t sent = atomic_load_explicit(&net->tcp->cookie_sent, memory_order_relaxed);
 	if (sent == 0 || time_now() - sent > COOKIE_LIFETIME)
 		return false;
-	struct tcp_env env = {.now = time_now(), .memory = &tcp_kernel_memory};
-	struct tcp_request_config config = tcp_request_config_of(t, flow, p);
-	struct tcp_request r;
 	uint32_t generation = cookie_generation();
-	bool good = false;
-	env.mss = config.adv_mss;
-	for (uint32_t i = 0; i < 2 && !good; i++, generation--)
-		good = tcp_cookie_open(&r, &env, seg, &config,
-			cookie_hash(net, flow, seg->seq - 1, generation), generation);
-	if (!good) {
+	uint64_t hash = cookie_hash(net, flow, seg->seq - 1, generation);
+	if (!tcp_cookie_fits(seg, hash, generation))
+		hash = cookie_hash(net, flow, seg->seq - 1, --generation);
+	/* Forged ones come in floods: what a connection needs is made for one that fits. */
+	if (!tcp_cookie_fits(seg, hash, generation)) {
 		net_count(net, NET_TCP_SYNCOOKIES_FAILED);
 		return false;
 	}
+	struct tcp_env env = {.now = time_now(), .memory = &tcp_kernel_memory};
+	struct tcp_request_config config = tcp_request_config_of(t, flow, p);
+	struct tcp_request r;
+	env.mss = config.adv_mss;
+	if (!tcp_cookie_open(&r, &env, seg, &config, hash, generation))
+		return false;
 	net_count(net, NET_TCP_SYNCOOKIES_RECV);
 	spin_lock(&l->lock);
 	/* One that has stopped leaves it to another of its group. */

@@ -455,6 +455,8 @@ void tcp_conn_from_request(
  */
 void tcp_cookie_seal(
 	struct tcp_request *r, const struct tcp_env *env, uint64_t flow_hash, uint32_t generation);
+/* Is seg an ACK of a cookie that was sealed so? */
+bool tcp_cookie_fits(const struct tcp_segment *seg, uint64_t flow_hash, uint32_t generation);
 /* false: not one of ours, or older than the generation that flow_hash was made for. */
 bool tcp_cookie_open(struct tcp_request *r, const struct tcp_env *env,
 	const struct tcp_segment *seg, const struct tcp_request_config *config, uint64_t flow_hash,

@@ -37,14 +37,28 @@ tcp_cookie_seal(
 	r->ts_offset += sealed - now;
 }
 
+/* What an ACK says of the MSS, if it answers a cookie of that hash; above MSS_BITS: it does not. */
+static uint32_t
+index_of(const struct tcp_segment *seg, uint64_t flow_hash, uint32_t generation)
+{
+	uint32_t hash = (uint32_t)(flow_hash ^ flow_hash >> 32) + generation * 8;
+	return (seg->ack - 1) ^ hash;
+}
+
+bool
+tcp_cookie_fits(const struct tcp_segment *seg, uint64_t flow_hash, uint32_t generation)
+{
+	return (seg->flags & (TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK &&
+		index_of(seg, flow_hash, generation) <= MSS_BITS;
+}
+
 bool
 tcp_cookie_open(struct tcp_request *r, const struct tcp_env *env, const struct tcp_segment *seg,
 	const struct tcp_request_config *config, uint64_t flow_hash, uint32_t generation)
 {
-	uint32_t hash = (uint32_t)(flow_hash ^ flow_hash >> 32) + generation * 8;
-	uint32_t index = (seg->ack - 1) ^ hash;
-	if (index > MSS_BITS || (seg->flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
+	if (!tcp_cookie_fits(seg, flow_hash, generation))
 		return false;
+	uint32_t index = index_of(seg, flow_hash, generation);
 	*r = (struct tcp_request){
 		.irs = seg->seq - 1,
 		.iss = seg->ack - 1,
