@@ -446,6 +446,42 @@ GUEST_TEST(fault_instructions)
 	CHECK_EQ(caught_addr, (uintptr_t)alternate + 1);
 }
 
+/* What libraries use without asking: the counter, cache maintenance, zeroing by blocks. The rest of the machine is shut. */
+GUEST_TEST(instructions_of_user_mode)
+{
+	static uint8_t memory[4096] __attribute__((aligned(2048)));
+	uint64_t ctr, dczid, from, to, frequency;
+	handle(SIGILL, skip, 0);
+	__asm__ volatile("mrs %0, ctr_el0" : "=r"(ctr));
+	__asm__ volatile("mrs %0, dczid_el0" : "=r"(dczid));
+	__asm__ volatile("mrs %0, cntfrq_el0" : "=r"(frequency));
+	__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(from) : : "memory");
+	CHECK((ctr >> 31 & 1) == 1 && frequency != 0);
+	CHECK((dczid & 16) == 0); /* DC ZVA may be used */
+	size_t block = (size_t)4 << (dczid & 15);
+	memset(memory, 0xff, sizeof(memory));
+	__asm__ volatile("dc zva, %0" : : "r"(memory + 2048) : "memory");
+	for (size_t i = 0; i < sizeof(memory); i++)
+		CHECK_EQ(memory[i], i >= 2048 && i < 2048 + block ? 0 : 0xff);
+	__asm__ volatile("dc cvac, %0\n\tdc cvau, %0\n\tdc civac, %0\n\tdsb ish\n\t"
+			 "ic ivau, %0\n\tdsb ish\n\tisb"
+		:
+		: "r"(memory)
+		: "memory");
+	__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(to) : : "memory");
+	CHECK(to >= from);
+	CHECK_EQ(caught, 0);
+	/* Data that was not written back may not be thrown away, no timer set, nobody's cycles counted. */
+	__asm__ volatile("dc ivac, %0" : : "r"(memory) : "memory");
+	CHECK_EQ(caught, SIGILL);
+	caught = 0;
+	__asm__ volatile("msr cntv_ctl_el0, xzr" : : : "memory");
+	CHECK_EQ(caught, SIGILL);
+	caught = 0;
+	__asm__ volatile("mrs %0, pmccntr_el0" : "=r"(from));
+	CHECK_EQ(caught, SIGILL);
+}
+
 /* QEMU's CPUs do not trap floating-point exceptions: SIGFPE comes from kill alone, with the sender's word for it. */
 GUEST_TEST(fault_sigfpe_is_delivered)
 {
