@@ -213,11 +213,13 @@ GUEST_TEST(nanosleep_many)
 }
 
 /* CPU time passes while it is used, and only then; a process's is the sum of its threads'. */
+static atomic_bool clock_was_read; /* until then its thread has to be there */
+
 static void *
 use_cpu(void *arg)
 {
 	int64_t from = by_call(CLOCK_THREAD_CPUTIME_ID);
-	while (by_call(CLOCK_THREAD_CPUTIME_ID) - from < 60000000)
+	while (by_call(CLOCK_THREAD_CPUTIME_ID) - from < 60000000 || !atomic_load(&clock_was_read))
 		;
 	return NULL;
 }
@@ -239,6 +241,7 @@ GUEST_TEST(cpu_clocks)
 	CHECK_EQ(pthread_getcpuclockid(t[0], &clock), 0);
 	int64_t other = by_call(clock);
 	CHECK_SOON(by_call(clock) > other);
+	atomic_store(&clock_was_read, true);
 	for (int i = 0; i < 3; i++)
 		CHECK_EQ(pthread_join(t[i], NULL), 0);
 	int64_t sum = by_call(CLOCK_PROCESS_CPUTIME_ID) - all;
