@@ -43,7 +43,8 @@ struct neigh {
 	bool dead;           /* [lock] it has left the table for good */
 	bool in_table;       /* [table lock] */
 	bool v4;             /* [I] */
-	_Atomic bool is_one_of_several; /* a gateway that routes were chosen for: ways depend on its state */
+	_Atomic bool
+		is_one_of_several; /* a gateway that routes were chosen for: ways depend on its state */
 };
 
 #define NEIGH_QUEUE_MAX 3u

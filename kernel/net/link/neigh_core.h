@@ -39,7 +39,8 @@ struct neigh_core {
 	uint8_t mac[6];
 	bool is_router;    /* ND: the R flag */
 	uint64_t deadline; /* of the state; UINT64_MAX: none */
-	uint64_t confirmed, updated, failed; /* when it last answered, changed its address, was given up */
+	uint64_t confirmed, updated,
+		failed; /* when it last answered, changed its address, was given up */
 };
 
 /* What the caller does, in this order. */
