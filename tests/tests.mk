@@ -43,7 +43,7 @@ FUZZ_KERNEL_SRC += kernel/net/sock/cmsg.c kernel/net/sock/bpf.c
 # What the lossy link decides.
 UNIT_KERNEL_SRC += tests/relay/link.c tests/relay/pending.c
 
-FUZZ_SECONDS ?= 10
+FUZZ_SECONDS ?= 5
 FUZZ_JOBS    ?= 2
 
 SODIUM_HOST ?= $(wildcard build/host/libsodium.a)
@@ -259,7 +259,7 @@ test-unit: $(UNIT_BIN) $(UNI_BIN) $(DTBS) ## The pure cores on this machine, und
 test-tsan: $(TSAN_BIN) $(CPUS_BIN) $(NET_TSAN_BIN)
 	@$(RUN_TESTS) tsan
 
-test-fuzz: $(FUZZ_BIN) $(NET_FUZZ_BIN) $(DTBS) ## Each fuzz target for FUZZ_SECONDS (10)
+test-fuzz: $(FUZZ_BIN) $(NET_FUZZ_BIN) $(DTBS) ## Each fuzz target for FUZZ_SECONDS (5)
 	@$(RUN_TESTS) --jobs $(FUZZ_JOBS) fuzz
 
 lint: $(LINT_FLAGS) ## Layout and static checks of our sources

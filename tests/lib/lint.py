@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Checks of our own sources, one `ok` or `not ok` line for each: lint.py format | tidy | deep-tidy | cppcheck.
 
-`tidy` lets the analyzer follow a function's paths to a third of its own bound, which takes a third of the time;
-`deep-tidy` (make campaign-tidy) to the whole.
+`tidy` lets the analyzer follow a function's paths to a third of its own bound, in tests to less, which takes a third of
+the time; `deep-tidy` (make campaign-tidy) to the whole.
 
 What clang-tidy found nothing in is remembered in the user's cache, by the contents of the file, of all that it
 includes, of the flags, of every .clang-tidy and by clang-tidy's version: a second run, in another clone too, checks what
@@ -23,8 +23,8 @@ BUILD = os.environ.get("BUILD", "build")
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "swos", "lint")
 KEPT_SECONDS = 30 * 24 * 3600  # what nobody asked for as long is forgotten
 FOLDERS = ("abi", "boot", "kernel", "lib", "user", "tools", "tests")
-# The bound that the analyzer's shallow mode has, with all else as in its deep one, which has 225,000.
-THIRD = [word for arg in ("-analyzer-config", "max-nodes=75000") for word in ("--extra-arg=-Xclang", f"--extra-arg={arg}")]
+# The analyzer's bound of what it follows of a function is 225,000 nodes by default, 75,000 in its shallow mode.
+BOUND, BOUND_OF_TESTS = 75000, 20000
 CPPCHECK = ["cppcheck", "--quiet", "--std=c11", "--platform=unix64", "--inline-suppr", "--error-exitcode=1",
             "--enable=warning,portability", "--suppressions-list=tests/lib/cppcheck.txt",
             "--template={file}:{line}: {severity}: {message} [{id}]", "-D__SWOS_KERNEL__", "-D__clang__",
@@ -81,12 +81,18 @@ def digest(path):
     return hashlib.sha256(read(path)).digest()
 
 
+def bounded(path):
+    bound = BOUND_OF_TESTS if path.startswith("tests/") else BOUND
+    return ["--extra-arg=-Xclang", "--extra-arg=-analyzer-config", "--extra-arg=-Xclang", f"--extra-arg=max-nodes={bound}"]
+
+
 class Tidy:
     def __init__(self, options):
+        """options(path): what clang-tidy is told besides a path and its flags."""
         self.options = options
         with open(os.path.join(BUILD, "lint", "flags"), encoding="utf-8") as f:
             self.flags = dict(line.strip().partition(" ")[::2] for line in f)
-        common = hashlib.sha256("\0".join([run(["clang-tidy-19", "--version"])[1], *options]).encode())
+        common = hashlib.sha256(run(["clang-tidy-19", "--version"])[1].encode())
         for path in [*sources(".clang-tidy"), ".clang-tidy"]:
             common.update(path.encode() + digest(path))
         self.common = common.digest()
@@ -101,7 +107,7 @@ class Tidy:
         status, rule = run(["clang-19", *flags, "-w", "-M", "-MT", "it", path])
         if status != 0:
             return None
-        key = hashlib.sha256(self.common + "\0".join([path] + flags).encode())
+        key = hashlib.sha256(self.common + "\0".join([path] + self.options(path) + flags).encode())
         for included in sorted(rule.partition(":")[2].replace("\\\n", " ").split()):
             key.update(included.encode() + b"\0" + digest(included))
         return os.path.join(CACHE, key.hexdigest())
@@ -113,7 +119,7 @@ class Tidy:
         if stamp and os.path.exists(stamp):
             os.utime(stamp)
             return False, ""
-        status, output = run(["clang-tidy-19", "--quiet", *self.options, path, "--"] + flags)
+        status, output = run(["clang-tidy-19", "--quiet", *self.options(path), path, "--"] + flags)
         if status == 0 and stamp:
             with open(stamp, "w", encoding="utf-8"):
                 pass
@@ -144,7 +150,7 @@ def check_cppcheck():
     return report("cppcheck", status != 0, output, "cppcheck found something")
 
 
-CHECKS = {"format": check_format, "tidy": lambda: check_tidy(THIRD), "deep-tidy": lambda: check_tidy([]),
+CHECKS = {"format": check_format, "tidy": lambda: check_tidy(bounded), "deep-tidy": lambda: check_tidy(lambda _: []),
           "cppcheck": check_cppcheck}
 
 if __name__ == "__main__":

@@ -236,7 +236,8 @@ def select(jobs, patterns):
 def main(arguments):
     parser = argparse.ArgumentParser(prog="tests/run", description=__doc__.split("\n")[0])
     parser.add_argument("what", nargs="*", help="suites or jobs, for example: unit system/boot.py")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many run at a time")
+    parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1,
+                        help="how many run at a time; guests spend a quarter of theirs waiting, so one more than CPUs")
     parser.add_argument("--list", action="store_true", help="list the jobs")
     parser.add_argument("-v", "--verbose", action="store_true", help="name each test that passes")
     options = parser.parse_args(arguments)
