@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Options of TCP sockets: what they are at first, what they may be, what they do, and what TCP_INFO tells. */
-#include <fcntl.h>
 #include <sys/time.h>
 
 #include "tests/guest/prog/tcp/tcp.h"
@@ -251,25 +250,6 @@ TCP_TEST(info_counts_segments)
 	CHECK(c.data_segs_out - c.total_retrans <= s.data_segs_in);
 	CHECK(s.data_segs_in <= c.data_segs_out && s.segs_in >= s.data_segs_in);
 	CHECK(c.data_segs_in == 0 && s.data_segs_out == 0);
-}
-
-TCP_TEST(memory_is_told)
-{
-	enum { N = 50000, PAGE = 4096 };
-	static char data[N], text[1024];
-	int fd[2];
-	tcp_pair(net, fd);
-	send_all(fd[0], data, N);
-	CHECK_SOON(tcp_info_of(fd[0]).unacked == 0);
-	int f = open("/proc/net/sockstat", O_RDONLY);
-	ssize_t n = read(f, text, sizeof(text) - 1);
-	CHECK(n > 0);
-	text[n] = '\0';
-	close(f);
-	const char *mem = strstr(text, "\nTCP: ");
-	mem = mem != NULL ? strstr(mem, " mem ") : NULL;
-	CHECK(mem != NULL);
-	CHECK(strtoul(mem + 5, NULL, 10) >= N / PAGE);
 }
 
 GUEST_TEST(tcp_fast_open_is_honest)
