@@ -43,7 +43,7 @@ FUZZ_KERNEL_SRC += kernel/net/sock/cmsg.c kernel/net/sock/bpf.c
 # What the lossy link decides.
 UNIT_KERNEL_SRC += tests/relay/link.c tests/relay/pending.c
 
-FUZZ_SECONDS ?= 5
+FUZZ_SECONDS ?= 4
 FUZZ_JOBS    ?= 2
 
 SODIUM_HOST ?= $(wildcard build/host/libsodium.a)
@@ -259,14 +259,14 @@ test-unit: $(UNIT_BIN) $(UNI_BIN) $(DTBS) ## The pure cores on this machine, und
 test-tsan: $(TSAN_BIN) $(CPUS_BIN) $(NET_TSAN_BIN)
 	@$(RUN_TESTS) tsan
 
-test-fuzz: $(FUZZ_BIN) $(NET_FUZZ_BIN) $(DTBS) ## Each fuzz target for FUZZ_SECONDS (5)
+test-fuzz: $(FUZZ_BIN) $(NET_FUZZ_BIN) $(DTBS) ## Each fuzz target for FUZZ_SECONDS (4)
 	@$(RUN_TESTS) --jobs $(FUZZ_JOBS) fuzz
 
 lint: $(LINT_FLAGS) ## Layout and static checks of our sources
 	@$(RUN_TESTS) lint
 
 .PHONY: campaign-tidy
-campaign-tidy: $(LINT_FLAGS) ## clang-tidy of all sources, its analyzer to its whole bound (CI: a third)
+campaign-tidy: $(LINT_FLAGS) ## clang-tidy of all sources, its analyzer to its whole bound
 	@BUILD=$(BUILD) $(PYTHON) tests/lib/lint.py deep-tidy
 
 campaign-fuzz: $(FUZZ_BIN) $(NET_FUZZ_BIN) $(DTBS) ## Each fuzz target for an hour (FUZZ_SECONDS), keeping what it finds in build/fuzz

@@ -19,7 +19,7 @@ def corpus(context, name):
 
 
 def jobs(context):
-    seconds = int(os.environ.get("FUZZ_SECONDS", "5"))
+    seconds = int(os.environ.get("FUZZ_SECONDS", "4"))
     sources = glob.glob("tests/fuzz/*_fuzz.c") + glob.glob("tests/fuzz/net/*_fuzz.c")
     names = sorted(os.path.basename(p)[:-len("_fuzz.c")] for p in sources)
     found = context.path("fuzz", "found")
