@@ -226,6 +226,30 @@ TEST(routers_of_ipv4_stand_in_for_each_other)
 	CHECK_GATEWAY(far, first);
 }
 
+/* What is no way to another host has no gateway to be chosen, whatever it says. */
+TEST(routers_are_those_of_unicast_routes)
+{
+	struct net_addr far = net_addr_v4(net_swap32(0x08080808u));
+	struct net_flow flow = {.remote = far};
+	struct route_ref ref;
+	begin();
+	route_ref_init(&ref);
+	mutex_lock(&net->config_lock);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct fib_spec s = {.gateway = net_addr_v4(PEER),
+			.has_gateway = true,
+			.v4 = true,
+			.dst = far,
+			.prefix = 32,
+			.type = ROUTE_TYPE_BROADCAST,
+			.metric = 100 * i,
+			.netif = eth};
+		CHECK_EQ(route_change(net, &s, FIB_CREATE | FIB_EXCL), 0);
+	}
+	mutex_unlock(&net->config_lock);
+	CHECK_EQ(route_resolve(net, &ref, &flow), -EACCES);
+}
+
 /* Two prefixes of two routers: the source is the one that fits, and stays when the router does not. */
 TEST(routers_announce_prefixes_that_sources_come_from)
 {

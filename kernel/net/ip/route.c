@@ -176,30 +176,29 @@ way_on_link(struct net_stack *net, uint32_t ifindex, const struct net_addr *dst,
 static const struct fib_spec *
 choose_gateway(const struct fib *f, const struct fib_spec *first, uint32_t ifindex)
 {
-	const struct fib_spec *best = NULL;
-	enum neigh_hope best_hope = NEIGH_SILENT;
-	nsec_t best_failed = DEADLINE_NEVER, now = time_now();
-	for (const struct fib_spec *s = first; s != NULL && best_hope != NEIGH_THERE;
-		s = fib_next_best(f, s, ifindex)) {
+	const struct fib_spec *best = first;
+	nsec_t first_failed = 0;
+	const enum neigh_hope first_hope =
+		neigh_hope_of(first->netif, &first->gateway, &first_failed);
+	enum neigh_hope best_hope = first_hope;
+	nsec_t best_failed = first_failed;
+	for (const struct fib_spec *s = fib_next_best(f, first, ifindex);
+		s != NULL && best_hope != NEIGH_THERE; s = fib_next_best(f, s, ifindex)) {
 		nsec_t failed = 0;
 		if (s->type != ROUTE_TYPE_UNICAST)
 			continue;
 		enum neigh_hope hope = s->has_gateway
 			? neigh_hope_of(s->netif, &s->gateway, &failed)
 			: NEIGH_THERE;
-		if (best != NULL &&
-			(hope < best_hope ||
-				(hope == best_hope &&
-					(hope != NEIGH_SILENT || failed >= best_failed))))
-			continue;
-		best = s;
-		best_hope = hope;
-		best_failed = failed;
+		bool longer = hope == NEIGH_SILENT && failed < best_failed;
+		if (hope > best_hope || (hope == best_hope && longer)) {
+			best = s;
+			best_hope = hope;
+			best_failed = failed;
+		}
 	}
-	nsec_t failed;
-	if (best != first &&
-		neigh_hope_of(first->netif, &first->gateway, &failed) == NEIGH_SILENT &&
-		now - failed >= GATEWAY_RETRY)
+	if (best != first && first_hope == NEIGH_SILENT &&
+		time_now() - first_failed >= GATEWAY_RETRY)
 		neigh_probe(first->netif, &first->gateway);
 	return best;
 }
@@ -218,7 +217,8 @@ way_by_table(struct net_stack *net, const struct route_ref *ref, const struct ne
 		return error_of_type(s->type);
 	if ((ref->flags & ROUTE_ONLINK) != 0 && s->has_gateway)
 		return -ENETUNREACH;
-	bool several = s->has_gateway && fib_next_best(fib_of(net, v4), s, ifindex) != NULL;
+	bool several = s->type == ROUTE_TYPE_UNICAST && s->has_gateway &&
+		fib_next_best(fib_of(net, v4), s, ifindex) != NULL;
 	if (unlikely(several))
 		s = choose_gateway(fib_of(net, v4), s, ifindex);
 	*w = (struct way){.netif = s->netif,
