@@ -1,30 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Key files: any text. What is accepted is the one text that stands for that key, and its halves belong together. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "crypto/ed25519.h"
+#include "tests/fuzz/require.h"
 #include "tools/key/keyfile.h"
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-require(int condition)
-{
-	if (!condition)
-		abort();
-}
-
-/* What is said about a file is not what is tested. */
-int
-LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	stderr = fopen("/dev/null", "we");
-	require(stderr != NULL);
-	return 0;
-}
 
 static void
 check_accepted(const struct key_file *key, const uint8_t *data, size_t size)

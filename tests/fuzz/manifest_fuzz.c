@@ -3,32 +3,14 @@
  * Manifests: any text, line by line, for a small tree. Whatever it says, each node keeps its type, name and place, and
  * has a mode, owner and attributes that an image can hold; a line that is refused for its form changes nothing.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "tests/fuzz/require.h"
 #include "tools/image/node.h"
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { ROOT, DIRECTORY, FILE_IN_IT, LINK_IN_IT, NODES };
-
-static void
-require(int condition)
-{
-	if (!condition)
-		abort();
-}
-
-/* What is said about a line is not what is tested. */
-int
-LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	stderr = fopen("/dev/null", "we");
-	require(stderr != NULL);
-	return 0;
-}
 
 struct sample {
 	struct node nodes[NODES];

@@ -105,6 +105,8 @@ int guest_reap(pid_t pid);
 void guest_await_sleep(pid_t pid);
 void guest_yield(void);
 void guest_sleep_ms(unsigned ms);
+/* A page of zeroes that children share. */
+void *guest_shared_page(void);
 bool guest_is_swos(void); /* false on a Linux that the tests are tried on */
 /* Runs fn(arg) in a child; its exit status as waitpid gives it. */
 int guest_fork(void (*fn)(void *), void *arg);

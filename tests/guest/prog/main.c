@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -83,6 +84,14 @@ guest_sleep_ms(unsigned ms)
 	struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
 	while (nanosleep(&t, &t) != 0 && errno == EINTR)
 		;
+}
+
+void *
+guest_shared_page(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(p != MAP_FAILED);
+	return p;
 }
 
 bool

@@ -12,14 +12,6 @@
 
 #include "guest.h"
 
-static void *
-shared_page(void)
-{
-	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(p != MAP_FAILED);
-	return p;
-}
-
 static void
 become(const char *helper, const char *argument)
 {
@@ -142,7 +134,7 @@ hold_and_exec(void *arg)
 
 GUEST_TEST(race_exec_marks_robust_locks)
 {
-	struct robust *r = shared_page();
+	struct robust *r = guest_shared_page();
 	CHECK_EQ(guest_fork(hold_and_exec, r), 0);
 	if (guest_is_swos()) /* Linux looks for the number that the thread has got by then */
 		CHECK_EQ(atomic_load(&r->lock.word), OWNER_DIED);

@@ -4,21 +4,12 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "guest.h"
-
-static void *
-shared_page(void)
-{
-	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(p != MAP_FAILED);
-	return p;
-}
 
 /* Orphans that nobody waits for, and a subreaper that waits for them by number all the same. */
 enum { ORPHANS = 24, ROUNDS = 5 };
@@ -61,7 +52,7 @@ leave_zombies(struct orphans *o)
 
 GUEST_TEST(race_orphans_nobody_waits_for)
 {
-	struct orphans *o = shared_page();
+	struct orphans *o = guest_shared_page();
 	pthread_t t[2];
 	CHECK_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	CHECK(signal(SIGCHLD, SIG_IGN) != SIG_ERR);

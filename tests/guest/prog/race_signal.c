@@ -3,19 +3,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "guest.h"
-
-static void *
-shared_page(void)
-{
-	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(p != MAP_FAILED);
-	return p;
-}
 
 static void
 spin(unsigned n)
@@ -35,7 +26,7 @@ count_on(void *arg)
 static void
 stop_and_go(int stop)
 {
-	_Atomic unsigned *n = shared_page();
+	_Atomic unsigned *n = guest_shared_page();
 	pid_t pid = guest_spawn(count_on, (void *)n);
 	for (unsigned i = 0; i < 600; i++) {
 		CHECK_EQ(kill(pid, stop), 0);
