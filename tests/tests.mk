@@ -30,7 +30,7 @@ $(SIGRECORD_SRC:%=$(BUILD)/fuzz/%.o): FUZZ_CFLAGS += $(SIGRECORD_CFLAGS)
 NET_KERNEL_SRC += tests/unit/net_mock/net_mock.c
 NET_KERNEL_SRC += kernel/net/pkt.c kernel/net/link/gso.c kernel/net/link/gro.c kernel/net/link/steer_hash.c
 NET_KERNEL_SRC += $(patsubst %,kernel/net/%.c,link/neigh_core ip/port_match) \
-	$(patsubst %,kernel/net/ip/%.c,fib frag_core icmp_limit mcast_core srcaddr_core dad_core slaac_core)
+	$(patsubst %,kernel/net/ip/%.c,fib frag_core reply_limit mcast_core srcaddr_core dad_core slaac_core)
 NET_KERNEL_SRC += $(patsubst %,kernel/net/sock/netlink/%.c,attr decode encode)
 # IP as a whole, all but its calls, its thread and the sockets above it, over a mock of time, locks and interfaces.
 IP_KERNEL_SRC := $(filter-out $(NET_KERNEL_SRC) kernel/net/ip/ioctl% \

@@ -3,7 +3,7 @@
 #include "net/sysctl.h"
 
 #include "core/epochlist.h"
-#include "net/ip/icmp_limit.h"
+#include "net/ip/reply_limit.h"
 #include "net/ip/internal.h"
 #include "net/net.h"
 #include "net/tcp/tcp.h"

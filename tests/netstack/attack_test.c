@@ -147,3 +147,75 @@ TEST(attack_zero_windows_do_not_keep_what_was_closed)
 	CHECK_EQ(netstack_objects("tcp_sock"), 0);
 	CHECK_EQ(net_memory_held(peer.net), 0);
 }
+
+/* --- What no connection has --- */
+
+/* The resets that n forged segments of a source bring about. */
+static uint64_t
+resets_for(uint32_t n, uint32_t src, uint16_t flags)
+{
+	uint64_t before = net_counter_sum(peer.net, NET_TCP_OUT_RSTS);
+	struct tcp_segment seg = {.seq = 1, .ack = 2, .flags = flags, .wnd = 60000};
+	for (uint32_t i = 0; i < n; i++)
+		CHECK(peer_sends_frame(
+			&seg, "", 0, &(struct peer_frame){.src = src, .dst = PEER_OURS}));
+	return net_counter_sum(peer.net, NET_TCP_OUT_RSTS) - before;
+}
+
+/* To one destination as many as its share; it accrues again, and what is refused does not count. */
+TEST(attack_forged_segments_of_one_source_bring_few_resets)
+{
+	peer_meets();
+	uint32_t share = tcp_reset_rule.destination.burst;
+	CHECK_EQ(resets_for(4 * share, PEER_ADDRESS, TCP_ACK), share);
+	CHECK_EQ(peer.sent, share);
+	CHECK_EQ(net_counter_sum(peer.net, NET_TCP_RESETS_LIMITED), 3 * share);
+	CHECK_EQ(resets_for(2 * share, PEER_ADDRESS, TCP_SYN), 2 * share);
+	CHECK_EQ(resets_for(1, PEER_ADDRESS, TCP_SYN | TCP_ACK), 0);
+	CHECK_EQ(resets_for(1, PEER_ADDRESS, TCP_RST), 0);
+	uni_pass(NSEC_PER_SEC / 2);
+	CHECK_EQ(resets_for(4 * share, PEER_ADDRESS, TCP_ACK | TCP_FIN),
+		tcp_reset_rule.destination.second / 2);
+	peer_has_all_given_back();
+}
+
+/* Nor do many sources bring many, at a listener. */
+TEST(attack_forged_segments_of_many_sources_bring_few_resets)
+{
+	uint64_t sent = 0;
+	peer_meets();
+	struct sock *l = netstack_socket(peer.net, AF_INET, SOCK_STREAM);
+	struct sock_addr own = peer_our_port();
+	CHECK_EQ(l->ops->bind(l, &own), 0);
+	CHECK_EQ(l->ops->listen(l, 4), 0);
+	for (uint32_t i = 3; i < 255; i++)
+		sent += resets_for(40, PEER_OURS - 1 + i, TCP_ACK);
+	CHECK(sent < tcp_reset_rule.all.burst && sent >= tcp_reset_rule.all.burst / 4);
+	CHECK_EQ(sent + net_counter_sum(peer.net, NET_TCP_RESETS_LIMITED), 40 * 252);
+	netstack_close(l);
+	peer_has_all_given_back();
+}
+
+/* What comes from this machine is not forged. */
+TEST(attack_resets_over_loopback_are_not_limited)
+{
+	struct net_addr self = net_addr_v4(net_swap32(0x7f000001));
+	struct net_addr far = {.b = {0x20, 1}}, link = {.b = {0xfe, 0x80}};
+	peer_meets();
+	for (uint32_t i = 0; i < 5 * tcp_reset_rule.destination.burst; i++)
+		CHECK(reply_gate_take(peer.net, &peer.net->tcp->reset_gate, &self));
+	/* All of a prefix of 64 bits are one destination, neighbours on a link are not. */
+	uint32_t taken = 0, near = 0;
+	for (uint32_t i = 0; i < 2 * tcp_reset_rule.destination.burst; i++) {
+		far.b[15] = far.b[8] = (uint8_t)i;
+		far.b[14] = (uint8_t)(i >> 8);
+		taken += reply_gate_take(peer.net, &peer.net->tcp->reset_gate, &far);
+	}
+	for (uint32_t i = 0; i < 2 * tcp_reset_rule.destination.burst; i++) {
+		link.b[15] = (uint8_t)i;
+		near += reply_gate_take(peer.net, &peer.net->tcp->reset_gate, &link);
+	}
+	CHECK_EQ(taken, tcp_reset_rule.destination.burst);
+	CHECK(near > tcp_reset_rule.destination.burst);
+	peer_has_all_given_back();
+}

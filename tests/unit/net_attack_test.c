@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Frames that mean harm, below TCP: what each gets. docs/network.md lists them. */
 #include "dev/rng/random.h"
-#include "net/ip/icmp_limit.h"
+#include "net/ip/reply_limit.h"
 #include "net/ip/nd.h"
 #include "tests/unit/net_stack.h"
 
@@ -355,12 +355,12 @@ TEST(attack_icmp_limits_cannot_be_counted)
 {
 	uint32_t seen[8], kinds = 0;
 	for (uint32_t round = 0; round < ARRAY_SIZE(seen); round++) {
-		struct icmp_limit l = {0};
+		struct reply_limit l = {0};
 		uint32_t n = 0;
 		for (uint32_t i = 0; i < 2000; i++)
-			n += icmp_limit_take(&l, i, (uint32_t)random_u64(), NSEC_PER_SEC);
+			n += reply_limit_take(&l, &icmp_reply_rule, i, (uint32_t)random_u64(), NSEC_PER_SEC);
 		seen[round] = n;
-		CHECK(n >= ICMP_LIMIT_BURST / 4 && n <= ICMP_LIMIT_BURST);
+		CHECK(n >= ICMP_REPLY_BURST / 4 && n <= ICMP_REPLY_BURST);
 		bool is_new = true;
 		for (uint32_t i = 0; i < round; i++)
 			is_new &= seen[i] != n;
@@ -377,7 +377,7 @@ TEST(attack_errors_are_limited_and_answer_no_errors)
 		put_udp(frame + 34, 4000, (uint16_t)(10000 + i), 1);
 		peer_ip4(IPPROTO_UDP, 9);
 	}
-	CHECK(sent_count >= 1 && sent_count <= ICMP_LIMIT_BURST);
+	CHECK(sent_count >= 1 && sent_count <= ICMP_REPLY_BURST);
 	ip_mock_pass(5 * NSEC_PER_SEC);
 	sent_count = 0;
 	put_udp(frame + 34, 4000, 1, 1);

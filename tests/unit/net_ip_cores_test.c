@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "net/ip/frag_core.h"
-#include "net/ip/icmp_limit.h"
+#include "net/ip/reply_limit.h"
 #include "net/ip/mcast_core.h"
 #include "net/ip/srcaddr_core.h"
 #include "net/ip/port_match.h"
@@ -75,27 +75,27 @@ TEST(frag_lengths_must_agree)
 
 TEST(icmp_limit_one_destination_does_not_use_up_the_others)
 {
-	static struct icmp_limit l;
+	static struct reply_limit l;
 	memset(&l, 0, sizeof(l));
 	uint32_t sent = 0;
 	for (uint32_t i = 0; i < 1000; i++)
-		sent += icmp_limit_take(&l, 1, 0, SEC);
-	CHECK_EQ(sent, ICMP_LIMIT_DST_BURST);
-	CHECK(icmp_limit_take(&l, 2, 0, SEC));
-	CHECK(!icmp_limit_take(&l, 1, 0, SEC + SEC / 100));
-	CHECK(icmp_limit_take(&l, 1, 0, SEC + SEC / 10));
+		sent += reply_limit_take(&l, &icmp_reply_rule, 1, 0, SEC);
+	CHECK_EQ(sent, ICMP_REPLY_DST);
+	CHECK(reply_limit_take(&l, &icmp_reply_rule, 2, 0, SEC));
+	CHECK(!reply_limit_take(&l, &icmp_reply_rule, 1, 0, SEC + SEC / 100));
+	CHECK(reply_limit_take(&l, &icmp_reply_rule, 1, 0, SEC + SEC / 10));
 }
 
 TEST(icmp_limit_total_is_bounded_and_unpredictable)
 {
-	static struct icmp_limit l;
+	static struct reply_limit l;
 	uint32_t counts[4];
 	for (uint32_t round = 0; round < 4; round++) {
 		memset(&l, 0, sizeof(l));
 		counts[round] = 0;
 		for (uint32_t i = 0; i < 200; i++)
-			counts[round] += icmp_limit_take(&l, i, (uint32_t)rand(), SEC);
-		CHECK(counts[round] <= ICMP_LIMIT_BURST && counts[round] >= ICMP_LIMIT_BURST / 4);
+			counts[round] += reply_limit_take(&l, &icmp_reply_rule, i, (uint32_t)rand(), SEC);
+		CHECK(counts[round] <= ICMP_REPLY_BURST && counts[round] >= ICMP_REPLY_BURST / 4);
 	}
 	CHECK(counts[0] != counts[1] || counts[1] != counts[2] || counts[2] != counts[3]);
 }

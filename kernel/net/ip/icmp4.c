@@ -5,10 +5,6 @@
  */
 #include <string.h>
 
-#include "core/softirq.h"
-#include "core/timer.h"
-#include "crypto/siphash.h"
-#include "dev/rng/random.h"
 #include "net/ip/internal.h"
 #include "net/udp/udp_impl.h"
 #include "wire/checksum.h"
@@ -21,12 +17,7 @@
 bool
 icmp_may_send(struct net_stack *net, const struct net_addr *dst)
 {
-	if (net_addr_is_loopback(dst))
-		return true;
-	uint32_t hash = (uint32_t)siphash_words(net->secrets.hash, dst->d, 2);
-	spin_lock_bh(&net->ip4->icmp_lock);
-	bool may = icmp_limit_take(&net->ip4->icmp_limit, hash, (uint32_t)random_u64(), time_now());
-	spin_unlock_bh(&net->ip4->icmp_lock);
+	bool may = reply_gate_take(net, &net->ip4->icmp_gate, dst);
 	if (!may)
 		net_count(net, NET_ICMP_OUT_RATE_LIMITED);
 	return may;

@@ -9,7 +9,7 @@
 #include "core/spinlock.h"
 #include "core/timerwheel.h"
 #include "net/hash.h"
-#include "net/ip/icmp_limit.h"
+#include "net/ip/reply_gate.h"
 #include "net/ip/ip.h"
 #include "net/link/netif.h"
 
@@ -55,8 +55,7 @@ struct ip4_stack {
 	struct ip_sysctl sysctl;
 	struct list_node listeners; /* [config_lock, epoch] struct ip_listener */
 	struct netif_listener netif_listener;
-	struct icmp_limit icmp_limit; /* both versions' */
-	struct spinlock icmp_lock;
+	struct reply_gate icmp_gate; /* both versions' */
 	_Atomic uint32_t raw_sockets;
 	_Atomic uint32_t ids[IP_ID_BUCKETS];
 	_Atomic uint32_t icmp_types[2][2][256]; /* messages: of IPv4, IPv6; by icmp_way; by type */

@@ -57,7 +57,8 @@ ip_stack_init(struct net_stack *net)
 	set_defaults(&net->ip4->sysctl);
 	set_defaults6(&net->ip6->conf);
 	list_init(&net->ip4->listeners);
-	spin_init(&net->ip4->icmp_lock, "icmp_limit");
+	spin_init(&net->ip4->icmp_gate.lock, "icmp_limit");
+	net->ip4->icmp_gate.rule = &icmp_reply_rule;
 	int err = route_stack_init(net);
 	if (err == 0)
 		err = pmtu_stack_init(net);

@@ -321,7 +321,7 @@ tcp_rx_listener(struct tcp_sock *t, const struct net_flow *packet, const struct 
 	if (kind == TCP_ACK && tcp_cookie_input(t, l, &flow, seg, p))
 		return true;
 	if (seg->flags & TCP_ACK)
-		tcp_tx_reset(net, packet, seg);
+		tcp_tx_refuse(net, packet, seg);
 	pkt_drop(net, p, NET_DROP_NO_SOCKET);
 	return true;
 }

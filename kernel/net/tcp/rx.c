@@ -175,7 +175,7 @@ input_nobody(struct net_stack *net, const struct net_flow *flow, struct tcp_segm
 		if (likely(tcp_rx_listener(l, flow, seg, p, min_iss)))
 			return;
 	}
-	tcp_tx_reset(net, flow, seg);
+	tcp_tx_refuse(net, flow, seg);
 	pkt_drop(net, p, NET_DROP_NO_SOCKET);
 }
 

@@ -69,6 +69,8 @@ tcp_stack_init(struct net_stack *net)
 		return -ENOMEM;
 	spin_init(&tcp->table_lock, "tcp.table");
 	spin_init(&tcp->port_lock, "tcp.ports");
+	spin_init(&tcp->reset_gate.lock, "tcp.resets");
+	tcp->reset_gate.rule = &tcp_reset_rule;
 	init_sysctl(&tcp->sysctl);
 	int err = net_hash_init(&tcp->entries, BUCKETS, BUCKETS_MAX);
 	if (err == 0)

@@ -25,6 +25,7 @@
 #include "kernel/net/tcp/core.h"
 #include "net/hash.h"
 #include "net/ip/ip.h"
+#include "net/ip/reply_gate.h"
 #include "net/net.h"
 #include "net/pkt.h"
 #include "net/sock/charge.h"
@@ -78,6 +79,7 @@ struct tcp_stack {
 	struct net_hash listeners;     /* [port_lock, epoch] struct tcp_sock by port */
 	_Atomic uint32_t port_counter; /* RFC 6056, algorithm 3 */
 	_Atomic uint32_t sockets, orphans, timewaits, halves;
+	struct reply_gate reset_gate; /* resets for what no connection has */
 	_Atomic nsec_t cookie_sent; /* when a SYN cookie was sent last; 0: never */
 };
 
@@ -321,8 +323,16 @@ void tcp_tx(struct tcp_sock *t, const struct tcp_segment *seg);
 /* One without a connection: to flow->remote. */
 void tcp_tx_reply(
 	struct net_stack *net, const struct net_flow *flow, struct tcp_segment *seg, uint8_t tos);
-/* The answer to a segment that belongs to nothing. */
+/* The answer to a segment that does not fit what it is for. */
 void tcp_tx_reset(
+	struct net_stack *net, const struct net_flow *flow, const struct tcp_segment *seg);
+/*
+ * The answer to a segment that belongs to no connection. A connection that is refused, which begins with a SYN, always
+ * hears of it. Else resets are limited, such that forged segments do not have the machine work for nothing: a peer whose
+ * connection is gone sends again what was not answered. (RFC 9293, 3.10.7.1 wants one each time; OpenBSD and FreeBSD
+ * bound them, too.)
+ */
+void tcp_tx_refuse(
 	struct net_stack *net, const struct net_flow *flow, const struct tcp_segment *seg);
 /* The largest segment's payload and options on a path. */
 uint32_t tcp_path_mss_of(uint32_t mtu, bool v4);

@@ -108,3 +108,15 @@ tcp_tx_reset(struct net_stack *net, const struct net_flow *flow, const struct tc
 	if (tcp_reset_reply(seg, &out))
 		tcp_tx_reply(net, flow, &out, 0);
 }
+
+void
+tcp_tx_refuse(struct net_stack *net, const struct net_flow *flow, const struct tcp_segment *seg)
+{
+	bool opens = (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	if (seg->flags & TCP_RST)
+		return;
+	if (opens || reply_gate_take(net, &net->tcp->reset_gate, &flow->remote))
+		tcp_tx_reset(net, flow, seg);
+	else
+		net_count(net, NET_TCP_RESETS_LIMITED);
+}
