@@ -73,7 +73,7 @@ TEST(frag_lengths_must_agree)
 
 /* --- ICMP limits --- */
 
-TEST(icmp_limit_one_destination_does_not_use_up_the_others)
+TEST(reply_limit_one_destination_does_not_use_up_the_others)
 {
 	static struct reply_limit l;
 	memset(&l, 0, sizeof(l));
@@ -86,7 +86,7 @@ TEST(icmp_limit_one_destination_does_not_use_up_the_others)
 	CHECK(reply_limit_take(&l, &icmp_reply_rule, 1, 0, SEC + SEC / 10));
 }
 
-TEST(icmp_limit_total_is_bounded_and_unpredictable)
+TEST(reply_limit_total_is_bounded_and_unpredictable)
 {
 	static struct reply_limit l;
 	uint32_t counts[4];
