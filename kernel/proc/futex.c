@@ -65,7 +65,10 @@ get_key(uaddr_t u, bool private, struct vm_futex_key *key)
 		*key = (struct vm_futex_key){.base = (uint64_t)s, .offset = u.addr};
 		return 0;
 	}
-	return vm_futex_key(s, u.addr, true, key);
+	/* What it names is known only where there is something, as Linux finds by faulting it in. */
+	uint32_t word;
+	int err = get_user_u32(&word, u);
+	return err != 0 ? err : vm_futex_key(s, u.addr, true, key);
 }
 
 static void

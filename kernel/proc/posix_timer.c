@@ -352,6 +352,8 @@ sys_timer_settime(int id, uint32_t flags, uaddr_t new, uaddr_t old)
 {
 	struct process *p = current_process();
 	struct itimerspec_user in, out = {0};
+	if (new.addr == 0)
+		return -EINVAL;
 	if (copy_from_user(&in, new, sizeof(in)) != 0)
 		return -EFAULT;
 	if (!timespec_valid(&in.value) || !timespec_valid(&in.interval))

@@ -144,6 +144,18 @@ file_refuse_at(int err, int fd, int64_t offset)
 	return err;
 }
 
+int
+file_refuse_cut(int err, int fd)
+{
+	struct file_ref ref;
+	if (file_borrow(fd, 0, &ref) != 0)
+		return err;
+	if (!(ref.file->kind & FILE_PATH_ONLY))
+		err = -EINVAL;
+	file_return(&ref);
+	return err;
+}
+
 uint32_t
 handle_limit(void)
 {

@@ -236,6 +236,8 @@ int file_borrow(int fd, rights_t need, struct file_ref *out) MUST_CHECK;
  * -EINVAL for a negative one, -ESPIPE if the descriptor is open and has none, err otherwise.
  */
 int file_refuse_at(int err, int fd, int64_t offset);
+/* What ftruncate() returns then: -EINVAL of what is open, as on Linux; err otherwise. */
+int file_refuse_cut(int err, int fd);
 
 static inline void
 file_return(struct file_ref *r)

@@ -300,12 +300,19 @@ to_pipe(struct place *in, struct file *pipe, size_t n, uint32_t flags)
 	}
 }
 
+/* Whether bytes may be spliced to or from f: directories, and what is nothing but a way to wait, have none. */
+static bool
+has_bytes(const struct file *f)
+{
+	return f->inode != NULL ? !(f->kind & FILE_DIRECTORY) : f->ops->send_pages != NULL;
+}
+
 static int64_t
 splice(struct file *in, uaddr_t in_offset, struct file *out, uaddr_t out_offset, size_t n,
 	uint32_t flags)
 {
 	bool from = file_is_pipe(in), to = file_is_pipe(out);
-	if (!from && !to)
+	if ((!from && !to) || !has_bytes(in) || !has_bytes(out))
 		return -EINVAL;
 	if ((from && !uaddr_is_null(in_offset)) || (to && !uaddr_is_null(out_offset)))
 		return -ESPIPE;

@@ -358,7 +358,8 @@ TEST(attack_icmp_limits_cannot_be_counted)
 		struct reply_limit l = {0};
 		uint32_t n = 0;
 		for (uint32_t i = 0; i < 2000; i++)
-			n += reply_limit_take(&l, &icmp_reply_rule, i, (uint32_t)random_u64(), NSEC_PER_SEC);
+			n += reply_limit_take(
+				&l, &icmp_reply_rule, i, (uint32_t)random_u64(), NSEC_PER_SEC);
 		seen[round] = n;
 		CHECK(n >= ICMP_REPLY_BURST / 4 && n <= ICMP_REPLY_BURST);
 		bool is_new = true;

@@ -94,7 +94,8 @@ TEST(reply_limit_total_is_bounded_and_unpredictable)
 		memset(&l, 0, sizeof(l));
 		counts[round] = 0;
 		for (uint32_t i = 0; i < 200; i++)
-			counts[round] += reply_limit_take(&l, &icmp_reply_rule, i, (uint32_t)rand(), SEC);
+			counts[round] +=
+				reply_limit_take(&l, &icmp_reply_rule, i, (uint32_t)rand(), SEC);
 		CHECK(counts[round] <= ICMP_REPLY_BURST && counts[round] >= ICMP_REPLY_BURST / 4);
 	}
 	CHECK(counts[0] != counts[1] || counts[1] != counts[2] || counts[2] != counts[3]);

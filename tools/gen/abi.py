@@ -24,7 +24,8 @@ SCALARS = {
     "uaddr": "uaddr_t",
     "path": "uaddr_t",
 }
-POSITIONS = ("pos", "here")  # an i64 that is looked at before the rights of the file argument
+# An i64 that is looked at before the rights of the file argument, or tells what those are told who have not got them.
+POSITIONS = ("pos", "here", "length")
 SWOS_BASE = 4096
 
 
@@ -34,10 +35,11 @@ class TableError(Exception):
 
 class Arg:
     def __init__(self, text, where):
-        m = re.fullmatch(r"(file\(([A-Z0|]+)\)|[a-z0-9]+):(\w+)", text)
+        m = re.fullmatch(r"((?:file|sock)\(([A-Z0|]+)\)|[a-z0-9]+):(\w+)", text)
         if not m or (m.group(2) is None and m.group(1) not in (*SCALARS, *POSITIONS)):
             raise TableError(f"{where}: not an argument: {text!r}")
         self.position = m.group(1) if m.group(1) in POSITIONS else None
+        self.is_socket = m.group(1).startswith("sock(")
         self.kind = "file" if m.group(2) else "i64" if self.position else m.group(1)
         self.rights = [] if m.group(2) in (None, "0") else m.group(2).split("|")
         self.name = m.group(3)
@@ -139,6 +141,10 @@ def protos_header(calls):
 def refusal(call):
     """What a call returns when its descriptor has not the rights, an expression of err."""
     for i, a in enumerate(call.args):
+        if a.is_socket:
+            return "sock_refuse(err, (int)x[0])"
+        if a.position == "length":
+            return "file_refuse_cut(err, (int)x[0])"
         if a.position:
             refuse = f"file_refuse_at(err, (int)x[0], {a.expression(i)})"
             return refuse if a.position == "pos" else f"{a.expression(i)} == -1 ? err : {refuse}"
@@ -168,7 +174,7 @@ def wrapper(call):
 def table_source(calls):
     out = ["/* Generated from abi/syscalls.tbl by tools/gen/abi.py: dispatch. */",
            '#include "caps.h"', '#include "rights.h"', '#include "syscall/syscall.h"',
-           '#include "syscall_protos.h"', '#include "vfs/file.h"', ""]
+           '#include "syscall_protos.h"', '#include "vfs/file.h"', '#include "net/sock/sock.h"', ""]
     out += [wrapper(c) for c in calls if c.implemented]
     for label, low, high in (("linux", 0, SWOS_BASE), ("swos", SWOS_BASE, 1 << 32)):
         group = [c for c in calls if low <= c.number < high]

@@ -13,6 +13,18 @@
 #define OPTION_MAX 1024u /* bytes of an option's value in kernel memory */
 
 int
+sock_refuse(int err, int fd)
+{
+	struct file_ref ref;
+	if (file_borrow(fd, 0, &ref) != 0)
+		return err;
+	if (ref.file->ops != &sock_file_ops && !(ref.file->kind & FILE_PATH_ONLY))
+		err = -ENOTSOCK;
+	file_return(&ref);
+	return err;
+}
+
+int
 sock_addr_from_user(struct sock_addr *a, uaddr_t from, int64_t len)
 {
 	a->len = 0;
@@ -230,7 +242,7 @@ sys_accept4(int fd, uaddr_t addr, uaddr_t addrlen, uint32_t flags)
 	struct sock *s;
 	int err = file_borrow(fd, RIGHT_LISTEN, &ref);
 	if (err != 0)
-		return err;
+		return sock_refuse(err, fd);
 	int child = sock_of_file(ref.file, &s);
 	if (child == 0)
 		child = handle_reserve(current_task()->handles, 0, handle_limit());
@@ -288,7 +300,7 @@ sys_shutdown(int fd, int how)
 	struct sock *s;
 	int err = file_borrow(fd, known ? need[how] : 0, &ref);
 	if (err != 0)
-		return err;
+		return sock_refuse(err, fd);
 	err = sock_of_file(ref.file, &s);
 	if (err == 0)
 		err = known ? s->ops->shutdown(s, how) : -EINVAL;

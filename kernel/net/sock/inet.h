@@ -137,6 +137,13 @@ int inet_setsockopt(
 	struct inet_sock *i, int level, int name, const void *value, uint32_t len) MUST_CHECK;
 int inet_getsockopt(
 	struct inet_sock *i, int level, int name, void *value, uint32_t *len) MUST_CHECK;
+/* What getsockopt() says, as Linux does, about a level that a socket has not, or a name that the level has not. */
+static inline int
+inet_has_no_level(const struct inet_sock *i, int level)
+{
+	bool known = level == SOL_SOCKET || level == SOL_IP || i->s.family != AF_INET;
+	return known ? -ENOPROTOOPT : -EOPNOTSUPP;
+}
 
 /* What one datagram's control messages and the socket's options say about how it is sent. */
 struct inet_send {

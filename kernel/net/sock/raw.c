@@ -430,7 +430,9 @@ raw_getsockopt(struct sock *s, int level, int name, void *value, uint32_t *len)
 		v = atomic_load_explicit(&r->checksum_at, memory_order_relaxed);
 	else {
 		int err = inet_getsockopt(&r->i, level, name, value, len);
-		return err == 1 ? -ENOPROTOOPT : err;
+		if (err == 1)
+			err = level == SOL_RAW ? -ENOPROTOOPT : inet_has_no_level(&r->i, level);
+		return err;
 	}
 	return sock_answer(value, len, &v, sizeof(v));
 }

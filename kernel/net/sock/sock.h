@@ -158,6 +158,8 @@ int sock_install(struct sock *s, uint32_t flags /* SOCK_NONBLOCK, SOCK_CLOEXEC *
 	rights_t rights) MUST_CHECK;
 /* The first half: a file for s (taking over a reference, put on failure). -ENOMEM. */
 int sock_make_file(struct sock *s, uint32_t flags, struct file **out) MUST_CHECK;
+/* What a call for sockets returns when file_borrow() gave err: -ENOTSOCK of what is open and no socket. */
+int sock_refuse(int err, int fd);
 /* The socket behind a borrowed file; -ENOTSOCK. */
 int sock_of_file(struct file *f, struct sock **out) MUST_CHECK;
 

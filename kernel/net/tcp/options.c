@@ -264,7 +264,7 @@ tcp_getsockopt(struct sock *s, int level, int name, void *value, uint32_t *len)
 	if (level == SOL_SOCKET && name == SO_MAX_PACING_RATE)
 		return get_pacing(t, value, len);
 	if (level != SOL_TCP)
-		return -ENOPROTOOPT;
+		return inet_has_no_level(&t->i, level);
 	if (name == TCP_INFO) {
 		struct tcp_info_user info;
 		tcp_get_info(s, &info);

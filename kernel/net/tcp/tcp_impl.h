@@ -80,7 +80,7 @@ struct tcp_stack {
 	_Atomic uint32_t port_counter; /* RFC 6056, algorithm 3 */
 	_Atomic uint32_t sockets, orphans, timewaits, halves;
 	struct reply_gate reset_gate; /* resets for what no connection has */
-	_Atomic nsec_t cookie_sent; /* when a SYN cookie was sent last; 0: never */
+	_Atomic nsec_t cookie_sent;   /* when a SYN cookie was sent last; 0: never */
 };
 
 /* Hashes a flow with the stack's key. */

@@ -283,7 +283,7 @@ udp_sock_getsockopt(struct sock *s, int level, int name, void *value, uint32_t *
 		return err;
 	int32_t v;
 	if (level != SOL_UDP || u->kind != UDP_KIND_UDP)
-		return -ENOPROTOOPT;
+		return inet_has_no_level(&u->i, level);
 	switch (name) {
 	case UDP_SEGMENT:
 		v = u->gso_size;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* futex: waiting and waking by value, bit set and address; requeues; timeouts; what a dying thread leaves behind. */
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
@@ -549,6 +550,27 @@ GUEST_TEST(futex_bad_robust_lists)
 	CHECK_EQ(syscall(SYS_get_robust_list, 0, &head, &len), 0);
 	CHECK_EQ(len, 24);
 	CHECK_ERRNO(syscall(SYS_get_robust_list, 1 << 21, &head, &len), ESRCH);
+}
+
+/* A private futex is its address, a shared one is what is there. */
+GUEST_TEST(futex_shared_of_nothing)
+{
+	int fd = open("/tmp/futex", O_RDWR | O_CREAT | O_TRUNC, 0600), word = 0;
+	CHECK_EQ(ftruncate(fd, 4096), 0);
+	int *at[3] = {mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+		mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)};
+	CHECK_EQ(munmap(at[0], 4096), 0);
+	CHECK_EQ(ftruncate(fd, 0), 0);
+	for (int i = 0; i < 3; i++) {
+		CHECK_ERRNO(syscall(SYS_futex, at[i], FUTEX_WAKE, 1, NULL, NULL, 0), EFAULT);
+		CHECK_ERRNO(syscall(SYS_futex, &word, FUTEX_CMP_REQUEUE, 1, 1, at[i], 0), EFAULT);
+		CHECK_EQ(syscall(SYS_futex, at[i], FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 0);
+	}
+	munmap(at[1], 4096);
+	munmap(at[2], 4096);
+	close(fd);
+	unlink("/tmp/futex");
 }
 
 static pthread_mutex_t *robust;

@@ -5,10 +5,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -108,6 +111,14 @@ GUEST_TEST(splice_files_and_pipes)
 	CHECK_ERRNO(splice(p[0], NULL, p[1], NULL, 1, 0), EINVAL);
 	CHECK_ERRNO(splice(p[0], NULL, out, NULL, 1, 64), EINVAL);
 	CHECK_ERRNO(tee(in, q[1], 1, 0), EINVAL);
+	/* What has no bytes is told before anybody waits for a pipe. */
+	int nothing[] = {open("/", O_RDONLY), eventfd(0, 0), epoll_create1(0),
+		timerfd_create(CLOCK_MONOTONIC, 0)};
+	for (unsigned i = 0; i < 4; i++) {
+		CHECK_ERRNO(splice(p[0], NULL, nothing[i], NULL, 1, 0), i == 0 ? EBADF : EINVAL);
+		CHECK_ERRNO(splice(nothing[i], NULL, q[1], NULL, 8, 0), EINVAL);
+		close(nothing[i]);
+	}
 	CHECK_EQ(splice(p[0], NULL, out, NULL, 0, 0), 0);
 	at = 100000;
 	CHECK_EQ(splice(in, &at, p[1], NULL, 1000, 0), 0);

@@ -207,6 +207,7 @@ GUEST_TEST(timer_settings)
 	its.it_value.tv_nsec = -1;
 	CHECK_ERRNO(syscall(SYS_timer_settime, id, 0, &its, NULL), EINVAL);
 	CHECK_ERRNO(syscall(SYS_timer_settime, 12345, 0, &its, NULL), EINVAL);
+	CHECK_ERRNO(syscall(SYS_timer_settime, id, 0, NULL, NULL), EINVAL);
 	CHECK_ERRNO(syscall(SYS_timer_settime, id, 0, 8, NULL), EFAULT);
 	CHECK_ERRNO(syscall(SYS_timer_gettime, 12345, &its), EINVAL);
 	CHECK_ERRNO(syscall(SYS_timer_getoverrun, 12345), EINVAL);

@@ -66,6 +66,51 @@ GUEST_TEST(tcp_calls_on_a_new_socket)
 	CHECK_ERRNO(fsync(fd), EINVAL);
 }
 
+/* What a handle may do counts only once it is known to be a socket's. */
+GUEST_TEST(tcp_calls_on_what_is_no_socket)
+{
+	char c;
+	static const int how[] = {O_RDONLY, O_WRONLY};
+	for (unsigned i = 0; i < 2; i++) {
+		int fd = open("/dev/null", how[i]);
+		struct msghdr m = {0};
+		CHECK_ERRNO(recv(fd, &c, 1, 0), ENOTSOCK);
+		CHECK_ERRNO(send(fd, "x", 1, MSG_NOSIGNAL), ENOTSOCK);
+		CHECK_ERRNO(recvmsg(fd, &m, 0), ENOTSOCK);
+		CHECK_ERRNO(sendmsg(fd, &m, MSG_NOSIGNAL), ENOTSOCK);
+		CHECK_ERRNO(listen(fd, 1), ENOTSOCK);
+		CHECK_ERRNO(accept(fd, NULL, NULL), ENOTSOCK);
+		for (int s = SHUT_RD; s <= SHUT_RDWR; s++)
+			CHECK_ERRNO(shutdown(fd, s), ENOTSOCK);
+		close(fd);
+		CHECK_ERRNO(recv(fd, &c, 1, 0), EBADF);
+		CHECK_ERRNO(shutdown(fd, SHUT_RD), EBADF);
+	}
+	int path = open("/dev/null", O_PATH);
+	CHECK_ERRNO(recv(path, &c, 1, 0), EBADF);
+	CHECK_ERRNO(listen(path, 1), EBADF);
+	close(path);
+}
+
+GUEST_TEST(tcp_options_of_no_level)
+{
+	int v, fd = socket(AF_INET, SOCK_STREAM, 0), fd6 = socket(AF_INET6, SOCK_STREAM, 0);
+	socklen_t n = sizeof(v);
+	CHECK_ERRNO(getsockopt(fd, 500, 1, &v, &n), EOPNOTSUPP);
+	CHECK_ERRNO(getsockopt(fd, IPPROTO_UDP, 1, &v, &n), EOPNOTSUPP);
+	CHECK_ERRNO(getsockopt(fd6, 500, 1, &v, &n), ENOPROTOOPT);
+	CHECK_ERRNO(setsockopt(fd, 500, 1, &v, n), ENOPROTOOPT);
+	CHECK_ERRNO(getsockopt(fd, SOL_SOCKET, 9999, &v, &n), ENOPROTOOPT);
+	CHECK_ERRNO(getsockopt(fd, IPPROTO_TCP, -1, &v, &n), ENOPROTOOPT);
+	CHECK_ERRNO(getsockopt(fd, IPPROTO_IP, -1, &v, &n), ENOPROTOOPT);
+	CHECK_ERRNO(getsockopt(fd, IPPROTO_IPV6, 1, &v, &n), EOPNOTSUPP);
+	close(fd);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	CHECK_ERRNO(getsockopt(fd, IPPROTO_TCP, 1, &v, &n), EOPNOTSUPP);
+	close(fd);
+	close(fd6);
+}
+
 TCP_TEST(names_agree)
 {
 	struct sock_name reach, from = {.len = sizeof(from.storage)};
