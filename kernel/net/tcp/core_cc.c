@@ -165,6 +165,8 @@ cubic_friendly(struct tcp_conn *c, uint32_t acked)
 {
 	struct tcp_cubic *q = &c->cubic;
 	q->acked += acked;
+	if (q->acked < c->cwnd / 8)
+		return; /* of less, rounding would take too much */
 	uint64_t alpha = q->w_est >= q->cwnd_prior ? 1000 : 529;
 	uint64_t more = (uint64_t)q->acked * c->mss / c->cwnd * alpha / 1000;
 	if (more > 0) {
