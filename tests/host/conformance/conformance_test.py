@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Every row of docs/conformance names a test that exists, or a deviation with its reason."""
+"""Every row of docs/conformance names a test that exists, or a deviation with its reason; every number has a row."""
 
 import glob
 import os
@@ -8,6 +8,8 @@ import re
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+# How many requirements of each kind RFC 9293's appendix B numbers: each has a row.
+NUMBERED = {"rfc9293": {"MUST": 69, "SHLD": 31, "MAY": 18, "REC": 1}}
 PROOF = re.compile(r"(script|unit|guest) ([a-z0-9_-]+)$")
 
 
@@ -52,12 +54,20 @@ def judge(proof, tests):
     return "tested", None
 
 
+def unmapped(name, numbers):
+    """Numbered requirements that no row is about."""
+    there = set(re.findall(r"[A-Z]+-\d+", " ".join(numbers)))
+    wanted = [f"{kind}-{n}" for kind, last in NUMBERED.get(name, {}).items() for n in range(1, last + 1)]
+    return [f"{number}: no row" for number in wanted if number not in there]
+
+
 def main():
     """One line for each table."""
     tests, failed = known_tests(), 0
     paths = sorted(glob.glob(ROOT + "/docs/conformance/rfc*.md"))
     for path in paths:
-        name, count, wrong = os.path.basename(path)[:-3], {}, []
+        name, count = os.path.basename(path)[:-3], {}
+        wrong = unmapped(name, [number for number, _ in rows(path)])
         for number, proof in rows(path):
             kind, why = judge(proof, tests)
             count[kind] = count.get(kind, 0) + 1
