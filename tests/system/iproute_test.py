@@ -223,8 +223,8 @@ NARROW = 1300  # the MTU behind the router
 
 @contextlib.contextmanager
 def narrow_way(router):
-    """A second namespace behind the first, which forwards, over a wire of a smaller MTU: 10.8.0.2 and fd00:8::2. Gives its
-    name."""
+    """A second namespace behind the first, which forwards, over a wire of a smaller MTU. The host in it has two addresses
+    of each version, 10.8.0.2 and .3, fd00:8::2 and ::3, and announces the MSS of a wide wire. Gives its name."""
     far = f"{router}-far"
 
     def both(*arguments):
@@ -238,9 +238,11 @@ def narrow_way(router):
         for name, device, number in ((router, "near", 1), (far, "far", 2)):
             both("ip", "-n", name, "address", "add", f"10.8.0.{number}/24", "dev", device)
             both("ip", "-n", name, "address", "add", f"fd00:8::{number}/64", "dev", device, "nodad")
+        both("ip", "-n", far, "address", "add", "10.8.0.3/24", "dev", "far")
+        both("ip", "-n", far, "address", "add", "fd00:8::3/64", "dev", "far", "nodad")
         both("ip", "-n", router, "link", "set", "near", "up")
-        both("ip", "-n", far, "route", "add", "10.9.0.0/24", "via", "10.8.0.1")
-        both("ip", "-n", far, "route", "add", "fd00:9::/48", "via", "fd00:8::1")
+        both("ip", "-n", far, "route", "add", "10.9.0.0/24", "via", "10.8.0.1", "advmss", "1460")
+        both("ip", "-n", far, "route", "add", "fd00:9::/48", "via", "fd00:8::1", "advmss", "1440")
         for name in ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"):
             both("ip", "netns", "exec", router, "sh", "-c", f"echo 1 > /proc/sys/{name}")
         yield far
@@ -250,21 +252,24 @@ def narrow_way(router):
 
 @test
 def path_mtu_is_learnt():
-    """UDP and TCP, over both versions, through a router whose next wire is narrow."""
+    """Through a router whose next wire is narrow, by TCP to one host behind it, by UDP to another, over both versions."""
     with taps("") as (router, nics), narrow_way(router) as far, guest(netns=router, nics=nics) as vm:
         vm.login()
         for command in ("link set dev eth0 up", "address add 10.9.0.2/24 dev eth0", "address add fd00:9:0::2/64 dev eth0 nodad",
                         "route add 10.8.0.0/24 via 10.9.0.1", "route add fd00:8::/64 via fd00:9:0::1"):
             shell(vm, f"/opt/debian/ip {command}")
-        for to in ("10.8.0.2", "fd00:8::2"):
+        digest = shell(vm, "httpd -p 8080 -h /bin; md5sum /bin/busybox").split()[0]
+        for at, client in (("10.9.0.2", "10.8.0.2"), ("[fd00:9:0::2]", "fd00:8::2")):
+            learnt = f"/opt/debian/ip route get {client}"
+            check("mtu" not in shell(vm, learnt), f"the MTU to {client} is known before anything was sent there")
+            body = subprocess.run(["ip", "netns", "exec", far, "curl", "-s", "-g", "--max-time", "60", "--interface", client,
+                                   f"http://{at}:8080/busybox"], check=True, stdout=subprocess.PIPE).stdout
+            equal(hashlib.md5(body).hexdigest(), digest, f"what {at} served")
+            check(f"mtu {NARROW}" in shell(vm, learnt), f"what TCP learnt of the way to {client}: {shell(vm, learnt)}")
+        for to in ("10.8.0.3", "fd00:8::3"):
             shell(vm, f"ping -c 1 {to}")
             equal(shell(vm, f"/opt/debian/python3.11 /opt/tests/path_mtu.py {to}").strip(), str(NARROW), f"the MTU to {to}")
             check(f"mtu {NARROW}" in shell(vm, f"/opt/debian/ip route get {to}"), f"ip route get {to}")
-        digest = shell(vm, "httpd -p 8080 -h /bin; md5sum /bin/busybox").split()[0]
-        for at in ("10.9.0.2", "[fd00:9:0::2]"):
-            body = subprocess.run(["ip", "netns", "exec", far, "curl", "-s", "-g", "--max-time", "60",
-                                   f"http://{at}:8080/busybox"], check=True, stdout=subprocess.PIPE).stdout
-            equal(hashlib.md5(body).hexdigest(), digest, f"what {at} served")
 
 
 make_iproute_image()
