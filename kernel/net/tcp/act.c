@@ -121,7 +121,7 @@ acked(struct tcp_sock *t, uint32_t n, struct tcp_after *after)
 	struct sock *s = &t->i.s;
 	s->snd_used -= tcp_sendq_ack(&t->sendq, n);
 	route_confirm(&t->i.ref);
-	tcp_grow_sndbuf(t);
+	tcp_fit_sndbuf(t);
 	if (t->no_space && tcp_is_writable(t)) {
 		t->no_space = false;
 		after->wake |= POLLOUT | POLLWRNORM | POLLWRBAND;
@@ -140,7 +140,7 @@ signal_urgent(struct tcp_sock *t)
 static void
 connected(struct tcp_sock *t, struct tcp_after *after)
 {
-	tcp_grow_sndbuf(t);
+	tcp_fit_sndbuf(t);
 	after->wake |= POLLOUT | POLLWRNORM | POLLWRBAND;
 }
 

@@ -42,7 +42,7 @@ tcp_is_writable(const struct tcp_sock *t)
 }
 
 void
-tcp_grow_sndbuf(struct tcp_sock *t)
+tcp_fit_sndbuf(struct tcp_sock *t)
 {
 	struct sock *s = &t->i.s;
 	if (atomic_load_explicit(&s->opts, memory_order_relaxed) & SOCK_OPT_SNDBUF_LOCKED)
@@ -50,9 +50,11 @@ tcp_grow_sndbuf(struct tcp_sock *t)
 	uint32_t window = max(t->c.cwnd, TCP_INIT_SEGMENTS * t->c.mss);
 	/* Two windows: one in flight, one to follow; and what pages and descriptors cost. */
 	uint64_t want = 2ull * (window + window / 8 + 4096);
-	uint32_t most = tcp_sysctl(s->net)->wmem[2];
+	struct tcp_sysctl *ctl = tcp_sysctl(s->net);
 	if (want > s->sndbuf)
-		s->sndbuf = (uint32_t)max(min(want, (uint64_t)most), (uint64_t)s->sndbuf);
+		s->sndbuf = (uint32_t)max(min(want, (uint64_t)ctl->wmem[2]), (uint64_t)s->sndbuf);
+	else if (unlikely(want < s->sndbuf / 4))
+		s->sndbuf = min(s->sndbuf, max((uint32_t)want * 2, ctl->wmem[1]));
 }
 
 /* --- May it be written at all? --- */

@@ -282,8 +282,8 @@ ssize_t tcp_send(struct sock *s, struct sock_msg *msg);
 ssize_t tcp_send_pages(
 	struct sock *s, struct page **pages, uint32_t offset, size_t n, uint32_t flags);
 bool tcp_is_writable(const struct tcp_sock *t);
-/* The send buffer grows with the congestion window. lock held. */
-void tcp_grow_sndbuf(struct tcp_sock *t);
+/* The send buffer follows the congestion window, down only where that became far smaller. lock held. */
+void tcp_fit_sndbuf(struct tcp_sock *t);
 
 /* recvq.c: what was received. lock held. */
 /* Puts [offset, offset + len) of p's payload at the end of the queue. p is taken over. */
