@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a receiver tells of data that came out of order (RFC 2018), what a sender takes for reordering (RFC 8985), and its
- * window that closes.
+ * What a receiver tells of data that came out of order (RFC 2018), what a sender takes for reordering and for delivered
+ * (RFC 8985), and its window that closes.
  */
 #include "tests/unit/tcp_script.h"
 
@@ -119,4 +119,44 @@ TEST(tcp_sack_below_what_was_told_is_reordering)
 	tells(&n, 3, NULL, 0);
 	CHECK(n.end[0].c.flags & TCPF_REORDERING);
 	tcp_net_free(&n);
+}
+
+static bool
+loses_all(struct tcp_net *n, int from, const struct tcp_segment *seg)
+{
+	return from == 0 && seg->len > 0;
+}
+
+/*
+ * A timeout sent the first segment again, and its ACK comes later than an answer to that could: does RACK take it for
+ * one? What timestamp the ACK echoes tells.
+ */
+static bool
+is_taken_for_the_copy(uint32_t older_ms)
+{
+	struct tcp_net n;
+	script_start(&n);
+	struct tcp_conn *c = &n.end[0].c;
+	n.eats = loses_all;
+	tcp_net_write(&n, 0, 3 * c->mss, 0);
+	while (c->ca_state != TCP_CA_LOSS)
+		CHECK(tcp_net_step(&n));
+	CHECK(tcp_sent_at(c, 0)->flags & TCP_SENT_EVER);
+	uint32_t sent_us = tcp_sent_at(c, 0)->time_us;
+	c->rack_end = 0;
+	n.now += 20 * MS;
+	struct tcp_segment s = script_segment(&n, 0, TCP_ACK);
+	s.ack = c->snd_una + c->mss;
+	s.tsecr = (uint32_t)(n.now / MS) - 20 + c->ts_offset - older_ms;
+	tcp_net_inject(&n, 0, &s, NULL);
+	CHECK(c->rack_end == 0 || c->rack_time_us == sent_us);
+	bool taken = c->rack_end != 0;
+	tcp_net_free(&n);
+	return taken;
+}
+
+TEST(tcp_rack_asks_timestamps_which_copy_arrived)
+{
+	CHECK(is_taken_for_the_copy(0));
+	CHECK(!is_taken_for_the_copy(150));
 }

@@ -2,9 +2,19 @@
 /* What an ACK does to the sending side (RFC 9293, 3.10.7.4, fifth). The caller has found it acceptable. */
 #include "kernel/net/tcp/core_internal.h"
 
+/* The peer echoes what was sent before s was sent again: another copy arrived (RFC 8985, 6.2, step 2). */
+static bool
+echoes_another(const struct tcp_conn *c, const struct tcp_env *env, const struct tcp_sent *s,
+	const struct tcp_ack *a)
+{
+	uint32_t ago_ms = (a->now_us - s->time_us + 999) / 1000;
+	return (s->flags & TCP_SENT_EVER) && (c->flags & TCPF_TS) && a->tsecr != 0 &&
+		tcp_seq_before(a->tsecr, tcp_tsval(env, c->ts_offset) - ago_ms);
+}
+
 /* snd_una moves to ack: pieces go, and tell round-trip times. */
 static void
-clean(struct tcp_conn *c, const struct tcp_memory *memory, uint32_t ack, struct tcp_ack *a)
+clean(struct tcp_conn *c, const struct tcp_env *env, uint32_t ack, struct tcp_ack *a)
 {
 	uint32_t done = 0;
 	for (; done < c->sent_count; done++) {
@@ -25,7 +35,8 @@ clean(struct tcp_conn *c, const struct tcp_memory *memory, uint32_t ack, struct 
 		} else {
 			a->delivered += n;
 			a->flags |= s->flags & TCP_SENT_EVER ? TCP_ACK_RTX : TCP_ACK_ORIG;
-			tcp_rack_sample(c, a, s);
+			if (!echoes_another(c, env, s, a))
+				tcp_rack_sample(c, a, s);
 			tcp_rack_order(c, a, s);
 			if (s->flags & TCP_SENT_LOST)
 				c->lost -= n;
@@ -39,7 +50,7 @@ clean(struct tcp_conn *c, const struct tcp_memory *memory, uint32_t ack, struct 
 	}
 	c->snd_una = ack;
 	if (done > 0)
-		tcp_sent_drop_front(c, memory, done);
+		tcp_sent_drop_front(c, env->memory, done);
 }
 
 /*
@@ -103,7 +114,7 @@ advance(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_segment 
 {
 	a->acked = seg->ack - c->snd_una;
 	a->flags |= TCP_ACK_ADVANCED;
-	clean(c, env->memory, seg->ack, a);
+	clean(c, env, seg->ack, a);
 	c->rtx_start_ms = 0;
 	if ((c->flags & TCPF_URG_OUT) && !tcp_seq_before(c->snd_una, c->snd_up))
 		c->flags &= ~TCPF_URG_OUT;
