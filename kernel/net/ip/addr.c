@@ -122,9 +122,7 @@ set_prefix_routes(struct ip_addr *a, bool add)
 		s.type = ROUTE_TYPE_LOCAL;
 		s.scope = ROUTE_SCOPE_HOST;
 		set_route(net, &s, add);
-		return;
-	}
-	if ((flags & IP_ADDR_NOPREFIX) == 0 && a->conf.prefix < (v4 ? 32 : 128)) {
+	} else if ((flags & IP_ADDR_NOPREFIX) == 0 && a->conf.prefix < (v4 ? 32 : 128)) {
 		struct fib_spec s = prefix_route(a);
 		set_route(net, &s, add);
 	} else if (a->conf.peer.d[0] != 0 || a->conf.peer.d[1] != 0) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Options of IPv6 sockets that old programs need: raw sockets' checksum, RFC 2292's names. */
+/* Options of IPv6 sockets: groups; what old programs need: raw sockets' checksum, RFC 2292's names. */
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -81,4 +82,41 @@ GUEST_TEST(inet6_hop_limit_by_its_old_name)
 		found |= c->cmsg_type;
 	}
 	CHECK_EQ(found, OLD_PKTINFO | OLD_HOPLIMIT);
+}
+
+/* What was sent to a group comes to who joined it, with the hop limit that was asked for. */
+GUEST_TEST(inet6_groups)
+{
+	struct sockaddr_in6 group = {.sin6_family = AF_INET6, .sin6_scope_id = 1};
+	struct ipv6_mreq m = {.ipv6mr_interface = 1};
+	int s = socket(AF_INET6, SOCK_DGRAM, 0), from = socket(AF_INET6, SOCK_DGRAM, 0), hops = 0;
+	socklen_t len = sizeof(group);
+	char byte = 0;
+	_Alignas(struct cmsghdr) char control[64];
+	struct iovec iov = {&byte, 1};
+	struct msghdr got = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
+	CHECK_EQ(inet_pton(AF_INET6, "ff02::4242", &m.ipv6mr_multiaddr), 1);
+	group.sin6_addr = m.ipv6mr_multiaddr;
+	CHECK_EQ(bind(s, (void *)&group, len), 0);
+	CHECK_EQ(getsockname(s, (void *)&group, &len), 0);
+	sock_set(from, IPPROTO_IPV6, IPV6_MULTICAST_IF, 1);
+	sock_set(from, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 3);
+	sock_set(s, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+	CHECK_EQ(sendto(from, "x", 1, 0, (void *)&group, len), 1);
+	CHECK_EQ(setsockopt(s, IPPROTO_IPV6, IPV6_JOIN_GROUP, &m, sizeof(m)), 0);
+	CHECK_ERRNO(setsockopt(s, IPPROTO_IPV6, IPV6_JOIN_GROUP, &m, sizeof(m)), EADDRINUSE);
+	CHECK_EQ(sendto(from, "m", 1, 0, (void *)&group, len), 1);
+	CHECK_EQ(recvmsg(s, &got, 0), 1);
+	CHECK_EQ(byte, 'm');
+	struct cmsghdr *h = CMSG_FIRSTHDR(&got);
+	CHECK(h != NULL && h->cmsg_level == IPPROTO_IPV6 && h->cmsg_type == IPV6_HOPLIMIT);
+	memcpy(&hops, CMSG_DATA(h), sizeof(hops));
+	CHECK_EQ(hops, 3);
+	CHECK_EQ(setsockopt(s, IPPROTO_IPV6, IPV6_LEAVE_GROUP, &m, sizeof(m)), 0);
+	CHECK_ERRNO(setsockopt(s, IPPROTO_IPV6, IPV6_LEAVE_GROUP, &m, sizeof(m)), EADDRNOTAVAIL);
+	CHECK_EQ(sendto(from, "y", 1, 0, (void *)&group, len), 1);
+	CHECK_ERRNO(recv(s, &byte, 1, MSG_DONTWAIT), EAGAIN);
 }

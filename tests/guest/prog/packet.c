@@ -122,7 +122,13 @@ without_capability(void *arg)
 	CHECK_ERRNO(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP), EPERM);
 	CHECK(socket(AF_INET, SOCK_DGRAM, 0) >= 0);
 	struct sockaddr_in low = {.sin_family = AF_INET, .sin_port = htons(80)};
-	CHECK_ERRNO(bind(socket(AF_INET, SOCK_DGRAM, 0), (void *)&low, sizeof(low)), EACCES);
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	CHECK_ERRNO(bind(s, (void *)&low, sizeof(low)), EACCES);
+	static const unsigned long changes[] = {SIOCSIFFLAGS, SIOCSIFMTU, SIOCSIFADDR,
+		SIOCSIFNETMASK, SIOCADDRT, SIOCDELRT, SIOCSARP};
+	struct ifreq r[2] = {{.ifr_name = "lo"}};
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		CHECK_ERRNO(ioctl(s, changes[i], r), EPERM);
 }
 
 GUEST_TEST(packet_takes_a_capability)

@@ -22,6 +22,9 @@ without_net(void *arg)
 	keep_only(CAP_SPAWN | CAP_FSREAD);
 	CHECK_ERRNO(socket(AF_INET, SOCK_STREAM, 0), EPERM);
 	CHECK_ERRNO(socket(AF_INET6, SOCK_STREAM, 0), EPERM);
+	CHECK_ERRNO(socket(AF_INET, SOCK_DGRAM, 0), EPERM);
+	CHECK_ERRNO(socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP), EPERM);
+	CHECK_ERRNO(socket(AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6), EPERM);
 	CHECK(socket(AF_UNIX, SOCK_STREAM, 0) >= 0);
 	/* What it was given works, and so does what comes from it. */
 	send_all(held[1], "held", 4);
