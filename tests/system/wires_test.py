@@ -112,12 +112,18 @@ def jumbo_frames():
 def two_devices():
     with taps("", "mrg_rxbuf=off") as (netns, nics), some_file(netns) as md5, \
             Vm(netns=netns, nics=nics, **BASE) as guest:
+        subprocess.run(["ip", "netns", "exec", netns, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore"], check=True)
         guest.login()
         for number in (0, 1):
             set_up(guest, number)
         for number in (0, 1):
             check_pings(guest, number, (1400,))
             check_fetches(guest, md5, number)
+            # Who is bound to a device speaks there alone, whatever the routes say; nobody there has the other wire's address.
+            status, output = guest.shell(f"ping -c 1 -W 5 -I eth{number} 10.9.{number}.1")
+            check(status == 0, output)
+            status, output = guest.shell(f"ping -c 1 -W 1 -I eth{1 - number} 10.9.{number}.1 2>&1")
+            check(status == 1 and "100% packet loss" in output, output)
         check_frames(guest)
 
 
