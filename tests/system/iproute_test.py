@@ -12,7 +12,7 @@ import subprocess
 
 from harness import check, equal, main, test
 from vm import Vm, build_path
-from wire import taps
+from wire import check_frames, taps
 
 TMP = os.environ.get("TEST_TMP", "/tmp")
 IMAGE = os.path.join(TMP, "iproute.img")
@@ -197,6 +197,7 @@ def ip_shows_and_changes_the_network():
         check("10.9.0.2" not in ip("address"), "the address is still there")
         stats = ip("-j -s link show dev eth0")[0]["stats64"]
         check(stats["rx"]["packets"] > 0 and stats["tx"]["packets"] > 0 and stats["rx"]["errors"] == 0, stats)
+        check_frames(vm)
 
 
 # Runs in the guest: datagrams of 1400 bytes that may not be fragmented, until the path's MTU has been learnt.
@@ -270,6 +271,7 @@ def path_mtu_is_learnt():
             shell(vm, f"ping -c 1 {to}")
             equal(shell(vm, f"/opt/debian/python3.11 /opt/tests/path_mtu.py {to}").strip(), str(NARROW), f"the MTU to {to}")
             check(f"mtu {NARROW}" in shell(vm, f"/opt/debian/ip route get {to}"), f"ip route get {to}")
+        check_frames(vm)
 
 
 make_iproute_image()

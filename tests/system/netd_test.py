@@ -11,7 +11,7 @@ import sys
 
 from harness import check, contains, equal, main, test
 from vm import Vm
-from wire import Dnsmasq, Listener, ip, segment, until
+from wire import Dnsmasq, Listener, check_frames, ip, segment, until
 
 TMP = os.environ.get("TEST_TMP", "/tmp")
 BASE = {"base": "initrd", "smp": 2}
@@ -176,6 +176,7 @@ def leases_that_are_not_renewed_end():
             server.wait_for("^discover$")  # at once, and has it again
             server.send("ack")
             until(guest, "netinfo --check; echo status $?", "^status 0$")
+            check_frames(guest)
 
 
 # Another host on the link. "have ADDRESS": it answers who asks for that. "take ADDRESS": it says that it has it. Prints
@@ -229,6 +230,7 @@ def addresses_that_others_have_are_declined():
             server.wait_for(r"DHCPDECLINE\(t0\) 00:03:00:01:52:54")
             until(guest, "netinfo", r"fd00:9::101/128 \(dhcp6\)$")
             somebody_takes_the_address(guest, squatter, server)
+            check_frames(guest)
 
 
 def somebody_takes_the_address(guest, squatter, server):
@@ -272,6 +274,7 @@ def what_the_image_says_is_there_at_the_login():
             equal(guest.shell("ping -c 1 10.9.0.1 >/dev/null && ping6 -c 1 fd00:9::1 >/dev/null")[0], 0)
             programs_are_told_the_same(guest)
             checks_name_what_is_missing(guest)
+            check_frames(guest)
 
 
 def programs_are_told_the_same(guest):

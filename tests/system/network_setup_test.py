@@ -10,7 +10,7 @@ import subprocess
 
 from harness import check, contains, equal, main, test
 from vm import ROOT, Vm
-from wire import ip, namespace, until
+from wire import check_frames, ip, namespace, until
 
 TMP = os.environ.get("TEST_TMP", "/tmp")
 # What stands in the text as a command without its arguments: what is run for it, and what the guest then has.
@@ -100,6 +100,11 @@ def what_the_text_and_the_table_name_works():
 def the_service_serves():
     for host in ("192.0.2.5", "[2001:db8:1:2::5]"):
         contains(inside(f"curl -sS -g --max-time 60 http://{host}/"), "This page comes from a virtual machine that runs swos")
+
+
+@test
+def every_frame_has_ended():
+    check_frames(Wire.guest)
 
 
 def make_image():

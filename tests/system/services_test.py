@@ -9,7 +9,7 @@ import subprocess
 
 from harness import check, equal, main, test
 from vm import Vm, build_path
-from wire import Client, taps, until
+from wire import Client, check_frames, taps, until
 
 TMP = os.environ.get("TEST_TMP", "/tmp")
 GUEST4, OTHER4, GUEST6 = "10.9.0.2", "10.9.0.3", "fd00:9::2"
@@ -156,6 +156,11 @@ def each_connection_is_a_process_and_so_many_at_once():
 @test
 def memory_is_bounded():
     until(Wire.guest, "cat /run/memory", "^65536$")
+
+
+@test
+def every_frame_has_ended():
+    check_frames(Wire.guest)
 
 
 @contextlib.contextmanager

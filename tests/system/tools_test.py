@@ -10,7 +10,7 @@ import re
 
 from harness import check, contains, equal, main, test
 from vm import Vm
-from wire import Dnsmasq, ip, namespace, python, segment, until, web_server
+from wire import Dnsmasq, check_frames, ip, namespace, python, segment, until, web_server
 
 CONTENT = os.urandom(300_000)
 FAR4, FAR6 = "10.9.99.2", "fd00:9:99::2"
@@ -182,6 +182,11 @@ def udhcpc_gets_what_netd_got():
     says(guest, "udhcpc -i eth0 -n -q -f -s /tmp/script 2>&1",
          rf"^bound ip={ADDRESS} mask=24 router=10\.9\.0\.1 dns=10\.9\.0\.1 domain=swos\.test$", f"lease of {ADDRESS} obtained")
     says(guest, "netinfo --check")  # netd has not noticed
+
+
+@test
+def every_frame_has_ended():
+    check_frames(Wire.guest)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The memory that sockets hold: what is charged is what they hold, it is bounded, and it comes back. (That each test of
- * this program leaves none behind is looked at after every one of them.)
+ * this program leaves none behind is looked at after every one of them.) And frames: each that came has ended.
  */
 #include <arpa/inet.h>
 #include <net/ethernet.h>
@@ -226,4 +226,25 @@ GUEST_HELPER(paced_by_the_device)
 	CHECK_EQ(counter("Memory held"), before);
 	CHECK_EQ(counter("Drop tx_queue_full"), lost);
 	return 0;
+}
+
+static bool
+frames_add_up(void)
+{
+	static const char *const ends[] = {"Link delivered", "Link coalesced", "Drop too_short",
+		"Drop ethertype_unknown", "Drop other_host", "Drop interface_down",
+		"Drop backlog_full", "Drop rx_no_memory", "Drop rx_device_header"};
+	long long sum = 0;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		long long n = counter(ends[i]);
+		CHECK(n >= 0);
+		sum += n;
+	}
+	return counter("Link frames_in") == sum;
+}
+
+/* Its name makes it the last one: of all that the tests before it sent nothing has come to no end. */
+GUEST_TEST(zero_frames_are_lost)
+{
+	CHECK_SOON(frames_add_up());
 }
