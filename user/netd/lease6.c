@@ -45,9 +45,11 @@ send_message(const struct link *l, const struct dhcp6_message *m)
 		.sin6_scope_id = (uint32_t)l->index};
 	size_t n = dhcp6_encode(m, bytes, sizeof(bytes));
 	memcpy(&to.sin6_addr, all_servers, sizeof(all_servers));
+	/* It is repeated. A router may speak before it is known that nobody else has our link-local address. */
 	if (l->dhcp6_port >= 0 && n > 0 &&
-		sendto(l->dhcp6_port, bytes, n, 0, (struct sockaddr *)&to, sizeof(to)) < 0)
-		warn("%s: DHCPv6: %s", l->name, strerror(errno)); /* it is repeated */
+		sendto(l->dhcp6_port, bytes, n, 0, (struct sockaddr *)&to, sizeof(to)) < 0 &&
+		errno != EADDRNOTAVAIL)
+		warn("%s: DHCPv6: %s", l->name, strerror(errno));
 }
 
 static struct text_address
