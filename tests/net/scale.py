@@ -86,6 +86,13 @@ def settled_memory(guest):
     return free_memory(guest)
 
 
+def await_closed(guest):
+    """Until hardly a TCP socket is left: who closed later than its peer has an ACK to wait for."""
+    status, _ = guest.shell("until [ $(awk '/^TCP:/ { print $3 + $5 }' /proc/net/sockstat) -le 10 ]; do sleep 1; done")
+    if status != 0:
+        raise SystemExit("sockets are left")
+
+
 def start_client(namespace, address, count, size):
     return subprocess.Popen(
         ["ip", "netns", "exec", namespace, sys.executable, __file__, "--client", address, str(count), str(size)],
@@ -108,6 +115,7 @@ def measure(guest, namespace, address, count, size):
     _, slabs = guest.shell("awk '$2 > 1000 { print $1, $2, $4 }' /proc/slabinfo")
     for process in clients:
         process.communicate("\n")
+    await_closed(guest)
     after = settled_memory(guest)
     each = (before - during) / count
     print(f"{count} connections of {size} bytes in {seconds:.0f} s: {each:.0f} bytes of memory each"
