@@ -34,10 +34,10 @@ def namespace(purpose="wire"):
         ip("netns", "delete", name)
 
 
-def add_tap(netns, n, addresses, queues=1, mtu=1500, link_local=True):
+def add_tap(netns, n, addresses, queues=1, mtu=1500, link_local=True, vnet_headers=True):
     """The tap tN with these addresses; gives what a device is connected to it by."""
-    several = ("multi_queue",) if queues > 1 else ()
-    ip("tuntap", "add", f"t{n}", "mode", "tap", "vnet_hdr", *several, inside=netns)
+    flags = (["vnet_hdr"] if vnet_headers else []) + (["multi_queue"] if queues > 1 else [])
+    ip("tuntap", "add", f"t{n}", "mode", "tap", *flags, inside=netns)
     if not link_local:
         ip("link", "set", f"t{n}", "addrgenmode", "none", inside=netns)
     for address in addresses:

@@ -4,18 +4,14 @@
 
 import contextlib
 import ipaddress
-import os
 import subprocess
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
-sys.dont_write_bytecode = True
+from harness import contains, equal, main, test
+from vm import build_path
+from wire import add_tap, namespace
 
-from harness import contains, equal, main, test  # noqa: E402
-
-STACK = os.path.join(ROOT, os.environ.get("BUILD", "build"), "asan", "net_tap")
-NAMESPACE = f"swos-ip-{os.getpid()}"
+STACK = build_path("asan/net_tap")
 OURS4, PEER4, OURS6, PEER6 = "10.9.0.1", "10.9.0.2", "2001:db8:9::1", "2001:db8:9::2"
 
 # Runs in the namespace: `echo ADDRESS SIZE`, `udp ADDRESS SIZE`, `refused ADDRESS`.
@@ -75,49 +71,41 @@ def in_hex(address):
     return (packed if len(packed) == 16 else bytes(10) + b"\xff\xff" + packed).hex()
 
 
-def ip(*words, inside=True):
-    command = ["ip"] + (["-n", NAMESPACE] if inside else []) + list(words)
-    return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
-
-
 @contextlib.contextmanager
 def stack(mtu):
-    """The stack on one end of a tap, Linux on the other."""
-    ip("netns", "add", NAMESPACE, inside=False)
-    try:
-        ip("tuntap", "add", "dev", "tap0", "mode", "tap")
-        ip("link", "set", "tap0", "mtu", str(mtu), "up")
-        ip("addr", "add", f"{PEER4}/24", "dev", "tap0")
-        ip("addr", "add", f"{PEER6}/64", "dev", "tap0", "nodad")
+    """The stack on one end of a tap, Linux on the other; gives the namespace's name."""
+    with namespace("ip") as name:
+        add_tap(name, 0, (f"{PEER4}/24", f"{PEER6}/64"), mtu=mtu, vnet_headers=False)
         with subprocess.Popen(
-                ["ip", "netns", "exec", NAMESPACE, STACK, "tap0", str(mtu), f"{in_hex(OURS4)}/24",
-                 f"{in_hex(OURS6)}/64"],
+                ["ip", "netns", "exec", name, STACK, "t0", str(mtu), f"{in_hex(OURS4)}/24", f"{in_hex(OURS6)}/64"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             equal(process.stdout.readline().strip(), "ready")
-            yield
+            yield name
             process.stdin.close()
             errors = process.stderr.read()
             equal((process.wait(timeout=20), errors), (0, ""), "the stack's end")
-    finally:
-        ip("netns", "del", NAMESPACE, inside=False)
 
 
-def peer(what, address, size=1):
-    done = subprocess.run(["ip", "netns", "exec", NAMESPACE, "python3", "-c", PEER, what, address, str(size)],
-                          check=True, text=True, stdout=subprocess.PIPE, timeout=60)
-    return done.stdout.strip()
+def run_in(netns, *command):
+    return subprocess.run(["ip", "netns", "exec", netns, *command], check=True, text=True, stdout=subprocess.PIPE,
+                          timeout=60).stdout.strip()
+
+
+def peer(netns, what, address, size=1):
+    return run_in(netns, sys.executable, "-c", PEER, what, address, str(size))
 
 
 def exchange(mtu):
-    with stack(mtu):
+    with stack(mtu) as netns:
         for address in OURS4, OURS6:
             for size in 0, 56, 1400, 1473, 9000, 30000, 65000:
-                equal(peer("echo", address, size), "same", f"echo of {size} bytes, MTU {mtu}, {address}")
+                equal(peer(netns, "echo", address, size), "same", f"echo of {size} bytes, MTU {mtu}, {address}")
             for size in 1, 1473, 20000, 60000:
-                equal(peer("udp", address, size), "same", f"UDP echo of {size} bytes, MTU {mtu}, {address}")
-            equal(peer("refused", address), "refused", f"a port that is not bound, {address}")
-        contains(ip("neigh"), OURS4)
-        contains(ip("neigh"), OURS6)
+                equal(peer(netns, "udp", address, size), "same", f"UDP echo of {size} bytes, MTU {mtu}, {address}")
+            equal(peer(netns, "refused", address), "refused", f"a port that is not bound, {address}")
+        known = run_in(netns, "ip", "neigh")
+        contains(known, OURS4)
+        contains(known, OURS6)
 
 
 @test
