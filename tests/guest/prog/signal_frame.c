@@ -446,6 +446,12 @@ GUEST_TEST(fault_instructions)
 	CHECK_EQ(caught_addr, (uintptr_t)alternate + 1);
 }
 
+static void
+nothing(int sig)
+{
+	(void)sig;
+}
+
 /* What libraries use without asking: the counter, cache maintenance, zeroing by blocks. The rest of the machine is shut. */
 GUEST_TEST(instructions_of_user_mode)
 {
@@ -470,6 +476,12 @@ GUEST_TEST(instructions_of_user_mode)
 		: "memory");
 	__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(to) : : "memory");
 	CHECK(to >= from);
+	/* Waiting is allowed, as in Linux: the waits of a program that spins end with the next interrupt, or at once. */
+	struct itimerval soon = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
+	signal(SIGALRM, nothing);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	__asm__ volatile("sevl\n\twfe\n\twfi" : : : "memory");
+	setitimer(ITIMER_REAL, &never, NULL);
 	CHECK_EQ(caught, 0);
 	/* Data that was not written back may not be thrown away, no timer set, nobody's cycles counted. */
 	__asm__ volatile("dc ivac, %0" : : "r"(memory) : "memory");

@@ -35,7 +35,7 @@
 #define SCTLR_EL2_OFF 0x30c50830
 #define SCTLR_EL1_ON                                                                       \
 	((SCTLR_RES1 & ~SCTLR_SPAN) | SCTLR_M | SCTLR_C | SCTLR_SA | SCTLR_SA0 | SCTLR_I | \
-		SCTLR_DZE | SCTLR_UCT | SCTLR_UCI | SCTLR_NTWE)
+		SCTLR_DZE | SCTLR_UCT | SCTLR_UCI | SCTLR_NTWI | SCTLR_NTWE)
 
 /* ESR_ELx.EC: why an exception was taken. */
 #define ESR_EC_SHIFT        26
