@@ -14,6 +14,7 @@
 
 #include "arch/mmu.h"
 #include "base/rbtree.h"
+#include "core/log.h"
 #include "core/panic.h"
 #include "core/spinlock.h"
 #include "core/thread.h"
@@ -291,6 +292,10 @@ kmap_device(paddr_t pa, size_t size)
 	paddr_t first = round_down(pa, PAGE_SIZE), end;
 	if (size == 0 || add_overflow(pa, size, &end) || end > LINEAR_MAX * 2)
 		return NULL;
+	if (page_is_ram(first, end)) {
+		log_warn("device registers are not in RAM: base=%#llx", (unsigned long long)pa);
+		return NULL;
+	}
 	size_t bytes = round_up(end, PAGE_SIZE) - first;
 	struct area *a = area_alloc(&others, bytes + PAGE_SIZE);
 	if (a == NULL)

@@ -14,7 +14,10 @@ bool kstack_is_guard(uint64_t va);
 uint64_t kstack_drain(void);
 uint64_t kstack_pages(void); /* pages in stacks, cached ones included */
 
-/* Maps device registers, of any alignment. NULL when out of memory. kmap_unmap() takes what this returned. */
+/*
+ * Maps device registers, of any alignment; kmap_unmap() takes what this returned. NULL when out of memory, and where they
+ * cannot be: a device tree that has them in RAM would have a driver write into what is somebody's.
+ */
 void *kmap_device(paddr_t pa, size_t size) MUST_CHECK;
 void kmap_unmap(void *va, size_t size);
 void kmap_init(void);

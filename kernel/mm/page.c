@@ -44,6 +44,7 @@ struct range_set {
 	struct phys_range r[RANGES_MAX];
 	size_t n;
 };
+static struct range_set all_ram; /* [I after boot] */
 static struct range_set early_free;
 static bool allocator_ready;
 
@@ -416,6 +417,15 @@ page_get_stats(struct page_stats *out)
 }
 
 bool
+page_is_ram(paddr_t start, paddr_t end)
+{
+	for (size_t i = 0; i < all_ram.n; i++)
+		if (start < all_ram.r[i].end && end > all_ram.r[i].start)
+			return true;
+	return false;
+}
+
+bool
 page_is_short(void)
 {
 	uint64_t irq = spin_lock_irq_save(&zone.lock);
@@ -579,18 +589,17 @@ void
 page_init(const struct phys_range *ram, size_t nram, const struct phys_range *reserved,
 	size_t nreserved)
 {
-	static struct range_set all;
 	for (uint32_t i = 0; i <= PAGE_ORDER_MAX; i++)
 		list_init(&zone.free[i]);
 	for (size_t i = 0; i < nram; i++)
-		ranges_add(&all, range_clip(ram[i], false));
-	early_free = all;
+		ranges_add(&all_ram, range_clip(ram[i], false));
+	early_free = all_ram;
 	for (size_t i = 0; i < nreserved; i++)
 		ranges_subtract(&early_free, range_clip(reserved[i], true));
 
-	map_all_descriptors(&all);
-	for (size_t i = 0; i < all.n; i++)
-		zone.ram += (all.r[i].end - all.r[i].start) >> PAGE_SHIFT;
+	map_all_descriptors(&all_ram);
+	for (size_t i = 0; i < all_ram.n; i++)
+		zone.ram += (all_ram.r[i].end - all_ram.r[i].start) >> PAGE_SHIFT;
 	for (size_t i = 0; i < early_free.n; i++)
 		page_add_range(early_free.r[i].start, early_free.r[i].end);
 	zone.reserve = min(max(zone.total / 512, (uint64_t)CPU_BATCH), (uint64_t)1024);

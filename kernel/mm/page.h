@@ -155,6 +155,8 @@ struct page_stats {
 	uint64_t reserved;
 };
 void page_get_stats(struct page_stats *out);
+/* Whether any of [start, end) is RAM that the device tree tells of. Any context. */
+bool page_is_ram(paddr_t start, paddr_t end);
 /* Whether hardly more is free than what is reserved: allocations fail, or soon will. Any context. */
 bool page_is_short(void);
 

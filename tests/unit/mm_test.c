@@ -131,8 +131,10 @@ kernel_map(uint64_t va, paddr_t pa, size_t size, uint32_t prot)
 	if (map_fails_after == 0)
 		return -ENOMEM;
 	map_fails_after--;
-	void *at = mmap((void *)va, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE,
-		ram_file, (off_t)file_offset(pa));
+	bool device = (prot & PROT_BIT_DEVICE) != 0;
+	void *at = mmap((void *)va, size, PROT_READ | PROT_WRITE,
+		(device ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED) | MAP_FIXED_NOREPLACE,
+		device ? -1 : ram_file, device ? 0 : (off_t)file_offset(pa));
 	CHECK(at == (void *)va);
 	mapped_pages += size / PAGE_SIZE;
 	return 0;
@@ -593,11 +595,28 @@ TEST(kmap_device_keeps_the_offset)
 {
 	machine();
 	uint64_t mapped = mapped_pages;
-	uint8_t *d = kmap_device(BANK0 + MIB(5) + 0x123, 0x2000);
+	uint8_t *d = kmap_device(MIB(9) + 0x123, 0x2000);
 	CHECK_EQ((uint64_t)d % PAGE_SIZE, 0x123);
 	CHECK_EQ(mapped_pages, mapped + 3);
 	kmap_unmap(d, 0x2000);
 	CHECK_EQ(mapped_pages, mapped);
 	CHECK(kmap_device(UINT64_MAX - 5, 100) == NULL);
-	CHECK(kmap_device(BANK0, 0) == NULL);
+	CHECK(kmap_device(MIB(9), 0) == NULL);
+}
+
+TEST(kmap_device_leaves_ram_alone)
+{
+	machine();
+	uint64_t mapped = mapped_pages;
+	CHECK(kmap_device(BANK0, 0x1000) == NULL);
+	CHECK(kmap_device(BANK0 + MIB(5) + 8, 4) == NULL);
+	CHECK(kmap_device(BANK0 - 0x1000, 0x1001) == NULL);
+	CHECK(kmap_device(BANK0 - 0x1000, MIB(64)) == NULL);
+	CHECK(kmap_device(BANK1 + MIB(16) - PAGE_SIZE - 1, 1) == NULL);
+	CHECK_EQ(mapped_pages, mapped);
+	uint8_t *below = kmap_device(BANK0 - 0x1000, 0x1000);
+	uint8_t *between = kmap_device(BANK0 + MIB(32), 0x1000);
+	CHECK(below != NULL && between != NULL);
+	kmap_unmap(below, 0x1000);
+	kmap_unmap(between, 0x1000);
 }

@@ -211,6 +211,19 @@ exclude_no_map(void *context, const struct platform_reserved *r)
 	return 0;
 }
 
+/* Where the early console's registers are: what the tree says, unless that is RAM. */
+static uint64_t
+early_uart(const struct platform *p, const struct ram_collector *c)
+{
+	uint64_t base = p->uart.registers.base;
+	if (p->uart.kind == PLATFORM_UART_NONE)
+		return EARLY_UART_PA;
+	for (uint32_t i = 0; i < c->n; i++)
+		if (base - c->ram[i].base < c->ram[i].size)
+			return EARLY_UART_PA;
+	return round_down(base, PAGE_SIZE);
+}
+
 static uint64_t
 choose_slide(const struct platform *p)
 {
@@ -286,11 +299,8 @@ boot_map_kernel(paddr_t fdt)
 	platform_each_memory(&p, collect_ram, &c);
 	platform_each_reserved(&p, exclude_no_map, &c);
 	map_image(&pool, KIMAGE_BASE + slide);
-	map_range(&pool, kernel_root_table, EARLY_UART_VA,
-		round_down(
-			p.uart.kind != PLATFORM_UART_NONE ? p.uart.registers.base : EARLY_UART_PA,
-			PAGE_SIZE),
-		PAGE_SIZE, PTE_KERNEL_DEVICE);
+	map_range(&pool, kernel_root_table, EARLY_UART_VA, early_uart(&p, &c), PAGE_SIZE,
+		PTE_KERNEL_DEVICE);
 	for (uint32_t i = 0; i < c.n; i++)
 		if (!map_linear(&pool, c.ram[i].base, c.ram[i].base + c.ram[i].size)) {
 			c.dropped += c.n - i;

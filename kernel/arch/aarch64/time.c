@@ -3,6 +3,8 @@
 #define LOG_SOURCE "time"
 #include "arch/time.h"
 
+#include <errno.h>
+
 #include "core/irq.h"
 #include "core/log.h"
 #include "core/panic.h"
@@ -41,8 +43,10 @@ arch_timer_init(const struct platform_timer *timer)
 {
 	timer_intid = timer->virtual.intid;
 	sysreg_write(cntv_ctl_el0, CTL_IMASK);
-	int err = irq_request(timer_intid, timer_irq, NULL, 0, "timer");
-	if (timer_intid == 0 || err != 0)
+	/* Each CPU has one of its own: a private peripheral's. */
+	bool private = timer_intid >= 16 && timer_intid < 32;
+	int err = private ? irq_request(timer_intid, timer_irq, NULL, 0, "timer") : -EINVAL;
+	if (err != 0)
 		panic("no virtual timer interrupt: the device tree has no usable timer node (%d)",
 			err);
 }

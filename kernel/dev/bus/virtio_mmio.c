@@ -248,5 +248,6 @@ virtio_mmio_probe(paddr_t base, uint64_t size, uint32_t intid, uint32_t irq_flag
 	return;
 no_memory:
 	kfree(m);
-	log_warn("virtio-mmio@%llx: no memory", (unsigned long long)base);
+	log_warn("virtio-mmio@%llx: no memory for it, or it cannot be mapped",
+		(unsigned long long)base);
 }

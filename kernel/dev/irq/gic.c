@@ -19,6 +19,16 @@ gicd_reset_spis(volatile void *dist, uint32_t count)
 		mmio_write32(dist, GICD_ICFGR + i / 4, 0);
 }
 
+bool
+gicd_answers(volatile void *dist, uint32_t enabled)
+{
+	uint32_t ctlr = mmio_read32(dist, GICD_CTLR);
+	if (ctlr != UINT32_MAX && (ctlr & enabled) == enabled)
+		return true;
+	log_crit("the device tree's interrupt controller is not there: GICD_CTLR=%#x", ctlr);
+	return false;
+}
+
 void
 gic_set_trigger(volatile void *base, uint32_t intid, bool edge)
 {

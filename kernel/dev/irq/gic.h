@@ -50,6 +50,8 @@ gicd_count(const volatile void *dist)
 
 /* Disabled, inactive, not pending, of our priority, level-triggered: the shared interrupts [32, count). */
 void gicd_reset_spis(volatile void *dist, uint32_t count);
+/* Whether the distributor keeps what was written to GICD_CTLR: what the device tree names may be nothing. Says if not. */
+bool gicd_answers(volatile void *dist, uint32_t enabled);
 /* Edge or level; registers at base + GICD_ICFGR. */
 void gic_set_trigger(volatile void *base, uint32_t intid, bool edge);
 

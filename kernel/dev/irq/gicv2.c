@@ -99,12 +99,12 @@ gicv2_init(const struct platform_gic *gic)
 	dist = kmap_device(gic->distributor.base, gic->distributor.size);
 	cpu_interface = kmap_device(gic->cpu_interface.base, gic->cpu_interface.size);
 	if (dist == NULL || cpu_interface == NULL) {
-		log_crit("no memory to map the GICv2");
+		log_crit("the GICv2 cannot be mapped");
 		return NULL;
 	}
 	mmio_write32(dist, GICD_CTLR, 0);
 	gicv2.count = gicd_count(dist);
 	gicd_reset_spis(dist, gicv2.count);
 	mmio_write32(dist, GICD_CTLR, 1);
-	return &gicv2;
+	return gicd_answers(dist, 1) ? &gicv2 : NULL;
 }

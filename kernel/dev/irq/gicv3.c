@@ -188,7 +188,7 @@ gicv3_init(const struct platform_gic *gic)
 {
 	dist = kmap_device(gic->distributor.base, gic->distributor.size);
 	if (dist == NULL || !map_regions(gic)) {
-		log_crit("no memory to map the GICv3");
+		log_crit("the GICv3 cannot be mapped");
 		return NULL;
 	}
 	mmio_write32(dist, GICD_CTLR, 0);
@@ -199,5 +199,5 @@ gicv3_init(const struct platform_gic *gic)
 		mmio_write32(dist, GICD_IGROUPR + i / 8, UINT32_MAX);
 	mmio_write32(dist, GICD_CTLR, GICD_CTLR_ARE | GICD_CTLR_GRP1);
 	wait_clear(dist, GICD_CTLR, GICD_CTLR_RWP);
-	return &gicv3;
+	return gicd_answers(dist, GICD_CTLR_ARE | GICD_CTLR_GRP1) ? &gicv3 : NULL;
 }

@@ -22,7 +22,7 @@ pl031_init(const struct platform_rtc *rtc)
 	}
 	volatile uint32_t *registers = kmap_device(rtc->registers.base, PAGE_SIZE);
 	if (registers == NULL) {
-		log_err("no memory for the real-time clock");
+		log_err("the real-time clock cannot be mapped: the date is 1970");
 		return;
 	}
 	if ((registers[RTC_CR / 4] & CR_START) == 0)

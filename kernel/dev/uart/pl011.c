@@ -358,7 +358,7 @@ pl011_init(const struct platform_uart *uart)
 	}
 	platform_uart = uart;
 	if (!map_port(port, &uart->registers)) {
-		log_err("no memory for the serial port");
+		log_err("the serial port cannot be mapped: programs have no console");
 		return;
 	}
 	start_port(port);
