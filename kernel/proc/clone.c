@@ -166,16 +166,22 @@ attach_process_locked(struct task *t, struct task *self, uint64_t flags)
 
 /*
  * Enters the task. A signal that is pending now was sent to the caller alone, one that comes later reaches the new
- * process too: so a fork with one pending is done again after it was handled.
+ * process too: so a fork with one pending is done again after it was handled. Senders to several hold tree_lock.
  */
 static int
 attach(struct task *t, struct task *self, uint64_t flags)
 {
-	struct process *p = t->process;
+	struct process *p = t->process, *own = self->process;
 	int err = 0;
 	uint64_t irq_flags = spin_lock_irq_save(&tree_lock);
+	if (p != own && unlikely(own->nr_tasks > 1)) {
+		/* What another task was woken to take is not taken yet: it is this one's too. */
+		spin_lock(&own->lock);
+		signal_recalc_locked(self);
+		spin_unlock(&own->lock);
+	}
 	spin_lock(&p->lock);
-	if (signal_killed() || (signal_pending() && !(flags & CLONE_THREAD))) {
+	if (signal_killed() || (p != own && signal_pending())) {
 		err = -ERESTARTNOINTR;
 	} else {
 		t->pid_entry->task = t;

@@ -18,6 +18,7 @@ void pid_init(void);
 struct process *process_create(
 	struct process *parent) MUST_CHECK; /* limits and such are inherited; not in the tree */
 void process_attach_locked(struct process *p, struct process *parent, struct pid *pid);
+const struct cred *process_cred_locked(struct process *p); /* no reference; p->lock held */
 void process_init(void);
 /* A number names a session or group; both under tree_lock. The group's last member or looker frees it. */
 void process_join_group_locked(struct process *p, struct process_group *g);

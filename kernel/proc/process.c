@@ -147,12 +147,17 @@ task_cred(struct task *t)
 }
 
 const struct cred *
+process_cred_locked(struct process *p)
+{
+	return list_empty(&p->tasks) ? p->exit_cred
+				     : list_first_entry(&p->tasks, struct task, process_node)->cred;
+}
+
+const struct cred *
 process_cred(struct process *p)
 {
 	uint64_t flags = spin_lock_irq_save(&p->lock);
-	const struct cred *c = p->exit_cred;
-	if (!list_empty(&p->tasks))
-		c = list_first_entry(&p->tasks, struct task, process_node)->cred;
+	const struct cred *c = process_cred_locked(p);
 	if (c != NULL)
 		cred_get(c);
 	spin_unlock_irq_restore(&p->lock, flags);

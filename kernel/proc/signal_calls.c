@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The system calls on signals: kill and its kin, dispositions, masks, waiting, alternate stacks. */
+/*
+ * The system calls on signals: kill and its kin, dispositions, masks, waiting, alternate stacks.
+ *
+ * Whom a number names is found, asked for permission and signalled under one hold of tree_lock.
+ */
 #include <string.h>
 
 #include "abi/linux/time.h"
@@ -19,90 +23,86 @@ info_from_self(int sig, int code)
 		.signo = sig, .code = code, .pid = t->process->pid, .uid = t->cred->uid};
 }
 
-/* Whether the running task may send sig to p. SIGCONT is allowed within a session. */
+/* Whether the running task may send sig to p. SIGCONT is allowed within a session. tree_lock held. */
 static int
-may_signal(struct process *p, int sig)
+may_signal_locked(struct process *p, int sig)
 {
-	if (p == current_process())
+	struct process *self = current_process();
+	if (p == self)
 		return 0;
-	const struct cred *c = process_cred(p);
-	if (c == NULL)
-		return 0; /* hardly there any more */
-	int err = cred_may_signal(c) ? 0 : -EPERM;
-	cred_put(c);
-	if (err != 0 && sig == SIGCONT) {
-		uint64_t flags = spin_lock_irq_save(&tree_lock);
-		struct process_group *g = p->group;
-		if (g != NULL && g->session == current_process()->group->session)
-			err = 0;
-		spin_unlock_irq_restore(&tree_lock, flags);
-	}
-	return err;
+	spin_lock(&p->lock);
+	const struct cred *c = process_cred_locked(p);
+	bool may = c == NULL || cred_may_signal(c); /* NULL: hardly there any more */
+	spin_unlock(&p->lock);
+	if (!may && sig == SIGCONT && p->group != NULL)
+		may = p->group->session == self->group->session;
+	return may ? 0 : -EPERM;
 }
 
+/* tree_lock held: by the same hold p was found, so that it is who has the number now. */
 static int
-send_checked(struct process *p, int sig, const struct siginfo *info)
+send_checked_locked(struct process *p, int sig, const struct siginfo *info)
 {
-	int err = may_signal(p, sig);
+	int err = may_signal_locked(p, sig);
 	return err != 0 || sig == 0 ? err : signal_send_process(p, sig, info);
 }
 
-static bool
-in_group(struct process *p, pid_t group)
+/* To the process of that number, or that has a thread of that number. */
+static int
+send_to_process(pid_t nr, int sig, const struct siginfo *info)
 {
 	uint64_t flags = spin_lock_irq_save(&tree_lock);
-	bool in = p->group != NULL && p->group->id == group;
+	struct pid *pid = pid_lookup_locked(current_view(), nr);
+	struct process *p = NULL;
+	if (pid != NULL)
+		p = pid->process == NULL && pid->task != NULL ? pid->task->process : pid->process;
+	int err = p != NULL ? send_checked_locked(p, sig, info) : -ESRCH;
 	spin_unlock_irq_restore(&tree_lock, flags);
-	return in;
+	return err;
 }
 
 /*
- * To all processes (group -1: but init and the caller) or those of a group. Succeeds if one could be signalled. Each
- * is looked up in turn, so that the permission check may take its locks.
+ * To those of a group (0: the caller's), all under one hold of tree_lock: a fork is over, and the child is in the group,
+ * or it sees what was sent to its parent and is done again (clone.c). Succeeds if one could be signalled.
  */
 static int
-send_many(pid_t group, int sig, const struct siginfo *info)
+send_to_group(pid_t nr, int sig, const struct siginfo *info)
 {
 	int result = -ESRCH;
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	struct pid *pid = pid_lookup_locked(current_view(), nr);
+	struct process_group *g = nr == 0 ? current_process()->group
+		: pid != NULL             ? pid->group
+					  : NULL;
 	struct process *p;
-	for (pid_t nr = group == -1 ? 2 : 1; (p = process_next(current_view(), &nr)) != NULL;
-		nr++) {
-		bool meant = group == -1 ? p != current_process() : in_group(p, group);
-		if (meant) {
-			int err = send_checked(p, sig, info);
+	if (g != NULL)
+		list_for_each_entry (p, &g->members, group_node) {
+			int err = send_checked_locked(p, sig, info);
 			if (err == 0 || result == -ESRCH)
 				result = err;
 		}
-		process_put(p);
-		sched_point();
-	}
+	spin_unlock_irq_restore(&tree_lock, flags);
 	return result;
 }
 
+/* To all but init and the caller, as to a group. That there are only some who may not be signalled is no error. */
 static int
-send_to_group(pid_t group, int sig, const struct siginfo *info)
+send_to_all(int sig, const struct siginfo *info)
 {
-	if (group == 0) {
-		struct process_group *g = process_group_current();
-		group = g->id;
-		process_group_put(g);
+	int result = -ESRCH;
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	struct view *v = current_view();
+	uint64_t index = 0;
+	for (struct pid *pid; (pid = radix_next(&v->pids, &index)) != NULL; index++) {
+		struct process *p = pid->process;
+		if (p == NULL || p == v->init || p == current_process())
+			continue;
+		int err = send_checked_locked(p, sig, info);
+		if (err != -EPERM || result == -ESRCH)
+			result = err == -EPERM ? 0 : err;
 	}
-	return send_many(group, sig, info);
-}
-
-/* The process of that number, or that has a thread of that number; referenced, or NULL. */
-static struct process *
-find_by_any_tid(pid_t id)
-{
-	struct process *p = process_find(id);
-	if (p != NULL)
-		return p;
-	struct task *t = task_find(id);
-	if (t == NULL)
-		return NULL;
-	p = process_get(t->process);
-	task_put(t);
-	return p;
+	spin_unlock_irq_restore(&tree_lock, flags);
+	return result;
 }
 
 int64_t
@@ -113,14 +113,9 @@ sys_kill(int pid, int sig)
 	struct siginfo info = info_from_self(sig, SI_USER);
 	if (pid == INT32_MIN)
 		return -ESRCH;
-	if (pid <= 0)
-		return pid == -1 ? send_many(-1, sig, &info) : send_to_group(-pid, sig, &info);
-	struct process *p = find_by_any_tid(pid);
-	if (p == NULL)
-		return -ESRCH;
-	int err = send_checked(p, sig, &info);
-	process_put(p);
-	return err;
+	if (pid == -1)
+		return send_to_all(sig, &info);
+	return pid > 0 ? send_to_process(pid, sig, &info) : send_to_group(-pid, sig, &info);
 }
 
 /* tgid 0: any process. A leader that has exited while its process lives on is still there to be asked for. */
@@ -130,25 +125,17 @@ send_thread(pid_t tgid, pid_t tid, int sig, const struct siginfo *info)
 	struct task *self = current_task();
 	if (tid == self->tid && (tgid == 0 || tgid == self->process->pid))
 		return sig == 0 ? 0 : signal_send_task(self, sig, info);
-	struct task *t = task_find(tid);
-	if (t == NULL) {
-		struct process *p = process_find(tid);
-		if (p == NULL || (tgid != 0 && p->pid != tgid)) {
-			if (p != NULL)
-				process_put(p);
-			return -ESRCH;
-		}
-		int gone = may_signal(p, sig);
-		process_put(p);
-		return gone;
-	}
 	int err = -ESRCH;
-	if (tgid == 0 || t->process->pid == tgid) {
-		err = may_signal(t->process, sig);
-		if (err == 0 && sig != 0)
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	struct pid *pid = pid_lookup_locked(current_view(), tid);
+	struct task *t = pid != NULL ? pid->task : NULL;
+	struct process *p = t != NULL ? t->process : pid != NULL ? pid->process : NULL;
+	if (p != NULL && (tgid == 0 || p->pid == tgid)) {
+		err = may_signal_locked(p, sig);
+		if (err == 0 && sig != 0 && t != NULL)
 			err = signal_send_task(t, sig, info);
 	}
-	task_put(t);
+	spin_unlock_irq_restore(&tree_lock, flags);
 	return err;
 }
 
@@ -191,12 +178,7 @@ sys_rt_sigqueueinfo(int pid, int sig, uaddr_t from)
 	int err = read_siginfo(&info, from, sig, pid == current_process()->pid);
 	if (err != 0)
 		return err;
-	struct process *p = find_by_any_tid(pid);
-	if (p == NULL)
-		return -ESRCH;
-	err = send_checked(p, sig, &info);
-	process_put(p);
-	return err;
+	return send_to_process(pid, sig, &info);
 }
 
 int64_t

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One signal to many processes that fork meanwhile: it reaches each of them, or what it forks. Numbers wrap around all
+ * the time, so that a child's may be lower than its parent's.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+
+#include "guest.h"
+
+#define PID_MAX "/proc/sys/kernel/pid_max"
+
+enum { CHAINS = 5, ROUNDS = 100, SOMEBODY = 54321 };
+
+static _Atomic unsigned *forks; /* by all, shared */
+
+static void
+read_or_write(int flags, char *text, size_t n)
+{
+	int fd = open(PID_MAX, flags);
+	CHECK(fd >= 0);
+	ssize_t done = flags == O_RDONLY ? read(fd, text, n) : write(fd, text, n);
+	CHECK(done > 0);
+	close(fd);
+}
+
+/* Runs fn(arg) while there are some forty numbers for all. */
+static void
+with_few_numbers(void (*fn)(void *), void *arg)
+{
+	char before[16] = "", few[] = "340";
+	read_or_write(O_RDONLY, before, sizeof(before) - 1);
+	forks = guest_shared_page();
+	pid_t pid = guest_spawn(fn, arg);
+	read_or_write(O_WRONLY, few, strlen(few));
+	int status = guest_reap(pid);
+	read_or_write(O_WRONLY, before, strlen(before));
+	CHECK_EQ(status, 0);
+}
+
+/* fork() without what the C library does before: it blocks all signals for a moment, so that its children may escape. */
+static pid_t
+fork_bare(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (pid > 0)
+		atomic_fetch_add(forks, 1);
+	return pid;
+}
+
+/* A chain of processes: each makes the next one and goes. What escapes ends some time. */
+static void
+be_chain(void)
+{
+	for (double end = guest_now() + GUEST_SECONDS; guest_now() < end;)
+		if (fork_bare() > 0)
+			break;
+	_exit(0);
+}
+
+static void
+be_chains(void)
+{
+	for (int i = 1; i < CHAINS; i++)
+		if (fork_bare() == 0)
+			be_chain();
+	be_chain();
+}
+
+static void *
+fork_waiters(void *unused)
+{
+	for (double end = guest_now() + GUEST_SECONDS; guest_now() < end;) {
+		if (fork_bare() == 0)
+			for (;;)
+				pause();
+		sched_yield();
+	}
+	return NULL;
+}
+
+/* What kills it is for the first task, as a rule; the other one forks. */
+static void
+be_threads(void)
+{
+	pthread_t t;
+	CHECK_SOON(pthread_create(&t, NULL, fork_waiters, NULL) == 0);
+	for (;;)
+		;
+}
+
+/* Whether nobody is left whom who names. Ends who is. */
+static bool
+all_gone(pid_t who)
+{
+	double end = guest_now() + GUEST_SECONDS / 3.0;
+	while (kill(who, 0) == 0) {
+		if (guest_now() > end) {
+			while (kill(who, SIGKILL) == 0)
+				sched_yield();
+			return false;
+		}
+		sched_yield();
+	}
+	return errno == ESRCH;
+}
+
+struct group {
+	void (*be)(void);
+	unsigned min_forks; /* before it is killed */
+	int sig;
+};
+
+static void
+kill_groups(void *arg)
+{
+	const struct group *g = arg;
+	CHECK(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		pid_t pid;
+		atomic_store(forks, 0);
+		CHECK_SOON((pid = fork()) >= 0);
+		if (pid == 0) {
+			setpgid(0, 0);
+			g->be();
+		}
+		setpgid(pid, pid);
+		CHECK_SOON(atomic_load(forks) >= g->min_forks + i % 7);
+		CHECK_EQ(kill(-pid, g->sig), 0);
+		CHECK(all_gone(-pid));
+	}
+}
+
+GUEST_TEST(race_kill_forking_group)
+{
+	with_few_numbers(kill_groups, &(struct group){be_chains, 2 * CHAINS, SIGKILL});
+}
+
+GUEST_TEST(race_terminate_forking_group)
+{
+	with_few_numbers(kill_groups, &(struct group){be_chains, 2 * CHAINS, SIGTERM});
+}
+
+/* A signal that its taker has not seen yet counts for the other tasks' forks too. */
+GUEST_TEST(race_quit_group_of_threads)
+{
+	with_few_numbers(kill_groups, &(struct group){be_threads, 1, SIGQUIT});
+}
+
+/* All that a user may signal. */
+static void
+kill_all(void *arg)
+{
+	CHECK_EQ(setresuid(SOMEBODY, SOMEBODY, SOMEBODY), 0);
+	CHECK(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		pid_t pid;
+		atomic_store(forks, 0);
+		CHECK_SOON((pid = fork()) >= 0);
+		if (pid == 0) {
+			CHECK_EQ(setpgid(0, 0), 0);
+			be_chains();
+		}
+		setpgid(pid, pid);
+		CHECK_SOON(atomic_load(forks) >= 2 * CHAINS + i % 7);
+		CHECK_EQ(kill(-1, SIGKILL), 0);
+		CHECK(all_gone(-pid));
+	}
+}
+
+GUEST_TEST(race_kill_all_that_fork)
+{
+	with_few_numbers(kill_all, NULL);
+}
