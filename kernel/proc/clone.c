@@ -114,7 +114,6 @@ share_process(struct task *t, struct task *self, const struct clone_request *r)
 		}
 		atomic_init(&p->actions, a);
 		p->exit_signal = r->exit_signal;
-		p->parent_tid = self->tid;
 		if (r->flags & CLONE_CLEAR_SIGHAND)
 			signal_reset_to_default(a);
 	}
@@ -160,6 +159,7 @@ attach_process_locked(struct task *t, struct task *self, uint64_t flags)
 	struct process *parent = (flags & CLONE_PARENT) ? own->parent : own;
 	if (flags & CLONE_PARENT)
 		t->process->exit_signal = own->exit_signal;
+	t->process->parent_tid = (flags & CLONE_PARENT) ? own->parent_tid : self->tid;
 	process_attach_locked(t->process, parent, t->pid_entry);
 	process_join_group_locked(t->process, own->group);
 }

@@ -7,7 +7,7 @@
 
 struct completion {
 	struct wait_queue queue;
-	_Atomic bool done;
+	_Atomic bool done; /* becomes true once */
 };
 
 static inline void

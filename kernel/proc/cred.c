@@ -134,7 +134,7 @@ cred_install(struct cred *c)
 		/* As somebody else it is not the parent's to look into, nor to be signalled by its death. */
 		atomic_fetch_or_explicit(
 			&t->process->flags, PROCESS_NOT_DUMPABLE, memory_order_relaxed);
-		t->process->pdeath_signal = 0;
+		t->pdeath_signal = 0;
 	}
 	spin_unlock_irq_restore(&t->process->lock, flags);
 	cred_put(old);

@@ -10,6 +10,7 @@
 #include "core/refcount.h"
 #include "core/types.h"
 
+/* [I] but for refs. */
 struct group_list {
 	refcount_t refs;
 	uint32_t n;
@@ -32,6 +33,7 @@ struct linux_caps {
 	uint64_t effective, permitted, inheritable, bounding;
 };
 
+/* [I] but for refs, once others may see it. */
 struct cred {
 	refcount_t refs;
 	uid_t uid, euid, suid, fsuid;

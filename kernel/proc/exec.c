@@ -198,10 +198,14 @@ prepare(struct exec *x)
 	return err == 0 ? prepare_private(x) : err;
 }
 
-/* The running task takes the process's number, whose task has exited. Under tree_lock. */
+/* The running task takes the process's number, whose task has exited. Under tree_lock and p->lock. */
 static void
 become_leader_locked(struct task *t, struct process *p)
 {
+	struct process *child;
+	list_for_each_entry (child, &p->children, sibling)
+		if (child->parent_tid == t->tid)
+			child->parent_tid = p->pid;
 	t->pid_entry->task = NULL;
 	pid_settle_locked(t->pid_entry);
 	t->pid_entry = p->pid_entry;
@@ -242,9 +246,9 @@ end_other_tasks(struct task *t, struct process *p)
 	flags = spin_lock_irq_save(&tree_lock);
 	spin_lock(&p->lock);
 	atomic_fetch_and_explicit(&p->flags, ~PROCESS_EXECING, memory_order_relaxed);
-	spin_unlock(&p->lock);
 	if (err == 0 && t->tid != p->pid)
 		become_leader_locked(t, p);
+	spin_unlock(&p->lock);
 	spin_unlock_irq_restore(&tree_lock, flags);
 	return err == 0 ? 0 : -EAGAIN;
 }
@@ -337,14 +341,16 @@ commit(struct exec *x, struct task *t, struct process *p)
 	reset_signals(t, p, x);
 	set_comm(t, x->filename);
 	uint32_t clear = PROCESS_MEMBARRIER | (x->secure ? 0 : PROCESS_NOT_DUMPABLE);
-	uint64_t flags = spin_lock_irq_save(&p->lock);
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	p->exit_signal = SIGCHLD;
+	spin_lock(&p->lock);
 	atomic_fetch_and_explicit(&p->flags, ~clear, memory_order_relaxed);
 	atomic_fetch_or_explicit(&p->flags,
 		PROCESS_HAS_EXECED | (x->secure ? PROCESS_NOT_DUMPABLE : 0), memory_order_relaxed);
-	spin_unlock_irq_restore(&p->lock, flags);
-	p->exit_signal = SIGCHLD;
 	if (x->secure)
-		p->pdeath_signal = 0;
+		t->pdeath_signal = 0;
+	spin_unlock(&p->lock);
+	spin_unlock_irq_restore(&tree_lock, flags);
 	if (x->new_cred != NULL) {
 		cred_install(x->new_cred);
 		x->new_cred = NULL;

@@ -15,6 +15,7 @@
 #define EXEC_SCRIPTS_MAX 5
 #define EXEC_PREFIX_MAX  (3 * EXEC_SCRIPTS_MAX)
 
+/* [own] of the task that execs. */
 struct exec_args {
 	struct list_node pages; /* struct page.lru, PAGE_KERNEL */
 	size_t bytes;           /* of strings in pages */

@@ -13,6 +13,7 @@ struct vm_space;
 #define EXEC_HEAD_SIZE \
 	1024 /* of a file's first bytes: header and, nearly always, the program headers */
 
+/* [own] of the task that execs. */
 struct exec_image {
 	struct vm_space *space; /* complete, not yet anybody's */
 	uint64_t entry;

@@ -70,9 +70,11 @@ exit_release_memory(struct task *t)
 			futex_wake_address(t->clear_child_tid, 1);
 	}
 	t->robust_list = t->clear_child_tid = (uaddr_t){0};
+	struct process *p = t->process;
 	uint64_t rss = vm_space_max_rss(s) * (PAGE_SIZE / 1024);
-	if (rss > t->process->dead.max_rss)
-		t->process->dead.max_rss = rss;
+	uint64_t flags = spin_lock_irq_save(&p->lock);
+	p->dead.max_rss = max(p->dead.max_rss, rss);
+	spin_unlock_irq_restore(&p->lock, flags);
 }
 
 static void
@@ -125,16 +127,61 @@ find_reaper_locked(struct process *p)
 	return init;
 }
 
+/* The first task of p that stays; 0: none. */
+static pid_t
+staying_task_locked(struct process *p)
+{
+	pid_t tid = 0;
+	struct task *t;
+	spin_lock(&p->lock);
+	list_for_each_entry (t, &p->tasks, process_node)
+		if (!t->sig.exiting) {
+			tid = t->tid;
+			break;
+		}
+	spin_unlock(&p->lock);
+	return tid;
+}
+
+/* What the child's tasks asked for (PR_SET_PDEATHSIG), if the running task, which made it and goes, may send it. */
+static void
+send_death_signals_locked(struct process *child)
+{
+	struct task *t, *self = current_task();
+	struct siginfo info = {.code = SI_USER, .pid = self->process->pid, .uid = self->cred->uid};
+	spin_lock(&child->lock);
+	list_for_each_entry (t, &child->tasks, process_node)
+		if (t->pdeath_signal != 0 && cred_may_signal(process_cred_locked(child)))
+			(void)signal_send_locked(
+				child, NULL, t->pdeath_signal, &info, SIG_FROM_KERNEL);
+	spin_unlock(&child->lock);
+}
+
+/* A task of p leaves: the children that it made are another one's, and told. */
+static void
+hand_on_children_locked(struct process *p, struct task *leaving)
+{
+	struct process *child;
+	if (list_empty(&p->children))
+		return;
+	pid_t heir = staying_task_locked(p);
+	list_for_each_entry (child, &p->children, sibling)
+		if (child->parent_tid == leaving->tid) {
+			send_death_signals_locked(child);
+			child->parent_tid = heir;
+		}
+}
+
 /* p's children get another parent; zombies among them that nobody will wait for go to *reaped. */
 static void
 give_away_children_locked(struct process *p, struct list_node *reaped)
 {
 	struct process *child, *tmp, *reaper = find_reaper_locked(p);
+	pid_t heir = staying_task_locked(reaper);
 	list_for_each_entry_safe (child, tmp, &p->children, sibling) {
-		if (child->pdeath_signal != 0)
-			signal_send_process(child, child->pdeath_signal, NULL);
 		child->parent = reaper;
 		child->ppid = reaper->pid;
+		child->parent_tid = heir;
 		child->exit_signal = SIGCHLD;
 		list_del(&child->sibling);
 		if (child->state == PROCESS_ZOMBIE) {
@@ -252,6 +299,7 @@ leave_tree(struct task *t, struct process *p)
 	t->pid_entry->task = NULL;
 	if (t->tid != p->pid)
 		pid_settle_locked(t->pid_entry);
+	hand_on_children_locked(p, t);
 	if (last) {
 		int status = (process_flags(p) & PROCESS_EXITING) ? p->group_exit_status
 								  : p->last_status;

@@ -40,7 +40,7 @@ has_ended(const struct process *p)
 static uint64_t
 badness(struct process *p, uint64_t total)
 {
-	int64_t adj = p->oom_score_adj;
+	int64_t adj = atomic_load_explicit(&p->oom_score_adj, memory_order_relaxed);
 	if ((process_flags(p) & (PROCESS_UNKILLABLE | PROCESS_EXITING)) || adj <= NEVER)
 		return 0;
 	struct vm_space *s = process_space(p);

@@ -21,6 +21,14 @@ set_flag(uint32_t flag, bool on)
 	return 0;
 }
 
+static void
+set_death_signal(struct task *t, int sig)
+{
+	uint64_t flags = spin_lock_irq_save(&t->process->lock);
+	t->pdeath_signal = sig;
+	spin_unlock_irq_restore(&t->process->lock, flags);
+}
+
 static int
 set_name(uaddr_t from)
 {
@@ -58,10 +66,10 @@ sys_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 	case PR_SET_PDEATHSIG:
 		if (a > NSIG)
 			return -EINVAL;
-		p->pdeath_signal = (int)a;
+		set_death_signal(t, (int)a);
 		return 0;
 	case PR_GET_PDEATHSIG:
-		return put_user_u32(user, (uint32_t)p->pdeath_signal);
+		return put_user_u32(user, (uint32_t)t->pdeath_signal);
 	case PR_GET_DUMPABLE:
 		return (process_flags(p) & PROCESS_NOT_DUMPABLE) ? 0 : 1;
 	case PR_SET_DUMPABLE:

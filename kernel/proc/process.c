@@ -65,7 +65,8 @@ process_create(struct process *parent)
 	}
 	p->view = view_get(parent->view);
 	memcpy(p->limits, parent->limits, sizeof(p->limits));
-	p->oom_score_adj = parent->oom_score_adj;
+	atomic_init(&p->oom_score_adj,
+		atomic_load_explicit(&parent->oom_score_adj, memory_order_relaxed));
 	atomic_init(&p->flags, process_flags(parent) & PROCESS_NOT_DUMPABLE);
 	return p;
 }

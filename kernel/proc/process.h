@@ -22,10 +22,10 @@ struct posix_timer;
 
 extern struct spinlock tree_lock;
 
-/* A number and what it names; freed when it names nothing. All [tree_lock]. */
+/* A number and what it names; freed when it names nothing. [tree_lock] but for what is fixed. */
 struct pid {
-	pid_t nr;
-	struct view *view;
+	pid_t nr;                /* [I] */
+	struct view *view;       /* [I] plain */
 	struct task *task;       /* with this tid, until it has exited */
 	struct process *process; /* until it is reaped */
 	struct process_group *group;
@@ -50,6 +50,7 @@ struct process_group {
 	struct list_node members; /* [tree_lock] struct process.group_node */
 };
 
+/* Guarded by what it stands in. */
 struct rusage_sum {
 	uint64_t utime_ns, stime_ns;
 	uint64_t min_flt, maj_flt;
@@ -59,9 +60,9 @@ struct rusage_sum {
 
 /* A timer that sends signals: setitimer's, in real or CPU time (proc/itimer.c). */
 struct interval_timer {
-	struct timer timer;
-	nsec_t interval; /* [process->lock] 0: one shot */
-	nsec_t expires;  /* [process->lock] on its clock; 0: off */
+	struct timer timer; /* [process->lock to set] */
+	nsec_t interval;    /* [process->lock] 0: one shot */
+	nsec_t expires;     /* [process->lock] on its clock; 0: off */
 };
 enum { ITIMERS = 3 };
 
@@ -91,9 +92,10 @@ struct process {
 	struct view *view;     /* [I] referenced */
 	struct pid *pid_entry; /* [tree_lock] */
 
-	struct process *parent;       /* [tree_lock] never NULL but for init and the reaped */
-	pid_t ppid;                   /* [tree_lock to change] its number */
-	pid_t parent_tid;             /* [tree_lock] the task that made it: __WNOTHREAD */
+	struct process *parent; /* [tree_lock] never NULL but for init and the reaped */
+	pid_t ppid;             /* [tree_lock to change] its number */
+	/* [tree_lock] the parent's task that made it, or took it over; 0: none that will stay */
+	pid_t parent_tid;
 	struct list_node children;    /* [tree_lock] zombies first */
 	struct list_node sibling;     /* [tree_lock] */
 	struct process_group *group;  /* [tree_lock] referenced */
@@ -131,8 +133,7 @@ struct process {
 	struct rusage_sum children_sum; /* [tree_lock] of children that were waited for */
 	nsec_t start_time;              /* [I] monotonic */
 	const struct cred *exit_cred;   /* [lock] once there is no task */
-	int pdeath_signal;              /* [own] PR_SET_PDEATHSIG of the leader */
-	int32_t oom_score_adj;          /* [own] */
+	_Atomic int32_t oom_score_adj;  /* written by its own tasks */
 };
 
 static inline struct process *

@@ -22,7 +22,10 @@ struct task;
 struct trap_frame;
 struct user_account;
 
-/* A queued signal. Signals below SIGRTMIN that find no memory are still pending, without their siginfo. */
+/*
+ * A queued signal. Signals below SIGRTMIN that find no memory are still pending, without their siginfo.
+ * [process->lock] as the queue that it is on.
+ */
 struct signal_entry {
 	struct list_node node;
 	struct siginfo info;
@@ -31,6 +34,7 @@ struct signal_entry {
 	struct posix_timer *timer;
 };
 
+/* [process->lock] of a task, or of a process. */
 struct signal_pending {
 	sigmask_t set;
 	struct list_node queue; /* struct signal_entry, oldest first */

@@ -294,7 +294,8 @@ deliver_one(struct trap_frame *f) NO_LOCK_ANALYSIS
 		t->sig.stop_taken = false;
 	}
 	if (verdict == VERDICT_DIE && p->nr_tasks > 1)
-		signal_kill_locked(p, sig); /* before another task, which sees no signal, may fork */
+		signal_kill_locked(
+			p, sig); /* before another task, which sees no signal, may fork */
 	spin_unlock_irq_restore(&p->lock, irq_flags);
 	if (verdict == VERDICT_DIE)
 		process_exit_group(sig);

@@ -49,7 +49,6 @@ task_create(const char *name, int *err)
 	refcount_init(&t->refs, 1);
 	list_init(&t->process_node);
 	list_init(&t->sig.pending.queue);
-	list_init(&t->ptrace_node);
 	t->timer_slack = t->default_timer_slack = TIMER_SLACK_DEFAULT;
 	return t;
 free:

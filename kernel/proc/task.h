@@ -30,9 +30,9 @@ struct fs_context *fs_context_copy(struct fs_context *from) MUST_CHECK; /* NULL:
 void fs_context_put(struct fs_context *fs);
 
 struct task {
-	struct thread thread;          /* first */
-	refcount_t refs;               /* being alive, and whoever looked it up */
-	pid_t tid;                     /* [I] */
+	struct thread thread; /* first */
+	refcount_t refs;      /* being alive, and whoever looked it up */
+	pid_t tid; /* [own; tree_lock and process->lock to change: exec makes it the leader] */
 	struct pid *pid_entry;         /* [tree_lock] */
 	struct process *process;       /* [I] */
 	struct list_node process_node; /* [process->lock] */
@@ -45,13 +45,12 @@ struct task {
 	uaddr_t set_child_tid;   /* [own] written on the first way to user mode, then null */
 	uaddr_t clear_child_tid; /* [own] */
 	uaddr_t robust_list;     /* [own] */
-	uint64_t robust_list_len;
-	int exit_code; /* [own] wait status */
+	int exit_code;           /* [own] wait status */
+	int pdeath_signal;       /* [process->lock] PR_SET_PDEATHSIG; 0: none */
 	struct completion
 		*vfork_done;    /* [process->lock] the vforking parent waits on it; NULL: none */
 	struct task *dead_next; /* [dead list's lock] exited, memory not yet freed */
-	struct list_node ptrace_node; /* reserved */
-	struct restart_block { /* restart_syscall(2): what ERESTART_RESTARTBLOCK goes on with */
+	struct restart_block { /* [own] restart_syscall(2): what ERESTART_RESTARTBLOCK goes on with */
 		int64_t (*fn)(struct restart_block *);
 		uint64_t args[6];
 	} restart;

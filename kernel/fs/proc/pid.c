@@ -115,7 +115,7 @@ write_oom_score_adj(struct proc_node *n, char *text)
 	if (p != arch_current()->process ||
 		(value < p->oom_score_adj && !cred_can(vfs_cred(), LINUX_CAP_SYS_RESOURCE)))
 		return -EACCES;
-	p->oom_score_adj = (int32_t)value;
+	atomic_store_explicit(&p->oom_score_adj, (int32_t)value, memory_order_relaxed);
 	return 0;
 }
 

@@ -296,29 +296,6 @@ GUEST_TEST(subreaper_adopts)
 	CHECK_EQ(WEXITSTATUS(guest_reap(orphan)), 9);
 }
 
-GUEST_TEST(parent_death_signal)
-{
-	int p[2];
-	char c;
-	CHECK_EQ(pipe(p), 0);
-	pid_t pid = fork();
-	if (pid == 0) {
-		int ready[2];
-		CHECK_EQ(pipe(ready), 0);
-		if (fork() == 0) {
-			CHECK_EQ(prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0), 0);
-			CHECK_EQ(write(ready[1], "x", 1), 1);
-			for (;;)
-				pause();
-		}
-		CHECK_EQ(read(ready[0], &c, 1), 1);
-		_exit(0);
-	}
-	close(p[1]);
-	CHECK_EQ(guest_reap(pid), 0);
-	CHECK_EQ(read(p[0], &c, 1), 0); /* the grandchild's end is closed by its death */
-}
-
 static int
 change_and_exit(void *arg)
 {
