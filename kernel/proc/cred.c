@@ -118,8 +118,8 @@ cred_copy(const struct cred *from)
 	return c;
 }
 
-void
-cred_install(struct cred *c)
+const struct cred *
+cred_install_locked(struct cred *c)
 {
 	struct task *t = current_task();
 	const struct cred *old = t->cred;
@@ -127,7 +127,6 @@ cred_install(struct cred *c)
 		atomic_fetch_add_explicit(&c->account->nr_tasks, 1, memory_order_relaxed);
 		atomic_fetch_sub_explicit(&old->account->nr_tasks, 1, memory_order_relaxed);
 	}
-	uint64_t flags = spin_lock_irq_save(&t->process->lock);
 	t->cred = c;
 	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
 		c->fsgid != old->fsgid) {
@@ -136,7 +135,16 @@ cred_install(struct cred *c)
 			&t->process->flags, PROCESS_NOT_DUMPABLE, memory_order_relaxed);
 		t->pdeath_signal = 0;
 	}
-	spin_unlock_irq_restore(&t->process->lock, flags);
+	return old;
+}
+
+void
+cred_install(struct cred *c)
+{
+	struct process *p = current_process();
+	uint64_t flags = spin_lock_irq_save(&p->lock);
+	const struct cred *old = cred_install_locked(c);
+	spin_unlock_irq_restore(&p->lock, flags);
 	cred_put(old);
 }
 

@@ -54,6 +54,8 @@ void cred_put(const struct cred *c);
 struct cred *cred_copy(
 	const struct cred *from) MUST_CHECK; /* one reference, still private; NULL: out of memory */
 void cred_install(struct cred *c); /* replaces the running task's; takes over the reference */
+/* The same under process->lock; returns the former ones, for cred_put() after it. */
+const struct cred *cred_install_locked(struct cred *c) MUST_CHECK;
 void user_account_put(struct user_account *a);
 bool cred_in_group(const struct cred *c, gid_t gid);
 

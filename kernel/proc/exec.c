@@ -254,20 +254,6 @@ end_other_tasks(struct task *t, struct process *p)
 }
 
 static void
-switch_space(struct task *t, struct vm_space *s)
-{
-	struct vm_space *old = t->thread.space;
-	exit_release_memory(t);
-	uint64_t flags = spin_lock_irq_save(&t->process->lock);
-	t->thread.space = s;
-	arch_space_switch(s);
-	spin_unlock_irq_restore(&t->process->lock, flags);
-	vfork_complete(t);
-	if (old != NULL)
-		vm_space_put(old);
-}
-
-static void
 take_handles(struct task *t, struct exec *x)
 {
 	struct handle_table *old = t->handles;
@@ -330,31 +316,47 @@ reset_registers(struct task *t, const struct exec_image *image)
 	thread_set_flags(&t->thread, TF_NOTIFY); /* all registers are loaded on the way out */
 }
 
+/* Memory, credentials and who may look into it: others see the old ones or the new. */
 static void
-commit(struct exec *x, struct task *t, struct process *p)
+change_program(struct exec *x, struct task *t, struct process *p)
 {
-	switch_space(t, x->image.space);
-	x->image.space = NULL;
-	posix_timers_delete_all(p);
-	take_handles(t, x);
-	take_fs(t, x);
-	reset_signals(t, p, x);
-	set_comm(t, x->filename);
-	uint32_t clear = PROCESS_MEMBARRIER | (x->secure ? 0 : PROCESS_NOT_DUMPABLE);
+	struct vm_space *old = t->thread.space;
+	const struct cred *old_cred = NULL;
+	uint32_t clear = PROCESS_MEMBARRIER | (x->secure ? 0 : PROCESS_NOT_DUMPABLE),
+		 set = PROCESS_HAS_EXECED | (x->secure ? PROCESS_NOT_DUMPABLE : 0);
+	exit_release_memory(t);
 	uint64_t flags = spin_lock_irq_save(&tree_lock);
 	p->exit_signal = SIGCHLD;
 	spin_lock(&p->lock);
+	t->thread.space = x->image.space;
+	arch_space_switch(x->image.space);
 	atomic_fetch_and_explicit(&p->flags, ~clear, memory_order_relaxed);
-	atomic_fetch_or_explicit(&p->flags,
-		PROCESS_HAS_EXECED | (x->secure ? PROCESS_NOT_DUMPABLE : 0), memory_order_relaxed);
+	atomic_fetch_or_explicit(&p->flags, set, memory_order_relaxed);
 	if (x->secure)
 		t->pdeath_signal = 0;
+	if (x->new_cred != NULL)
+		old_cred = cred_install_locked(x->new_cred);
 	spin_unlock(&p->lock);
 	spin_unlock_irq_restore(&tree_lock, flags);
-	if (x->new_cred != NULL) {
-		cred_install(x->new_cred);
-		x->new_cred = NULL;
-	}
+	x->image.space = NULL;
+	x->new_cred = NULL;
+	vfork_complete(t);
+	if (old != NULL)
+		vm_space_put(old);
+	if (old_cred != NULL)
+		cred_put(old_cred);
+}
+
+/* What the old program had is closed before who may look into the new one sees it. */
+static void
+commit(struct exec *x, struct task *t, struct process *p)
+{
+	posix_timers_delete_all(p);
+	take_handles(t, x);
+	take_fs(t, x);
+	change_program(x, t, p);
+	reset_signals(t, p, x);
+	set_comm(t, x->filename);
 	reset_registers(t, &x->image);
 }
 

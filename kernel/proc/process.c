@@ -166,17 +166,6 @@ process_cred(struct process *p)
 }
 
 struct vm_space *
-task_space(struct task *t)
-{
-	uint64_t flags = spin_lock_irq_save(&t->process->lock);
-	struct vm_space *s = t->thread.space;
-	if (s != NULL)
-		vm_space_get(s);
-	spin_unlock_irq_restore(&t->process->lock, flags);
-	return s;
-}
-
-struct vm_space *
 process_space(struct process *p)
 {
 	struct vm_space *s = NULL;

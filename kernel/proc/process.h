@@ -170,7 +170,6 @@ struct task *process_task_next(struct process *p, pid_t *nr) MUST_CHECK;
 const struct cred *process_cred(struct process *p) MUST_CHECK;
 const struct cred *task_cred(struct task *t) MUST_CHECK;
 struct vm_space *process_space(struct process *p) MUST_CHECK; /* vm_space_put() */
-struct vm_space *task_space(struct task *t) MUST_CHECK;
 /* Any live task of p (the leader if it lives), with a reference; NULL: a zombie. */
 struct task *process_any_task(struct process *p) MUST_CHECK;
 

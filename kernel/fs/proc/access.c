@@ -41,6 +41,12 @@ may_access(const struct cred *me, const struct cred *target, bool dumpable)
 		target->egid == me->fsgid && target->sgid == me->fsgid;
 }
 
+static bool
+is_dumpable(const struct process *p)
+{
+	return !(process_flags(p) & PROCESS_NOT_DUMPABLE);
+}
+
 int
 proc_check_access(const struct proc_node *n)
 {
@@ -50,7 +56,7 @@ proc_check_access(const struct proc_node *n)
 	const struct cred *c = proc_node_cred(n);
 	if (c == NULL)
 		return -ESRCH;
-	bool may = may_access(vfs_cred(), c, !(process_flags(p) & PROCESS_NOT_DUMPABLE));
+	bool may = may_access(vfs_cred(), c, is_dumpable(p));
 	cred_put(c);
 	return may ? 0 : -EACCES;
 }
@@ -59,8 +65,9 @@ bool
 proc_gone(const struct proc_node *n)
 {
 	uint64_t flags = spin_lock_irq_save(&tree_lock);
-	bool gone = n->key.task != NULL ? n->key.task->pid_entry == NULL
-					: n->key.process->state == PROCESS_REAPED;
+	const struct task *t = n->key.task;
+	bool gone = t != NULL ? t->pid_entry == NULL || t->tid != n->key.tid
+			      : n->key.process->state == PROCESS_REAPED;
 	spin_unlock_irq_restore(&tree_lock, flags);
 	return gone;
 }
@@ -82,10 +89,35 @@ proc_node_cred(const struct proc_node *n)
 	return n->key.task != NULL ? task_cred(n->key.task) : process_cred(n->key.process);
 }
 
+/* The thread that n is about, or the first of its process that has an address space; NULL: none. process->lock held. */
+static struct task *
+task_with_space_locked(const struct proc_node *n)
+{
+	struct task *t = n->key.task;
+	if (t != NULL)
+		return t->thread.space != NULL && t->tid == n->key.tid ? t : NULL;
+	list_for_each_entry (t, &n->key.process->tasks, process_node)
+		if (t->thread.space != NULL)
+			return t;
+	return NULL;
+}
+
+/* Exec changes memory, credentials and dumpability at once, under the lock: so who may look is asked under it too. */
 struct vm_space *
 proc_node_space(const struct proc_node *n)
 {
-	return n->key.task != NULL ? task_space(n->key.task) : process_space(n->key.process);
+	struct process *p = n->key.process;
+	struct vm_space *s = NULL;
+	uint64_t flags = spin_lock_irq_save(&p->lock);
+	struct task *t = task_with_space_locked(n);
+	if (t != NULL &&
+		(!(n->entry->flags & PROC_PRIVATE) || p == arch_current()->process ||
+			may_access(vfs_cred(), t->cred, is_dumpable(p)))) {
+		s = t->thread.space;
+		vm_space_get(s);
+	}
+	spin_unlock_irq_restore(&p->lock, flags);
+	return s;
 }
 
 struct handle_table *

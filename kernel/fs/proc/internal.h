@@ -22,6 +22,7 @@ struct proc_node;
 struct proc_key {
 	struct process *process; /* NULL: the system */
 	struct task *task;       /* one thread of it; NULL: the process as a whole */
+	pid_t tid;               /* the number that it was found by: exec may give it another */
 	uint32_t number; /* the last number in its path, or that of the last thing it names */
 };
 
@@ -148,10 +149,11 @@ int proc_file_open(struct inode *i, struct file *f);
 bool proc_visible(struct process *p);
 /* Whether it may look into what n is about: 0, -EACCES, or -ESRCH when that is gone. */
 int proc_check_access(const struct proc_node *n) MUST_CHECK;
-/* Whether what n is about has been reaped. */
+/* Whether what n is about has been reaped, or the thread has another number. */
 bool proc_gone(const struct proc_node *n);
 /* With references; NULL: there is none (any more). n's thread, or any thread of its process, the leader if it lives. */
 struct task *proc_node_task(const struct proc_node *n) MUST_CHECK;
+/* NULL also if n is private and the running task may not look into what the space belongs to at this moment. */
 struct vm_space *proc_node_space(const struct proc_node *n) MUST_CHECK;
 struct handle_table *proc_node_handles(const struct proc_node *n) MUST_CHECK;
 const struct cred *proc_node_cred(const struct proc_node *n) MUST_CHECK;
@@ -160,7 +162,7 @@ const struct cred *proc_node_cred(const struct proc_node *n) MUST_CHECK;
 static inline pid_t
 proc_node_id(const struct proc_node *n)
 {
-	return n->key.task != NULL ? n->key.task->tid : n->key.process->pid;
+	return n->key.task != NULL ? n->key.tid : n->key.process->pid;
 }
 
 /* What is read from a structure whose owner may be changing it: one access, any of the values it had. */

@@ -23,7 +23,7 @@ proc_node_init_cache(void)
 uint64_t
 proc_inode_number(const struct proc_key *key, const struct proc_dir *dir, uint32_t slot)
 {
-	uint64_t id = key->task != NULL ? (uint64_t)key->task->tid
+	uint64_t id = key->task != NULL ? (uint64_t)key->tid
 		: key->process != NULL  ? (uint64_t)key->process->pid
 					: 0;
 	return id << 36 | (uint64_t)(key->task != NULL) << 35 | (uint64_t)dir->id << 28 |

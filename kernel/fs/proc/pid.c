@@ -258,6 +258,7 @@ find_task(const struct proc_node *dir, uint32_t number, struct proc_key *child, 
 		return -ENOENT;
 	}
 	child->task = t;
+	child->tid = (pid_t)number;
 	process_get(child->process);
 	return 0;
 }

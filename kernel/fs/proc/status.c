@@ -243,10 +243,10 @@ proc_show_pid_stat(struct proc_node *n, struct proc_text *t)
 	struct snapshot s;
 	struct memory m;
 	struct tty_info tty;
-	bool may = proc_check_access(n) == 0;
 	take_snapshot(n, &s);
 	tty_process_info(n->key.process, &tty);
 	struct vm_space *space = proc_node_space(n);
+	bool may = proc_check_access(n) == 0; /* afterwards: exec may have hidden what this is */
 	take_memory(space, &m);
 	show_stat_process(t, &s, &tty);
 	/* priority nice threads itrealvalue starttime vsize rss rsslim */

@@ -15,6 +15,7 @@
 
 #include "abi/swos.h"
 #include "caps.h"
+#include "file_util.h"
 #include "guest.h"
 
 #define SYS_SWOS_LOGIN   4097
@@ -193,19 +194,6 @@ GUEST_TEST(cred_signals)
 static char set_id_shell[64];
 
 static void
-copy_shell(const char *path)
-{
-	char buf[65536];
-	ssize_t n;
-	int in = open("/bin/sh", O_RDONLY), out = open(path, O_CREAT | O_WRONLY | O_EXCL, 0755);
-	CHECK(in >= 0 && out >= 0);
-	while ((n = read(in, buf, sizeof(buf))) > 0)
-		CHECK_EQ(write(out, buf, (size_t)n), n);
-	close(in);
-	close(out);
-}
-
-static void
 as_user(void *arg)
 {
 	CHECK_EQ(setresgid(55, 55, 55), 0);
@@ -270,7 +258,7 @@ GUEST_TEST(cred_set_id_programs)
 		CHECK(mkdtemp(dir) != NULL);
 		CHECK_EQ(mount("none", dir, "tmpfs", nosuid ? MS_NOSUID : 0, "mode=755"), 0);
 		snprintf(set_id_shell, sizeof(set_id_shell), "%s/sh", dir);
-		copy_shell(set_id_shell);
+		file_copy("/bin/sh", set_id_shell);
 		CHECK_EQ(chown(set_id_shell, 1500, 66), 0);
 		CHECK_EQ(chmod(set_id_shell, 06755), 0);
 		guest_fork_ok(as_user, nosuid ? same : changed);
@@ -416,7 +404,7 @@ GUEST_TEST(cred_unsigned_programs)
 	char name[] = "/tmp/unsigned-shell";
 	if (!guest_is_swos())
 		return;
-	copy_shell(name);
+	file_copy("/bin/sh", name);
 	pid_t pid = fork();
 	if (pid == 0) {
 		execl(name, "sh", "-c", "exit 5", (char *)NULL);

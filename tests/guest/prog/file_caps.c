@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What calls on paths need of the security context: FSREAD to reach files, TMPWRITE to change, UNSIGNED to run. */
+#include "file_util.h"
 #include "guest.h"
 
 #include <fcntl.h>
@@ -114,19 +115,6 @@ GUEST_TEST(caps_tmpwrite)
 	CHECK_EQ(status, 0);
 }
 
-static void
-copy_program(const char *to)
-{
-	static char buf[1 << 16];
-	ssize_t n;
-	int in = open("/bin/busybox", O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_EXCL, 0755);
-	CHECK(in >= 0 && out >= 0);
-	while ((n = read(in, buf, sizeof(buf))) > 0)
-		CHECK_EQ(write(out, buf, (size_t)n), n);
-	close(in);
-	close(out);
-}
-
 static bool
 is_refused(long result)
 {
@@ -160,7 +148,7 @@ run_unsigned(void *caps)
 GUEST_TEST(caps_unsigned)
 {
 	uint64_t caps = CAP_ALL & ~(CAP_UNSIGNED | CAP_CONSOLE);
-	copy_program("/tmp/caps-busybox");
+	file_copy("/bin/busybox", "/tmp/caps-busybox");
 	int allowed = guest_fork(run_unsigned, NULL), refused = guest_fork(run_unsigned, &caps);
 	CHECK_EQ(unlink("/tmp/caps-busybox"), 0);
 	CHECK_EQ(allowed, 0);

@@ -44,6 +44,20 @@ file_put(const char *path, const char *text)
 }
 
 void
+file_copy(const char *from, const char *to)
+{
+	char buf[65536];
+	ssize_t n;
+	int in = open(from, O_RDONLY), out = open(to, O_CREAT | O_WRONLY | O_EXCL, 0755);
+	CHECK(in >= 0 && out >= 0);
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		CHECK_EQ(write(out, buf, (size_t)n), n);
+	CHECK_EQ(n, 0);
+	close(in);
+	CHECK_EQ(close(out), 0);
+}
+
+void
 file_holds(const char *path, const char *text)
 {
 	char buf[256];

@@ -20,6 +20,8 @@ void file_enter(void);
 void file_leave(void);
 /* Makes or replaces a file with this text; mode 0644. */
 void file_put(const char *path, const char *text);
+/* Copies a file's content into a new one; mode 0755. */
+void file_copy(const char *from, const char *to);
 /* Fails unless the file holds exactly this text. */
 void file_holds(const char *path, const char *text);
 /* Runs fn in a child with these ids and no further groups; fails unless it ends well. */
