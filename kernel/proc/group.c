@@ -49,18 +49,32 @@ group_create(struct session *s)
 	return g;
 }
 
+static bool
+put_unless_last(refcount_t *r)
+{
+	uint32_t old = refcount_read(r);
+	while (old > 1)
+		if (atomic_compare_exchange_weak_explicit(
+			    &r->count, &old, old - 1, memory_order_release, memory_order_relaxed))
+			return true;
+	return false;
+}
+
+/* The last reference goes under tree_lock and the name with it: what has a name is there, and its number is free if not. */
 void
 process_group_put(struct process_group *g)
 {
-	if (!refcount_put(&g->refs))
+	if (put_unless_last(&g->refs))
 		return;
-	if (g->pid != NULL) {
-		uint64_t flags = spin_lock_irq_save(&tree_lock);
-		if (g->pid->group == g)
-			g->pid->group = NULL;
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	bool last = refcount_put(&g->refs);
+	if (last && g->pid != NULL) {
+		g->pid->group = NULL;
 		pid_settle_locked(g->pid);
-		spin_unlock_irq_restore(&tree_lock, flags);
 	}
+	spin_unlock_irq_restore(&tree_lock, flags);
+	if (!last)
+		return;
 	session_put(g->session);
 	kfree(g);
 }
@@ -141,13 +155,14 @@ process_group_current(void)
 	return g;
 }
 
-/* A group whose last reference is being dropped is not found. */
 static struct process_group *
 group_find_locked(pid_t id)
 {
 	struct pid *pid = pid_lookup_locked(current_view(), id);
 	struct process_group *g = pid != NULL ? pid->group : NULL;
-	return g != NULL && refcount_get_unless_zero(&g->refs) ? g : NULL;
+	if (g != NULL)
+		process_group_get(g);
+	return g;
 }
 
 struct process_group *
