@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything at once on one terminal: sessions that take it from each other, lead it for a moment, hang it up or just
- * end; in each, groups that read, write, poll, change settings and the foreground, and are stopped and continued.
+ * Everything at once on one terminal: sessions that take it from each other, lead it for a moment, give it up, hang it up
+ * or just end; in each, groups that read, write, poll, change settings and the foreground, open the terminal anew, join
+ * other groups, make some that last a moment, and are stopped and continued.
  * Somebody may type meanwhile. Whatever happened, the terminal works afterwards and everybody is gone.
  */
 #include <fcntl.h>
@@ -48,6 +49,34 @@ change_settings(int fd, unsigned *seed)
 	(void)tcsetattr(fd, when[chance(seed, 3)], &t);
 }
 
+/* In a group of its own, which has the terminal and is gone at once. */
+static void
+be_in_front_for_a_moment(int fd)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		signal(SIGTTOU, SIG_IGN);
+		setpgid(0, 0);
+		(void)tcsetpgrp(fd, getpid());
+		_exit(0);
+	}
+	if (pid > 0)
+		(void)waitpid(pid, NULL, 0);
+}
+
+static void
+open_current(void)
+{
+	struct pollfd p = {.fd = open("/dev/tty", O_RDWR | O_NONBLOCK), .events = POLLIN | POLLOUT};
+	char c;
+	if (p.fd < 0)
+		return;
+	(void)poll(&p, 1, 0);
+	(void)!read(p.fd, &c, 1);
+	(void)tcgetsid(p.fd);
+	close(p.fd);
+}
+
 /* One thing of many. Any may fail; none may block for good, as its group is continued and its terminal hung up. */
 static void
 do_something(int fd, unsigned *seed, int session)
@@ -56,7 +85,7 @@ do_something(int fd, unsigned *seed, int session)
 	char buf[200];
 	struct pollfd p = {fd, POLLIN | POLLOUT, 0};
 	struct winsize size = {.ws_row = (unsigned short)(20 + chance(seed, 9)), .ws_col = 80};
-	switch (chance(seed, 10)) {
+	switch (chance(seed, 13)) {
 	case 0:
 	case 1:
 		(void)!read(fd, buf, 1 + chance(seed, sizeof(buf) - 1));
@@ -79,6 +108,15 @@ do_something(int fd, unsigned *seed, int session)
 		(void)ioctl(fd, TIOCSWINSZ, &size);
 		(void)tcflow(fd, chance(seed, 2) ? TCOON : TCOOFF);
 		(void)tcflow(fd, TCOON);
+		break;
+	case 9:
+		be_in_front_for_a_moment(fd);
+		break;
+	case 10:
+		open_current();
+		break;
+	case 11:
+		(void)setpgid(0, atomic_load(&storm->member[session][chance(seed, MEMBERS)]));
 		break;
 	default:
 		(void)tcflush(fd, (int[]){TCIFLUSH, TCOFLUSH, TCIOFLUSH}[chance(seed, 3)]);
@@ -127,6 +165,10 @@ lead(int session, unsigned seed)
 		guest_sleep_ms(1 + chance(&seed, 4));
 		kill(-atomic_load(&storm->member[session][chance(&seed, MEMBERS)]), SIGCONT);
 		(void)tcsetpgrp(fd, atomic_load(&storm->member[session][chance(&seed, MEMBERS)]));
+		if (chance(&seed, 4) == 0)
+			(void)ioctl(fd, TIOCNOTTY);
+		if (chance(&seed, 4) == 0)
+			(void)ioctl(fd, TIOCSCTTY, 1);
 	}
 	if (chance(&seed, 2))
 		vhangup();
