@@ -137,6 +137,22 @@ advance(struct pipe *p, uint64_t at, uint64_t head, size_t n, uint32_t flags)
 	return at;
 }
 
+/* Begins to take out: read_lock is held from here on. Where what is there begins, and *head, where it ends. */
+static uint64_t
+begin_out(struct pipe *p, uint64_t *head) ACQUIRES(p->read_lock)
+{
+	mutex_lock(&p->read_lock);
+	*head = pipe_head(p);
+	return atomic_load_explicit(&p->tail, memory_order_relaxed);
+}
+
+static void
+end_out(struct pipe *p, uint64_t start) RELEASES(p->read_lock)
+{
+	mutex_unlock(&p->read_lock);
+	tell_writers(p, start);
+}
+
 ssize_t
 pipe_move_pages(struct file *f, size_t n, uint32_t flags, struct file *out)
 {
@@ -144,10 +160,8 @@ pipe_move_pages(struct file *f, size_t n, uint32_t flags, struct file *out)
 	struct run r __attribute__((uninitialized));
 	if (out->ops->send_pages == NULL)
 		return -EOPNOTSUPP;
-	mutex_lock(&p->read_lock);
-	const uint64_t head = pipe_head(p),
-		       start = atomic_load_explicit(&p->tail, memory_order_relaxed);
-	uint64_t at = start;
+	uint64_t head, at = begin_out(p, &head);
+	const uint64_t start = at;
 	size_t done = 0;
 	ssize_t sent = 0;
 	while (at != head && done < n) {
@@ -168,8 +182,7 @@ pipe_move_pages(struct file *f, size_t n, uint32_t flags, struct file *out)
 		if ((size_t)sent < r.bytes)
 			break;
 	}
-	mutex_unlock(&p->read_lock);
-	tell_writers(p, start);
+	end_out(p, start);
 	return done != 0 ? (ssize_t)done : sent;
 }
 
@@ -177,10 +190,8 @@ ssize_t
 pipe_move_out(struct file *f, size_t n, pipe_move_fn *fn, void *ctx)
 {
 	struct pipe *p = f->priv;
-	mutex_lock(&p->read_lock);
-	const uint64_t head = pipe_head(p),
-		       start = atomic_load_explicit(&p->tail, memory_order_relaxed);
-	uint64_t at = start;
+	uint64_t head, at = begin_out(p, &head);
+	const uint64_t start = at;
 	size_t done = 0;
 	ssize_t err = 0;
 	while (at != head && done < n) {
@@ -194,8 +205,7 @@ pipe_move_out(struct file *f, size_t n, pipe_move_fn *fn, void *ctx)
 		if ((size_t)err < part)
 			break;
 	}
-	mutex_unlock(&p->read_lock);
-	tell_writers(p, start);
+	end_out(p, start);
 	return done != 0 ? (ssize_t)done : min(err, (ssize_t)0);
 }
 

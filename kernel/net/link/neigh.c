@@ -46,7 +46,7 @@ neigh_stack_init(struct net_stack *net)
 	return net_hash_init(&t->hash, 64, NEIGH_MAX);
 }
 
-void
+static void
 neigh_params_of(const struct neigh *n, struct neigh_params *p)
 {
 	uint32_t reachable = 30000, retrans = 1000;
@@ -201,6 +201,15 @@ willingness(struct neigh *n, nsec_t now)
 	return 2;
 }
 
+/* [table lock] */
+static void
+take_out_locked(struct neigh_table *t, struct neigh *n)
+{
+	list_del(&n->gc);
+	net_hash_remove(&t->hash, &n->hash);
+	n->in_table = false;
+}
+
 /* Takes the most willing of the next few out of the table. NULL: none of them. [table lock] */
 static struct neigh *
 take_victim(struct neigh_table *t)
@@ -218,11 +227,8 @@ take_victim(struct neigh_table *t)
 			best_will = will;
 		}
 	}
-	if (best != NULL) {
-		list_del(&best->gc);
-		net_hash_remove(&t->hash, &best->hash);
-		best->in_table = false;
-	}
+	if (best != NULL)
+		take_out_locked(t, best);
 	return best;
 }
 
@@ -283,9 +289,9 @@ neigh_get_for(struct netif *nif, const struct net_addr *a)
 
 /* --- Doing what the state machine says --- */
 
-/* [n->lock] Publishes, sets the timer, takes the queue if it is to go; the caller then calls neigh_act(). */
-void
-neigh_settle(struct neigh *n, uint32_t todo, struct pkt_queue *out)
+/* [n->lock] Publishes, sets the timer, takes the queue if it is to go. */
+static void
+settle(struct neigh *n, uint32_t todo, struct pkt_queue *out)
 {
 	pkt_queue_init(out);
 	if ((todo & NEIGH_DO_CHANGED) != 0)
@@ -307,8 +313,8 @@ send_to(struct neigh *n, struct pkt *p, const uint8_t mac[6])
 }
 
 /* What is left to do without the lock. mac: the address as of then. */
-void
-neigh_act(struct neigh *n, uint32_t todo, struct pkt_queue *queue, const uint8_t mac[6])
+static void
+act(struct neigh *n, uint32_t todo, struct pkt_queue *queue, const uint8_t mac[6])
 {
 	struct pkt *p;
 	if ((todo & (NEIGH_DO_CHANGED | NEIGH_DO_FAIL)) != 0) {
@@ -332,13 +338,25 @@ neigh_act(struct neigh *n, uint32_t todo, struct pkt_queue *queue, const uint8_t
 		nd_router_gone(n->netif, &n->addr);
 }
 
+/* [n->lock, which it drops] Does what the state machine said; p: the packet that it may have said to send, or NULL. */
+static void
+finish(struct neigh *n, uint32_t todo, struct pkt *p) RELEASES(n->lock)
+{
+	struct pkt_queue queue;
+	uint8_t mac[6];
+	memcpy(mac, n->core.mac, 6);
+	settle(n, todo, &queue);
+	spin_unlock_bh(&n->lock);
+	if ((todo & NEIGH_DO_SEND) != 0 && p != NULL)
+		send_to(n, p, mac);
+	act(n, todo, &queue, mac);
+}
+
 void
 neigh_timer(struct wheel_timer *timer)
 {
 	struct neigh *n = container_of(timer, struct neigh, timer);
 	struct neigh_params params;
-	struct pkt_queue queue;
-	uint8_t mac[6];
 	uint32_t todo = 0;
 	nsec_t now = time_now();
 	neigh_params_of(n, &params);
@@ -346,10 +364,7 @@ neigh_timer(struct wheel_timer *timer)
 	if (!n->dead && now >= n->core.deadline)
 		todo = neigh_core_timer(&n->core, &params, now,
 			atomic_load_explicit(&n->confirmed, memory_order_relaxed));
-	memcpy(mac, n->core.mac, 6);
-	neigh_settle(n, todo, &queue);
-	spin_unlock_bh(&n->lock);
-	neigh_act(n, todo, &queue, mac);
+	finish(n, todo, NULL);
 	neigh_put(n); /* the timer's, as it was queued */
 }
 
@@ -368,9 +383,7 @@ neigh_output_slow(struct neigh *n, struct pkt *p)
 {
 	struct net_stack *net = n->netif->net;
 	struct neigh_params params;
-	struct pkt_queue queue;
 	struct pkt *lost = NULL;
-	uint8_t mac[6];
 	neigh_params_of(n, &params);
 	spin_lock_bh(&n->lock);
 	if (n->dead) { /* collected between look-up and use: routes find a new one */
@@ -382,14 +395,9 @@ neigh_output_slow(struct neigh *n, struct pkt *p)
 	uint32_t todo = neigh_core_use(&n->core, &params, time_now());
 	if ((todo & NEIGH_DO_QUEUE) != 0)
 		lost = enqueue(n, p);
-	memcpy(mac, n->core.mac, 6);
-	neigh_settle(n, todo, &queue);
-	spin_unlock_bh(&n->lock);
+	finish(n, todo, p);
 	if (lost != NULL)
 		pkt_drop(net, lost, NET_DROP_NEIGH_QUEUE_FULL);
-	if ((todo & NEIGH_DO_SEND) != 0)
-		send_to(n, p, mac);
-	neigh_act(n, todo, &queue, mac);
 }
 
 /* --- Gateways --- */
@@ -414,17 +422,12 @@ neigh_probe(struct netif *nif, const struct net_addr *a)
 {
 	struct neigh *n = neigh_find(nif, a);
 	struct neigh_params params;
-	struct pkt_queue queue;
-	uint8_t mac[6];
 	if (n == NULL)
 		return;
 	neigh_params_of(n, &params);
 	spin_lock_bh(&n->lock);
 	uint32_t todo = n->dead ? 0 : neigh_core_use(&n->core, &params, time_now());
-	memcpy(mac, n->core.mac, 6);
-	neigh_settle(n, todo, &queue);
-	spin_unlock_bh(&n->lock);
-	neigh_act(n, todo, &queue, mac);
+	finish(n, todo, NULL);
 	neigh_put(n);
 }
 
@@ -434,17 +437,12 @@ static void
 feed(struct neigh *n, const uint8_t *mac, uint32_t flags, bool advert)
 {
 	struct neigh_params params;
-	struct pkt_queue queue;
-	uint8_t now_mac[6];
 	neigh_params_of(n, &params);
 	spin_lock_bh(&n->lock);
 	uint32_t todo = n->dead ? 0
 		: advert        ? neigh_core_advert(&n->core, &params, mac, flags, time_now())
 				: neigh_core_heard(&n->core, &params, mac, time_now());
-	memcpy(now_mac, n->core.mac, 6);
-	neigh_settle(n, todo, &queue);
-	spin_unlock_bh(&n->lock);
-	neigh_act(n, todo, &queue, now_mac);
+	finish(n, todo, NULL);
 }
 
 void
@@ -474,8 +472,6 @@ neigh_set(struct netif *nif, const struct net_addr *a, const uint8_t *mac, uint1
 	uint32_t how)
 {
 	struct neigh_params params;
-	struct pkt_queue queue;
-	uint8_t now_mac[6];
 	struct neigh *n = neigh_find(nif, a);
 	if (n != NULL && (how & NEIGH_REPLACE) == 0) {
 		neigh_put(n);
@@ -488,6 +484,7 @@ neigh_set(struct netif *nif, const struct net_addr *a, const uint8_t *mac, uint1
 	if (n == NULL)
 		return -ENOBUFS;
 	neigh_params_of(n, &params);
+	bh_disable();
 	spin_lock_bh(&n->lock);
 	uint32_t todo = 0;
 	int err = 0;
@@ -495,11 +492,7 @@ neigh_set(struct netif *nif, const struct net_addr *a, const uint8_t *mac, uint1
 		err = n->dead ? -EAGAIN : -EINVAL;
 	else
 		todo = neigh_core_set(&n->core, &params, mac, state, time_now());
-	memcpy(now_mac, n->core.mac, 6);
-	neigh_settle(n, todo, &queue);
-	spin_unlock_bh(&n->lock);
-	bh_disable();
-	neigh_act(n, todo, &queue, now_mac);
+	finish(n, todo, NULL);
 	bh_enable();
 	neigh_put(n);
 	return err;
@@ -511,11 +504,8 @@ leave_table(struct neigh *n)
 	struct neigh_table *t = n->netif->net->neigh;
 	spin_lock_bh(&t->lock);
 	bool was = n->in_table;
-	if (was) {
-		list_del(&n->gc);
-		net_hash_remove(&t->hash, &n->hash);
-		n->in_table = false;
-	}
+	if (was)
+		take_out_locked(t, n);
 	spin_unlock_bh(&t->lock);
 	return was;
 }
@@ -547,11 +537,8 @@ take_of_netif(struct neigh_table *t, const struct netif *nif)
 			break;
 		}
 	}
-	if (found != NULL) {
-		list_del(&found->gc);
-		net_hash_remove(&t->hash, &found->hash);
-		found->in_table = false;
-	}
+	if (found != NULL)
+		take_out_locked(t, found);
 	spin_unlock_bh(&t->lock);
 	return found;
 }

@@ -13,10 +13,7 @@ void neigh_advert(struct netif *nif, const struct net_addr *a, const uint8_t *ma
 /* A question or announcement told its own address: see neigh_core_heard(). Softirq. */
 void neigh_heard(struct netif *nif, const struct net_addr *a, const uint8_t *mac, bool create);
 
-void neigh_params_of(const struct neigh *n, struct neigh_params *p);
 void neigh_timer(struct wheel_timer *timer);
-void neigh_settle(struct neigh *n, uint32_t todo, struct pkt_queue *out);
-void neigh_act(struct neigh *n, uint32_t todo, struct pkt_queue *queue, const uint8_t mac[6]);
 
 /* Asks for n's link address: all of the link, or (mac) the one that had it. Bottom halves off, no lock. */
 void neigh_solicit(struct neigh *n, const uint8_t *mac);

@@ -2,7 +2,6 @@
 /* CPU affinity: of the caller, of threads that run, wait and sleep elsewhere. */
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "guest.h"
@@ -73,8 +72,7 @@ wait_until_on(volatile int *where, int cpu)
 
 GUEST_TEST(affinity_moves_a_running_thread)
 {
-	volatile int *where =
-		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile int *where = guest_shared_page();
 	pid_t pid = start_spinner(where);
 	for (int round = 0; round < 5; round++)
 		for (int cpu = 0; cpu < online(); cpu++) {
@@ -89,8 +87,7 @@ GUEST_TEST(affinity_moves_a_running_thread)
 GUEST_TEST(affinity_moves_waiting_threads)
 {
 	enum { N = 4 };
-	volatile int *where =
-		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile int *where = guest_shared_page();
 	pid_t pid[N];
 	for (int i = 0; i < N; i++)
 		pid[i] = start_spinner(&where[i]);
@@ -114,8 +111,7 @@ GUEST_TEST(affinity_moves_waiting_threads)
  */
 GUEST_TEST(affinity_does_not_keep_an_idle_cpu_from_its_work)
 {
-	volatile int *where =
-		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile int *where = guest_shared_page();
 	volatile int *target = &where[2];
 	cpu_set_t set;
 	pid_t bound = start_spinner(&where[0]);

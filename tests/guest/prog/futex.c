@@ -495,7 +495,7 @@ die_in_process(void *arg)
 
 GUEST_TEST(futex_robust_list)
 {
-	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = guest_shared_page();
 	for (int process = 0; process < 2; process++) {
 		memset(shared, 0, sizeof(*shared));
 		if (process) {
@@ -585,7 +585,7 @@ lock_and_die(void *arg)
 GUEST_TEST(futex_robust_mutex)
 {
 	pthread_mutexattr_t a;
-	robust = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	robust = guest_shared_page();
 	CHECK_EQ(pthread_mutexattr_init(&a), 0);
 	CHECK_EQ(pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED), 0);
 	CHECK_EQ(pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST), 0);

@@ -44,7 +44,7 @@ in_futex(void)
 static void
 in_shared_futex(void)
 {
-	int *word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int *word = guest_shared_page();
 	syscall(SYS_futex, word, 0, 0, NULL, NULL, 0);
 }
 

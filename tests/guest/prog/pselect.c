@@ -186,9 +186,7 @@ GUEST_TEST(pselect6_loses_no_signal)
 {
 	uint64_t none = 0;
 	struct mask_argument open = {&none, MASK_SIZE};
-	volatile int *seen =
-		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(seen != MAP_FAILED);
+	volatile int *seen = guest_shared_page();
 	catch_usr1();
 	set_mask(bit(SIGUSR1));
 	pid_t pid = guest_spawn(send_each_after_the_last, (void *)seen);

@@ -54,9 +54,7 @@ GUEST_TEST(random_output)
 
 GUEST_TEST(random_child_gets_its_own)
 {
-	uint64_t *shared =
-		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(shared != MAP_FAILED);
+	uint64_t *shared = guest_shared_page();
 	for (int i = 1; i <= 20; i++) {
 		pid_t child = fork();
 		CHECK(child >= 0);

@@ -4,7 +4,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -81,9 +80,7 @@ compete(int n, double seconds)
 static void
 new_field(void)
 {
-	field = mmap(
-		NULL, sizeof(*field), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(field != MAP_FAILED);
+	field = guest_shared_page();
 }
 
 /*

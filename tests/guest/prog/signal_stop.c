@@ -180,7 +180,7 @@ count_in_threads(void *arg)
 /* All threads stop, those that run and those that sleep, and all go on. */
 GUEST_TEST(stop_all_threads)
 {
-	counter = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	counter = guest_shared_page();
 	pid_t pid = guest_spawn(count_in_threads, NULL);
 	for (int round = 0; round < 10; round++) {
 		int before[3], status;

@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <termios.h>
 
@@ -219,9 +218,7 @@ GUEST_TEST_FLAGS(tty_storm, GUEST_SLOW)
 	pid_t pid[SESSIONS];
 	struct termios sane, now;
 	signal(SIGTTOU, SIG_IGN);
-	storm = mmap(
-		NULL, sizeof(*storm), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(storm != MAP_FAILED);
+	storm = guest_shared_page();
 	int fd = open(DEVICE, O_RDWR | O_NOCTTY);
 	CHECK_EQ(tcgetattr(fd, &sane), 0);
 	close(fd);
