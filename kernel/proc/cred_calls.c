@@ -57,10 +57,101 @@ sys_getresgid(uaddr_t rgid, uaddr_t egid, uaddr_t sgid)
 	return put_three(rgid, egid, sgid, c->gid, c->egid, c->sgid);
 }
 
-/* Installs c, a copy whose user ids were changed (or not). */
-static int
-install_uids(struct cred *c, const struct cred *old)
+/* --- The rules, which are the same for users and groups. may: the capability to have any. --- */
+
+struct ids {
+	uint32_t real, effective, saved, fs;
+};
+
+static bool
+is_one_of(uint32_t id, const struct ids *i)
 {
+	return id == i->real || id == i->effective || id == i->saved;
+}
+
+static int
+set_all(struct ids *i, bool may, uint32_t id)
+{
+	if (id == ID_SAME)
+		return -EINVAL;
+	if (!may && id != i->real && id != i->saved)
+		return -EPERM;
+	if (may)
+		i->real = i->saved = id;
+	i->effective = i->fs = id;
+	return 0;
+}
+
+static int
+set_two(struct ids *i, bool may, uint32_t real, uint32_t effective)
+{
+	const struct ids old = *i;
+	if (!may && real != ID_SAME && real != old.real && real != old.effective)
+		return -EPERM;
+	if (!may && effective != ID_SAME && !is_one_of(effective, &old))
+		return -EPERM;
+	if (real != ID_SAME)
+		i->real = real;
+	if (effective != ID_SAME)
+		i->effective = effective;
+	if (real != ID_SAME || (effective != ID_SAME && effective != old.real))
+		i->saved = i->effective;
+	i->fs = i->effective;
+	return 0;
+}
+
+static int
+set_three(struct ids *i, bool may, uint32_t real, uint32_t effective, uint32_t saved)
+{
+	const struct ids old = *i;
+	const uint32_t want[] = {real, effective, saved};
+	uint32_t *const to[] = {&i->real, &i->effective, &i->saved};
+	for (size_t k = 0; k < ARRAY_SIZE(want); k++) {
+		if (want[k] == ID_SAME)
+			continue;
+		if (!may && !is_one_of(want[k], &old))
+			return -EPERM;
+		*to[k] = want[k];
+	}
+	i->fs = i->effective;
+	return 0;
+}
+
+static bool
+may_set_fs(const struct ids *i, bool may, uint32_t id)
+{
+	return id != ID_SAME && id != i->fs && (may || is_one_of(id, i));
+}
+
+/* --- Users. --- */
+
+static struct ids
+own_uids(void)
+{
+	const struct cred *c = current_cred();
+	return (struct ids){c->uid, c->euid, c->suid, c->fsuid};
+}
+
+static bool
+may_be_any_user(void)
+{
+	return cred_can(current_cred(), LINUX_CAP_SETUID);
+}
+
+/* err: of the rules; passed on. */
+static int
+install_uids(int err, const struct ids *i)
+{
+	const struct cred *old = current_cred();
+	if (err != 0)
+		return err;
+	struct cred *c = cred_copy(old);
+	if (c == NULL)
+		return -ENOMEM;
+	c->uid = i->real;
+	c->euid = i->effective;
+	c->suid = i->saved;
+	c->fsuid = i->fs;
 	if (c->uid != old->uid) {
 		struct user_account *a = user_account_get(c->uid);
 		if (a == NULL) {
@@ -76,172 +167,109 @@ install_uids(struct cred *c, const struct cred *old)
 	return 0;
 }
 
-static bool
-is_one_of(uint32_t id, uint32_t a, uint32_t b, uint32_t c)
-{
-	return id == a || id == b || id == c;
-}
-
 int64_t
 sys_setuid(uint32_t uid)
 {
-	const struct cred *old = current_cred();
-	if (uid == ID_SAME)
-		return -EINVAL;
-	bool may = cred_can(old, LINUX_CAP_SETUID);
-	if (!may && uid != old->uid && uid != old->suid)
-		return -EPERM;
-	struct cred *c = cred_copy(old);
-	if (c == NULL)
-		return -ENOMEM;
-	if (may)
-		c->uid = c->suid = uid;
-	c->euid = c->fsuid = uid;
-	return install_uids(c, old);
+	struct ids i = own_uids();
+	int err = set_all(&i, may_be_any_user(), uid);
+	return install_uids(err, &i);
 }
 
 int64_t
 sys_setreuid(uint32_t ruid, uint32_t euid)
 {
-	const struct cred *old = current_cred();
-	if (!cred_can(old, LINUX_CAP_SETUID)) {
-		if (ruid != ID_SAME && ruid != old->uid && ruid != old->euid)
-			return -EPERM;
-		if (euid != ID_SAME && !is_one_of(euid, old->uid, old->euid, old->suid))
-			return -EPERM;
-	}
-	struct cred *c = cred_copy(old);
-	if (c == NULL)
-		return -ENOMEM;
-	if (ruid != ID_SAME)
-		c->uid = ruid;
-	if (euid != ID_SAME)
-		c->euid = euid;
-	if (ruid != ID_SAME || (euid != ID_SAME && euid != old->uid))
-		c->suid = c->euid;
-	c->fsuid = c->euid;
-	return install_uids(c, old);
+	struct ids i = own_uids();
+	int err = set_two(&i, may_be_any_user(), ruid, euid);
+	return install_uids(err, &i);
 }
 
 int64_t
 sys_setresuid(uint32_t ruid, uint32_t euid, uint32_t suid)
 {
-	const struct cred *old = current_cred();
-	const uint32_t want[] = {ruid, euid, suid};
-	for (size_t i = 0; i < ARRAY_SIZE(want) && !cred_can(old, LINUX_CAP_SETUID); i++)
-		if (want[i] != ID_SAME && !is_one_of(want[i], old->uid, old->euid, old->suid))
-			return -EPERM;
-	struct cred *c = cred_copy(old);
-	if (c == NULL)
-		return -ENOMEM;
-	if (ruid != ID_SAME)
-		c->uid = ruid;
-	if (euid != ID_SAME)
-		c->euid = euid;
-	if (suid != ID_SAME)
-		c->suid = suid;
-	c->fsuid = c->euid;
-	return install_uids(c, old);
+	struct ids i = own_uids();
+	int err = set_three(&i, may_be_any_user(), ruid, euid, suid);
+	return install_uids(err, &i);
 }
 
+/* The former one, whether it is changed or not. */
 int64_t
 sys_setfsuid(uint32_t uid)
 {
-	const struct cred *old = current_cred();
-	uid_t former = old->fsuid;
-	if (uid == ID_SAME || uid == former)
-		return former;
-	if (!cred_can(old, LINUX_CAP_SETUID) && !is_one_of(uid, old->uid, old->euid, old->suid))
-		return former;
-	struct cred *c = cred_copy(old);
+	const struct ids i = own_uids();
+	struct cred *c = may_set_fs(&i, may_be_any_user(), uid) ? cred_copy(current_cred()) : NULL;
 	if (c != NULL) {
 		c->fsuid = uid;
-		linux_caps_changed_fsuid(c, old);
+		linux_caps_changed_fsuid(c, current_cred());
 		cred_install(c);
 	}
-	return former;
+	return i.fs;
+}
+
+/* --- Groups. --- */
+
+static struct ids
+own_gids(void)
+{
+	const struct cred *c = current_cred();
+	return (struct ids){c->gid, c->egid, c->sgid, c->fsgid};
+}
+
+static bool
+may_be_any_group(void)
+{
+	return cred_can(current_cred(), LINUX_CAP_SETGID);
+}
+
+static int
+install_gids(int err, const struct ids *i)
+{
+	if (err != 0)
+		return err;
+	struct cred *c = cred_copy(current_cred());
+	if (c == NULL)
+		return -ENOMEM;
+	c->gid = i->real;
+	c->egid = i->effective;
+	c->sgid = i->saved;
+	c->fsgid = i->fs;
+	cred_install(c);
+	return 0;
 }
 
 int64_t
 sys_setgid(uint32_t gid)
 {
-	const struct cred *old = current_cred();
-	if (gid == ID_SAME)
-		return -EINVAL;
-	bool may = cred_can(old, LINUX_CAP_SETGID);
-	if (!may && gid != old->gid && gid != old->sgid)
-		return -EPERM;
-	struct cred *c = cred_copy(old);
-	if (c == NULL)
-		return -ENOMEM;
-	if (may)
-		c->gid = c->sgid = gid;
-	c->egid = c->fsgid = gid;
-	cred_install(c);
-	return 0;
+	struct ids i = own_gids();
+	int err = set_all(&i, may_be_any_group(), gid);
+	return install_gids(err, &i);
 }
 
 int64_t
 sys_setregid(uint32_t rgid, uint32_t egid)
 {
-	const struct cred *old = current_cred();
-	if (!cred_can(old, LINUX_CAP_SETGID)) {
-		if (rgid != ID_SAME && rgid != old->gid && rgid != old->egid)
-			return -EPERM;
-		if (egid != ID_SAME && !is_one_of(egid, old->gid, old->egid, old->sgid))
-			return -EPERM;
-	}
-	struct cred *c = cred_copy(old);
-	if (c == NULL)
-		return -ENOMEM;
-	if (rgid != ID_SAME)
-		c->gid = rgid;
-	if (egid != ID_SAME)
-		c->egid = egid;
-	if (rgid != ID_SAME || (egid != ID_SAME && egid != old->gid))
-		c->sgid = c->egid;
-	c->fsgid = c->egid;
-	cred_install(c);
-	return 0;
+	struct ids i = own_gids();
+	int err = set_two(&i, may_be_any_group(), rgid, egid);
+	return install_gids(err, &i);
 }
 
 int64_t
 sys_setresgid(uint32_t rgid, uint32_t egid, uint32_t sgid)
 {
-	const struct cred *old = current_cred();
-	const uint32_t want[] = {rgid, egid, sgid};
-	for (size_t i = 0; i < ARRAY_SIZE(want) && !cred_can(old, LINUX_CAP_SETGID); i++)
-		if (want[i] != ID_SAME && !is_one_of(want[i], old->gid, old->egid, old->sgid))
-			return -EPERM;
-	struct cred *c = cred_copy(old);
-	if (c == NULL)
-		return -ENOMEM;
-	if (rgid != ID_SAME)
-		c->gid = rgid;
-	if (egid != ID_SAME)
-		c->egid = egid;
-	if (sgid != ID_SAME)
-		c->sgid = sgid;
-	c->fsgid = c->egid;
-	cred_install(c);
-	return 0;
+	struct ids i = own_gids();
+	int err = set_three(&i, may_be_any_group(), rgid, egid, sgid);
+	return install_gids(err, &i);
 }
 
 int64_t
 sys_setfsgid(uint32_t gid)
 {
-	const struct cred *old = current_cred();
-	gid_t former = old->fsgid;
-	if (gid == ID_SAME || gid == former)
-		return former;
-	if (!cred_can(old, LINUX_CAP_SETGID) && !is_one_of(gid, old->gid, old->egid, old->sgid))
-		return former;
-	struct cred *c = cred_copy(old);
+	const struct ids i = own_gids();
+	struct cred *c = may_set_fs(&i, may_be_any_group(), gid) ? cred_copy(current_cred()) : NULL;
 	if (c != NULL) {
 		c->fsgid = gid;
 		cred_install(c);
 	}
-	return former;
+	return i.fs;
 }
 
 int64_t
