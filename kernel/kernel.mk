@@ -13,6 +13,12 @@ KERNEL_SODIUM := $(BUILD)/k/libsodium.a
 # The first page tables are made before the kernel is relocated and its stack guard chosen, with the MMU off.
 KERNEL_CFLAGS_kernel_arch_aarch64_boot_map := -fno-stack-protector -mstrict-align
 
+# What runs at boot, when something is configured, or to be read by people is made small, not fast.
+KERNEL_COLD := kernel/fs/proc/% kernel/net/sock/netlink/% kernel/net/ip/ioctl% kernel/net/ip/ra kernel/net/ip/nd \
+	kernel/net/ip/addr kernel/net/ip/dad% kernel/net/ip/slaac% kernel/net/ip/mcast% kernel/net/sysctl kernel/net/link/config \
+	kernel/arch/aarch64/boot_map kernel/dev/irq/% kernel/dev/rng/% kernel/syscall/trace lib/fdt/% lib/image/% lib/identity/%
+$(filter $(KERNEL_COLD:%=$(BUILD)/k/%.o),$(KERNEL_OBJ)): KERNEL_CFLAGS += -Os
+
 $(BUILD)/k/kernel/fs/base/mount.o: | $(GEN)/trusted_keys.h
 
 KERNEL_LDFLAGS := -T $(KERNEL_LDS) -pie --no-dynamic-linker -z notext -z norelro -z max-page-size=4096 \
