@@ -21,6 +21,8 @@ void *netstack_alloc(size_t n);
 void netstack_free(void *p);
 /* Whether the next page may be had. */
 bool netstack_may_allocate(void);
+/* Several CPUs: one allocation of so many fails; 0: none. */
+extern _Atomic uint32_t netstack_one_fails_of;
 /* The running thread is nobody's process, or a task with all capabilities (one CPU). */
 
 /* --- Memory --- */

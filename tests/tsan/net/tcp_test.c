@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * TCP's sockets used by threads on several CPUs: connections that are made, used, shared, reset and abandoned, listeners
- * that come and go, over loopback as it is, and over one that loses packets and delivers each on any CPU.
+ * that come and go, over loopback as it is, and over one that loses packets and delivers each on any CPU; over both
+ * versions of IP, while memory runs out, and while somebody forges ICMP errors about all of it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,10 @@
 #include "proc/time.h"
 #include "tests/netstack/netstack.h"
 #include "tests/unit/test.h"
+#include "wire/checksum.h"
+#include "wire/icmp.h"
+#include "wire/ip4.h"
+#include "wire/ip6.h"
 
 #define CLIENTS 6u
 #define SERVERS 3u
@@ -29,6 +34,8 @@
 
 static struct net_stack *net;
 static _Atomic uint32_t loss; /* one packet of so many is lost; 0: loopback as it is */
+static uint16_t family;       /* of all sockets of a test */
+static bool is_harsh;         /* connections may fail for any reason */
 
 /* --- A loopback that loses packets, and delivers the others on any CPU --- */
 
@@ -58,9 +65,11 @@ transmit(struct netif *nif, struct pkt *p)
 static const struct netif_ops lossy = {.transmit = transmit};
 
 static void
-prepare(uint32_t one_lost_of)
+prepare(uint16_t ip, uint32_t one_lost_of)
 {
 	machine_boot();
+	family = ip;
+	is_harsh = false;
 	if (net == NULL) {
 		net = netstack_create();
 		honest = net->loopback->ops;
@@ -77,6 +86,7 @@ settle(void)
 {
 	struct tcp_usage u;
 	atomic_store(&loss, 0);
+	atomic_store(&netstack_one_fails_of, 0);
 	for (;;) {
 		tcp_get_usage(net, &u);
 		if (u.sockets == 0 && u.requests == 0 && u.orphans == 0 &&
@@ -107,8 +117,8 @@ limit_patience(struct sock *s, uint32_t ms)
 static struct sock *
 listener(uint16_t port)
 {
-	struct sock *s = netstack_socket(net, AF_INET, SOCK_STREAM);
-	struct sock_addr a = netstack_loopback(AF_INET, port);
+	struct sock *s = netstack_socket(net, family, SOCK_STREAM);
+	struct sock_addr a = netstack_loopback(family, port);
 	int32_t one = 1;
 	CHECK(s != NULL);
 	CHECK_EQ(sock_set_option(s, SO_REUSEPORT, &one, sizeof(one)), 0);
@@ -138,8 +148,13 @@ static void
 serve(void *arg)
 {
 	struct sock *l = arg, *s;
-	while (l->ops->accept(l, 0, &s) == 0) {
-		if (atomic_load(&loss) != 0)
+	int err;
+	while ((err = l->ops->accept(l, 0, &s)) == 0 || err == -ENOMEM || err == -ENOBUFS) {
+		if (err != 0) {
+			sched_yield_thread();
+			continue;
+		}
+		if (atomic_load(&loss) != 0 || is_harsh)
 			limit_patience(s, 2000);
 		echo(s);
 		netstack_close(s);
@@ -199,13 +214,15 @@ reset_at_close(struct sock *s)
 static int
 use_connection(uint16_t port)
 {
-	struct sock *s = netstack_socket(net, AF_INET, SOCK_STREAM);
-	struct sock_addr a = netstack_loopback(AF_INET, port);
+	struct sock *s = netstack_socket(net, family, SOCK_STREAM);
+	struct sock_addr a = netstack_loopback(family, port);
 	uint32_t seed = machine_random(256), n = 1 + machine_random(BYTES);
-	CHECK(s != NULL);
-	int err = s->ops->connect(s, &a, 0);
-	if (atomic_load(&loss) != 0)
+	CHECK(s != NULL || is_harsh);
+	if (s == NULL)
+		return -ENOMEM;
+	if (atomic_load(&loss) != 0 || is_harsh)
 		limit_patience(s, 2000);
+	int err = s->ops->connect(s, &a, 0);
 	if (err == 0) {
 		switch (machine_random(5)) {
 		case 0:
@@ -249,7 +266,7 @@ use_connections(void *arg)
 {
 	for (uint32_t i = 0; i < rounds; i++) {
 		int err = use_connection(PORT);
-		CHECK(err == 0 ||
+		CHECK(err == 0 || is_harsh ||
 			err == -ECONNRESET); /* an abandoned one's port was chosen again */
 		machine_user(machine_random(4));
 	}
@@ -278,6 +295,8 @@ look_around(void *arg)
 	}
 }
 
+static uint32_t one_fails_of; /* allocations, once there are listeners */
+
 /* CLIENTS clients of so many rounds each, servers, and who disturbs them, to the end. */
 static void
 run(void (*client)(void *), uint32_t each, void (*disturb)(void *))
@@ -289,6 +308,7 @@ run(void (*client)(void *), uint32_t each, void (*disturb)(void *))
 		machine_start(serve, listeners[i]);
 		machine_start(serve, listeners[i]);
 	}
+	atomic_store(&netstack_one_fails_of, one_fails_of);
 	machine_start(look_around, NULL);
 	for (uint32_t i = 0; disturb != NULL && i < 3; i++)
 		machine_start(disturb, NULL);
@@ -302,14 +322,129 @@ run(void (*client)(void *), uint32_t each, void (*disturb)(void *))
 
 TEST(tcp_connections_live_and_end_in_all_ways_on_several_cpus)
 {
-	prepare(0);
+	prepare(AF_INET, 0);
 	run(use_connections, 60, NULL);
 }
 
 TEST(tcp_connections_survive_loss_and_packets_on_all_cpus)
 {
-	prepare(100);
+	prepare(AF_INET, 100);
 	run(use_connections, 12, NULL);
+}
+
+TEST(tcp_connections_of_ipv6_do_too)
+{
+	prepare(AF_INET6, 0);
+	run(use_connections, 30, NULL);
+	prepare(AF_INET6, 100);
+	run(use_connections, 6, NULL);
+}
+
+TEST(tcp_connections_survive_want_of_memory_on_several_cpus)
+{
+	static const uint16_t ips[] = {AF_INET, AF_INET6};
+	one_fails_of = 60;
+	for (uint32_t i = 0; i < 2; i++) {
+		prepare(ips[i], 0);
+		is_harsh = true;
+		run(use_connections, 8, NULL);
+	}
+	one_fails_of = 0;
+}
+
+/* --- Somebody forges ICMP errors about what there is --- */
+
+#define QUOTED  8u  /* bytes of the quoted TCP header: its ports, its sequence number */
+#define VICTIMS 16u /* of a round */
+
+static _Atomic uint32_t forged;
+
+struct victims {
+	struct net_flow flow[VICTIMS];
+	uint32_t seq[VICTIMS], count; /* what is in flight first */
+};
+
+static void
+choose(const struct tcp_row *row, void *ctx)
+{
+	struct victims *v = ctx;
+	if (row->s == NULL || row->flow.remote_port == 0 || v->count == VICTIMS)
+		return;
+	spin_lock_bh(&row->s->lock);
+	v->seq[v->count] = tcp_of(row->s)->c.snd_una;
+	spin_unlock_bh(&row->s->lock);
+	v->flow[v->count++] = row->flow;
+}
+
+/* That a port is closed, or a packet too large; about a segment of the flow that begins at seq. */
+static void
+forge(struct sock *raw, const struct net_flow *f, uint32_t seq)
+{
+	uint8_t m[ICMP_HEADER + IP6_HEADER + QUOTED] = {0}, *ip = m + ICMP_HEADER, *tcp;
+	bool is_large = machine_random(2) != 0;
+	struct icmp_header h = {.word = is_large ? 1300 : 0};
+	if (family == AF_INET) {
+		h.type = ICMP_UNREACHABLE;
+		h.code = is_large ? ICMP_FRAG_NEEDED : ICMP_PORT_UNREACHABLE;
+		ip4_encode(ip,
+			&(struct ip4_header){.src = f->local.w[3],
+				.dst = f->remote.w[3],
+				.header_len = IP4_HEADER,
+				.total_len = 1500,
+				.dont_fragment = true,
+				.ttl = 64,
+				.protocol = IPPROTO_TCP});
+		tcp = ip + IP4_HEADER;
+	} else {
+		h.type = is_large ? ICMP6_TOO_BIG : ICMP6_UNREACHABLE;
+		h.code = is_large ? 0 : ICMP6_PORT_UNREACHABLE;
+		struct ip6_header inner = {
+			.payload_len = 1460, .hop_limit = 64, .next = IPPROTO_TCP};
+		memcpy(inner.src, &f->local, sizeof(inner.src));
+		memcpy(inner.dst, &f->remote, sizeof(inner.dst));
+		ip6_encode(ip, &inner);
+		tcp = ip + IP6_HEADER;
+	}
+	uint32_t words[2] = {(uint32_t)f->local_port << 16 | f->remote_port, seq};
+	for (uint32_t i = 0; i < QUOTED; i++)
+		tcp[i] = (uint8_t)(words[i / 4] >> (24 - i % 4 * 8));
+	size_t n = (size_t)(tcp + QUOTED - m);
+	icmp_encode(m, &h);
+	uint16_t sum = checksum_finish(checksum_add(0, m, n));
+	memcpy(m + 2, &sum, sizeof(sum)); /* of IPv6 the socket makes it */
+	if (netstack_send(raw, m, n, MSG_DONTWAIT) == (ssize_t)n)
+		atomic_fetch_add(&forged, 1);
+}
+
+static void
+forge_errors(void *arg)
+{
+	struct sock *raw;
+	struct sock_addr a = netstack_loopback(family, 0);
+	int protocol = family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	CHECK_EQ(sock_find_family(family)->create(net, SOCK_RAW, protocol, &raw), 0);
+	CHECK_EQ(raw->ops->connect(raw, &a, 0), 0);
+	while (atomic_load(&clients_left) != 0) {
+		struct victims v = {0};
+		tcp_for_each(net, choose, &v);
+		for (uint32_t i = 0; i < v.count; i++)
+			forge(raw, &v.flow[i], v.seq[i]);
+		machine_user(8);
+		sched_yield_thread();
+	}
+	netstack_close(raw);
+}
+
+TEST(tcp_connections_survive_forged_errors_on_several_cpus)
+{
+	static const uint16_t ips[] = {AF_INET, AF_INET6};
+	for (uint32_t i = 0; i < 2; i++) {
+		atomic_store(&forged, 0);
+		prepare(ips[i], 0);
+		is_harsh = true; /* who connects may be told that nobody is there */
+		run(use_connections, 30, forge_errors);
+		CHECK(atomic_load(&forged) > 100);
+	}
 }
 
 /* --- One socket, several threads --- */
@@ -414,8 +549,8 @@ share_sockets(void *arg)
 {
 	for (uint32_t i = 0; i < rounds; i++) {
 		struct shared *x = calloc(1, sizeof(*x));
-		struct sock_addr a = netstack_loopback(AF_INET, PORT);
-		x->s = netstack_socket(net, AF_INET, SOCK_STREAM);
+		struct sock_addr a = netstack_loopback(family, PORT);
+		x->s = netstack_socket(net, family, SOCK_STREAM);
 		limit_patience(x->s, 100);
 		atomic_store(&x->users, 4);
 		(void)x->s->ops->connect(x->s, &a, O_NONBLOCK);
@@ -430,7 +565,7 @@ share_sockets(void *arg)
 
 TEST(tcp_sockets_are_shared_by_threads)
 {
-	prepare(0);
+	prepare(AF_INET, 0);
 	run(share_sockets, 6, NULL);
 }
 
@@ -463,8 +598,8 @@ static void
 demand_service(void *arg)
 {
 	for (uint32_t i = 0; i < rounds; i++) {
-		struct sock *s = netstack_socket(net, AF_INET, SOCK_STREAM);
-		struct sock_addr a = netstack_loopback(AF_INET, PORT);
+		struct sock *s = netstack_socket(net, family, SOCK_STREAM);
+		struct sock_addr a = netstack_loopback(family, PORT);
 		uint32_t n = 1 + machine_random(500);
 		CHECK_EQ(s->ops->connect(s, &a, 0), 0);
 		write_all(s, i, n);
@@ -477,6 +612,6 @@ demand_service(void *arg)
 
 TEST(tcp_listeners_that_close_lose_no_connection_while_others_live)
 {
-	prepare(0);
+	prepare(AF_INET, 0);
 	run(demand_service, 60, come_and_go);
 }

@@ -6,10 +6,12 @@
 #include "machine.h"
 #include "tests/netstack/netstack.h"
 
+_Atomic uint32_t netstack_one_fails_of;
+
 void *
 netstack_alloc(size_t n)
 {
-	return malloc(n);
+	return netstack_may_allocate() ? malloc(n) : NULL;
 }
 
 void
@@ -21,7 +23,8 @@ netstack_free(void *p)
 bool
 netstack_may_allocate(void)
 {
-	return true;
+	uint32_t of = atomic_load(&netstack_one_fails_of);
+	return of == 0 || machine_random(of) != 0;
 }
 
 uint64_t
