@@ -168,7 +168,7 @@ struct tcp_stats {
  * there only while something is in flight, or out of order.
  */
 struct tcp_conn {
-	uint8_t state;    /* enum tcp_state */
+	uint8_t state;    /* enum tcp_state; stored atomically, for who reads it without the lock */
 	uint8_t ca_state; /* enum tcp_ca_state */
 	uint8_t cc;       /* enum tcp_cc */
 	uint8_t timer;    /* enum tcp_timer_kind */

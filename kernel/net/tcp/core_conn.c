@@ -118,14 +118,14 @@ tcp_connect(struct tcp_conn *c, const struct tcp_env *env, uint32_t iss, uint32_
 	c->cwnd = c->mss;
 	c->ssthresh = UINT32_MAX / 2;
 	c->last_rcv_ms = tcp_ms(env);
-	c->state = TCP_SYN_SENT;
+	tcp_set_state(c, TCP_SYN_SENT);
 }
 
 /* The handshake is complete. */
 void
 tcp_established(struct tcp_conn *c, const struct tcp_env *env, struct tcp_actions *act)
 {
-	c->state = c->flags & TCPF_FIN_QUEUED ? TCP_FIN_WAIT1 : TCP_ESTABLISHED;
+	tcp_set_state(c, c->flags & TCPF_FIN_QUEUED ? TCP_FIN_WAIT1 : TCP_ESTABLISHED);
 	c->rcv_mss = max(min(c->adv_mss, (uint16_t)TCP_MSS_DEFAULT), (uint16_t)TCP_MSS_MIN);
 	c->backoff = 0;
 	c->rtx_start_ms = 0;
@@ -170,10 +170,10 @@ tcp_shutdown(struct tcp_conn *c, const struct tcp_env *env, struct tcp_actions *
 	case TCP_SYN_RECV:
 		break; /* FIN_WAIT1 once it is established */
 	case TCP_ESTABLISHED:
-		c->state = TCP_FIN_WAIT1;
+		tcp_set_state(c, TCP_FIN_WAIT1);
 		break;
 	case TCP_CLOSE_WAIT:
-		c->state = TCP_LAST_ACK;
+		tcp_set_state(c, TCP_LAST_ACK);
 		break;
 	default:
 		return;

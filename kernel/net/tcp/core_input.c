@@ -223,9 +223,9 @@ after_ack(struct tcp_conn *c, struct tcp_actions *act)
 	if (!tcp_fin_acked(c))
 		return;
 	if (c->state == TCP_FIN_WAIT1)
-		c->state = TCP_FIN_WAIT2;
+		tcp_set_state(c, TCP_FIN_WAIT2);
 	else if (c->state == TCP_CLOSING)
-		c->state = TCP_TIME_WAIT;
+		tcp_set_state(c, TCP_TIME_WAIT);
 	else if (c->state == TCP_LAST_ACK)
 		tcp_done(c, 0, act);
 }
@@ -331,7 +331,7 @@ input_syn_sent(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_s
 	tcp_set_mss(c, env);
 	c->snd_wnd = c->max_wnd = seg->wnd;
 	if (!ack) {
-		c->state = TCP_SYN_RECV; /* both opened at once: SYN-ACK */
+		tcp_set_state(c, TCP_SYN_RECV); /* both opened at once: SYN-ACK */
 		c->snd_nxt = c->snd_una;
 		tcp_sent_free(c, env->memory);
 		return;

@@ -25,6 +25,13 @@ tcp_tsval(const struct tcp_env *env, uint32_t offset)
 	return tcp_ms(env) + offset;
 }
 
+/* The one field of a connection that others look at without its lock: by __atomic_load_n(). */
+static inline void
+tcp_set_state(struct tcp_conn *c, enum tcp_state state)
+{
+	__atomic_store_n(&c->state, (uint8_t)state, __ATOMIC_RELEASE);
+}
+
 static inline bool
 tcp_seq_after(uint32_t a, uint32_t b)
 {

@@ -251,11 +251,11 @@ tcp_rcv_fin(struct tcp_conn *c, const struct tcp_env *env, struct tcp_actions *a
 	act->what |= TCP_DO_RDHUP;
 	tcp_ooo_free(c, env->memory);
 	if (c->state == TCP_ESTABLISHED)
-		c->state = TCP_CLOSE_WAIT;
+		tcp_set_state(c, TCP_CLOSE_WAIT);
 	else if (c->state == TCP_FIN_WAIT1)
-		c->state = TCP_CLOSING;
+		tcp_set_state(c, TCP_CLOSING);
 	else if (c->state == TCP_FIN_WAIT2)
-		c->state = TCP_TIME_WAIT;
+		tcp_set_state(c, TCP_TIME_WAIT);
 }
 
 static void

@@ -31,7 +31,7 @@ tcp_arm_xmit(struct tcp_conn *c, const struct tcp_env *env)
 void
 tcp_done(struct tcp_conn *c, uint16_t error, struct tcp_actions *act)
 {
-	c->state = TCP_CLOSE;
+	tcp_set_state(c, TCP_CLOSE);
 	c->timer = TCP_TIMER_NONE;
 	c->delack_at = c->keep_at = 0;
 	c->todo &= TCPT_RST;
