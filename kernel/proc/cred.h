@@ -22,7 +22,7 @@ struct user_account {
 	refcount_t refs;
 	uid_t uid; /* [I] */
 	_Atomic uint32_t nr_tasks;
-	_Atomic uint32_t nr_signals;    /* queued siginfos */
+	_Atomic uint32_t nr_signals;    /* queued siginfos, timers */
 	_Atomic uint32_t nr_pipe_pages; /* what its pipes may hold (vfs/pipe.c) */
 	_Atomic uint32_t nr_in_flight;  /* handles that it has sent and nobody has received */
 	struct user_account *next;      /* [accounts_lock] */

@@ -46,6 +46,7 @@ void exit_orphaned_group_locked(
 /* signal_send.c */
 #define SIG_FROM_KERNEL 0u
 #define SIG_FORCE       1u /* reaches init, SIGKILL included */
+#define SIG_OF_TIMER    2u /* counts against no limit: its timer does */
 int signal_send_locked(
 	struct process *p, struct task *t, int sig, const struct siginfo *info, uint32_t flags);
 void signal_kill_locked(struct process *p, int status);

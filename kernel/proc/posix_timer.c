@@ -4,6 +4,7 @@
  *
  * A timer that has fired and queued its signal is not set again before that signal is taken (posix_timer_requeue()):
  * the periods that went by meanwhile are its overrun count. So no period is too short to be harmless.
+ * A timer counts against its maker's RLIMIT_SIGPENDING as long as it lives, and its signal does not.
  * A queued signal refers to its timer, which thus outlives its deletion. Fields are under the process's lock.
  */
 #include "abi/linux/time.h"
@@ -15,13 +16,14 @@
 #include "syscall_protos.h"
 
 struct posix_timer {
-	refcount_t refs;         /* the process's list, queued signals, a call in progress */
-	struct list_node node;   /* [lock] process->posix_timers */
-	struct process *process; /* [I] plain: it deletes its timers before it goes */
-	int32_t id;              /* [I] */
-	int clock;               /* [I] */
-	int notify, signo;       /* [I] SIGEV_* */
-	uint64_t value;          /* [I] sigev_value */
+	refcount_t refs;              /* the process's list, queued signals, a call in progress */
+	struct list_node node;        /* [lock] process->posix_timers */
+	struct process *process;      /* [I] plain: it deletes its timers before it goes */
+	struct user_account *account; /* [I] referenced: who is charged for it */
+	int32_t id;                   /* [I] */
+	int clock;                    /* [I] */
+	int notify, signo;            /* [I] SIGEV_* */
+	uint64_t value;               /* [I] sigev_value */
 	struct task *task; /* [I] SIGEV_THREAD_ID, or whose CPU time it is; referenced; or NULL */
 	struct wall_timer timer; /* for clocks that go by themselves */
 	enum time_base
@@ -45,8 +47,11 @@ posix_timer_get(struct posix_timer *t)
 void
 posix_timer_put(struct posix_timer *t)
 {
-	if (refcount_put(&t->refs))
-		slab_free(timer_cache, t);
+	if (!refcount_put(&t->refs))
+		return;
+	atomic_fetch_sub_explicit(&t->account->nr_signals, 1, memory_order_relaxed);
+	user_account_put(t->account);
+	slab_free(timer_cache, t);
 }
 
 static bool
@@ -223,6 +228,20 @@ timer_task(int clock, const struct sigevent_user *ev, struct task **out)
 	return 0;
 }
 
+/* Charges the caller for a timer. Referenced; NULL: its limit is reached. */
+static struct user_account *
+timer_charge(void)
+{
+	struct user_account *a = current_cred()->account;
+	uint32_t n = atomic_fetch_add_explicit(&a->nr_signals, 1, memory_order_relaxed);
+	if (n >= current_rlimit(RLIMIT_SIGPENDING)) {
+		atomic_fetch_sub_explicit(&a->nr_signals, 1, memory_order_relaxed);
+		return NULL;
+	}
+	refcount_get(&a->refs);
+	return a;
+}
+
 static int
 check_event(const struct sigevent_user *ev)
 {
@@ -234,11 +253,38 @@ check_event(const struct sigevent_user *ev)
 	return 0;
 }
 
+/* A timer that is on no list yet. -EINVAL; -EAGAIN: no memory, or the caller's limit is reached. */
+static int
+timer_alloc(int clock, const struct sigevent_user *ev, struct posix_timer **out)
+{
+	struct posix_timer *t = slab_alloc(timer_cache, KM_ZERO);
+	if (t == NULL)
+		return -EAGAIN;
+	int err = timer_task(clock, ev, &t->task);
+	if (err == 0 && (t->account = timer_charge()) == NULL)
+		err = -EAGAIN;
+	if (err != 0) {
+		if (t->task != NULL)
+			task_put(t->task);
+		slab_free(timer_cache, t);
+		return err;
+	}
+	refcount_init(&t->refs, 1);
+	wall_timer_init(&t->timer, timer_fired);
+	t->process = current_process();
+	t->clock = clock;
+	t->notify = ev->notify;
+	t->signo = ev->signo;
+	*out = t;
+	return 0;
+}
+
 int64_t
 sys_timer_create(int clock, uaddr_t event, uaddr_t id)
 {
 	struct sigevent_user ev = {.notify = SIGEV_SIGNAL, .signo = SIGALRM};
 	struct process *p = current_process();
+	struct posix_timer *t;
 	nsec_t now;
 	bool given = !uaddr_is_null(event);
 	if (given && copy_from_user(&ev, event, sizeof(ev)) != 0)
@@ -248,22 +294,10 @@ sys_timer_create(int clock, uaddr_t event, uaddr_t id)
 		(clock_read(clock, &now) != 0 || clock == CLOCK_MONOTONIC_RAW ||
 			clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE))
 		err = -EINVAL;
+	if (err == 0)
+		err = timer_alloc(clock, &ev, &t);
 	if (err != 0)
 		return err;
-	struct posix_timer *t = slab_alloc(timer_cache, KM_ZERO);
-	if (t == NULL)
-		return -EAGAIN;
-	err = timer_task(clock, &ev, &t->task);
-	if (err != 0) {
-		slab_free(timer_cache, t);
-		return err;
-	}
-	refcount_init(&t->refs, 1);
-	wall_timer_init(&t->timer, timer_fired);
-	t->process = p;
-	t->clock = clock;
-	t->notify = ev.notify;
-	t->signo = ev.signo;
 	uint64_t flags = spin_lock_irq_save(&p->lock);
 	do
 		t->id = p->next_timer_id++ & INT32_MAX;

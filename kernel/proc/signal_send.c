@@ -134,10 +134,20 @@ info_fill_default(struct siginfo *out, int sig)
 	*out = (struct siginfo){.signo = sig, .code = SI_KERNEL};
 }
 
+/* An entry for a timer's signal, which its user was charged for when it made the timer. */
+static struct signal_entry *
+timer_entry_alloc(void)
+{
+	struct signal_entry *e = slab_alloc(entry_cache, KM_ATOMIC);
+	if (e != NULL)
+		e->account = NULL;
+	return e;
+}
+
 /* Queues sig's info. -EAGAIN: a real-time signal, sent with data, that cannot be queued. */
 static int
 enqueue(struct process *p, struct task *t, bool thread_directed, int sig,
-	const struct siginfo *info)
+	const struct siginfo *info, uint32_t flags)
 {
 	struct signal_pending *q = thread_directed ? &t->sig.pending : &p->pending;
 	if (sig < SIGRTMIN && (q->set & SIGMASK(sig)))
@@ -145,8 +155,9 @@ enqueue(struct process *p, struct task *t, bool thread_directed, int sig,
 	bool from_user = info != NULL && info->code <= 0;
 	bool limited =
 		sig >= SIGRTMIN || !(info == NULL || info->code >= 0 || info->code == SI_TKILL);
-	struct signal_entry *e =
-		sig == SIGKILL ? NULL : entry_alloc(p, t, thread_directed, limited);
+	struct signal_entry *e = sig == SIGKILL ? NULL
+		: flags & SIG_OF_TIMER          ? timer_entry_alloc()
+						: entry_alloc(p, t, thread_directed, limited);
 	if (e != NULL) {
 		e->timer = NULL;
 		if (info != NULL)
@@ -270,7 +281,7 @@ signal_send_locked(
 		thread_directed ? t : list_first_entry(&p->tasks, struct task, process_node);
 	if (signal_is_ignored(p, main, sig, flags))
 		return 0;
-	int err = enqueue(p, main, thread_directed, sig, info);
+	int err = enqueue(p, main, thread_directed, sig, info, flags);
 	if (err != 0)
 		return err;
 	wake_all(&p->signal_wait, 0);
@@ -424,7 +435,7 @@ bool
 signal_send_timer_locked(
 	struct process *p, struct task *t, struct posix_timer *timer, const struct siginfo *info)
 {
-	if (signal_send_locked(p, t, info->signo, info, SIG_FROM_KERNEL) != 0)
+	if (signal_send_locked(p, t, info->signo, info, SIG_FROM_KERNEL | SIG_OF_TIMER) != 0)
 		return false;
 	struct signal_pending *q = t != NULL ? &t->sig.pending : &p->pending;
 	if (list_empty(&q->queue))

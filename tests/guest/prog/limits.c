@@ -309,3 +309,40 @@ GUEST_TEST(limit_nice)
 	}
 	CHECK_EQ(guest_reap(pid), 0);
 }
+
+/* A timer counts as long as it lives; its signal comes whatever else waits. */
+static void
+timers_up_to_limit(void *arg)
+{
+	timer_t id[8];
+	sigset_t set;
+	siginfo_t info;
+	struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 1};
+	struct itimerspec soon = {.it_value = {0, 1}};
+	int n = 0;
+	CHECK_EQ(setresuid(7778, 7778, 7778), 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 1);
+	sigaddset(&set, SIGRTMIN + 2);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+	limit(RLIMIT_SIGPENDING, 4, 4);
+	while (n < 8 && timer_create(CLOCK_MONOTONIC, &ev, &id[n]) == 0)
+		n++;
+	CHECK_EQ(n, 4);
+	CHECK_EQ(errno, EAGAIN);
+	CHECK_ERRNO(sigqueue(getpid(), SIGRTMIN + 2, (union sigval){0}), EAGAIN);
+	for (int i = 0; i < n; i++)
+		CHECK_EQ(timer_settime(id[i], 0, &soon, NULL), 0);
+	for (int i = 0; i < n; i++)
+		CHECK_EQ(sigwaitinfo(&set, &info), SIGRTMIN + 1);
+	for (int i = 0; i < n; i++)
+		CHECK_EQ(timer_delete(id[i]), 0);
+	CHECK_EQ(sigqueue(getpid(), SIGRTMIN + 2, (union sigval){0}), 0);
+	CHECK_EQ(timer_create(CLOCK_MONOTONIC, &ev, &id[0]), 0);
+}
+
+GUEST_TEST(limit_timers)
+{
+	for (int i = 0; i < 2; i++) /* what the first left is given back */
+		guest_fork_ok(timers_up_to_limit, NULL);
+}

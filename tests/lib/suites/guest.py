@@ -8,7 +8,7 @@ from runner import Job
 from suites import programs
 
 ORDER = 60
-MACHINES = {"tests/guest/guest_test.py": [["smp1"], ["smp4"], ["smp8"], ["debug", "late"]]}
+MACHINES = {"tests/guest/guest_test.py": [["smp1"], ["smp4"], ["smp8"], ["debug", "late", "storm"]]}
 
 
 def jobs(context):
