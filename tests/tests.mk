@@ -78,6 +78,7 @@ $(BUILD)/asan/tests/unit/mm_test.o: SAN_CFLAGS += $(MM_TEST_CFLAGS)
 # These include a source of the kernel's, and stand in for the headers that it needs.
 $(BUILD)/asan/tests/unit/lockdep_test.o $(BUILD)/asan/tests/unit/timerwheel_test.o \
 	$(BUILD)/asan/kernel/fs/proc/net_format.o $(BUILD)/asan/tests/unit/procfs_net_test.o: SAN_CFLAGS += -Ikernel
+$(BUILD)/asan/tests/unit/panic_count_test.o: SAN_CFLAGS += -Ikernel -Ikernel/arch/include
 
 # Tests of the network's cores are named net_*, and so are its fuzz targets. Their headers: the mock's, then the kernel's.
 NET_KERNEL_SRC += kernel/dev/net/virtio_net_frame.c
@@ -203,6 +204,7 @@ $(LINT_FLAGS): | $(GENERATED)
 	$(file >>$@,tests $(HOST_CFLAGS) -DSWOS_TEST)
 	$(file >>$@,tests/unit/mm_test.c $(HOST_CFLAGS) -DSWOS_TEST $(MM_TEST_CFLAGS))
 	$(file >>$@,tests/unit/lockdep_test.c $(HOST_CFLAGS) -DSWOS_TEST -Ikernel)
+	$(file >>$@,tests/unit/panic_count_test.c $(HOST_CFLAGS) -DSWOS_TEST -Ikernel -Ikernel/arch/include)
 	$(file >>$@,tests/unit/procfs_net_test.c $(HOST_CFLAGS) -DSWOS_TEST -Ikernel)
 	$(foreach s,$(filter tests/%,$(sort $(NET_TEST_SRC) $(NET_FUZZ_SRC))),$(file >>$@,$(s) $(HOST_CFLAGS) \
 		-DSWOS_TEST $(NET_TEST_CFLAGS)))

@@ -158,6 +158,25 @@ def initrd_wins_over_disk():
 
 
 @test
+def initrd_of_nearly_half_the_memory():
+    data = os.urandom(1 << 20)
+    tree = os.path.join(TMP, "large")
+    os.makedirs(tree)
+    with open(os.path.join(tree, "large"), "wb") as f:
+        for i in range(56):
+            f.write(data[i:] + data[:i])
+    image = os.path.join(TMP, "large.img")
+    subprocess.run(["make", "-s", "image", f"ROOT_EXTRA={tree}", f"OUT={image}"], check=True, stdout=subprocess.DEVNULL)
+    check(os.path.getsize(image) > 60 << 20, "the image is smaller than it was meant to be")
+    with open(os.path.join(tree, "large"), "rb") as f:
+        wanted = hashlib.md5(f.read()).hexdigest()
+    status, output = run_in_guest("md5sum /large", base="initrd", base_image=image, mem="128M")
+    equal(status, 0, "status")
+    contains(output, wanted)
+    os.unlink(image)
+
+
+@test
 def bad_initrd_leaves_the_disk():
     bad = write_image("bad", flipped(read_image(), 300))
     with Vm(base="virtio", extra=("-initrd", bad)) as vm:

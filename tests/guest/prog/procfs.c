@@ -55,6 +55,28 @@ field(const char *text, const char *name)
 	return -1;
 }
 
+/* How often a call was tried that swos does not have; 0: never. */
+static long long
+tried_in_vain(const char *name_and_number)
+{
+	static char text[32768];
+	CHECK(slurp("/proc/swos/unimplemented", text, sizeof(text)) >= 0);
+	long long n = field(text, name_and_number);
+	return n < 0 ? 0 : n;
+}
+
+GUEST_TEST(proc_counts_unimplemented_calls_by_name)
+{
+	long long shmget = tried_in_vain("shmget 194 "), semop = tried_in_vain("semop 193 ");
+	for (int i = 0; i < 3; i++)
+		CHECK_ERRNO(syscall(194, 0, 0, 0), ENOSYS);
+	CHECK_ERRNO(syscall(193, 0, 0, 0), ENOSYS);
+	CHECK_ERRNO(syscall(4000), ENOSYS); /* no number of Linux's: nothing to count */
+	CHECK_ERRNO(syscall(-1), ENOSYS);
+	CHECK_EQ(tried_in_vain("shmget 194 "), shmget + 3);
+	CHECK_EQ(tried_in_vain("semop 193 "), semop + 1);
+}
+
 static char
 state_of(pid_t pid)
 {
