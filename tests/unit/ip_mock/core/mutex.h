@@ -4,18 +4,18 @@
 
 #include "core/spinlock.h"
 
-struct mutex {
+struct CAPABILITY("mutex") mutex {
 	struct spinlock l;
 };
 
 static inline void
-mutex_lock(struct mutex *m)
+mutex_lock(struct mutex *m) ACQUIRES(*m) NO_LOCK_ANALYSIS
 {
 	spin_lock_bh(&m->l);
 }
 
 static inline void
-mutex_unlock(struct mutex *m)
+mutex_unlock(struct mutex *m) RELEASES(*m) NO_LOCK_ANALYSIS
 {
 	spin_unlock_bh(&m->l);
 }

@@ -7,7 +7,7 @@
 
 #include "core/types.h"
 
-struct spinlock {
+struct CAPABILITY("spinlock") spinlock {
 	bool held;
 };
 
@@ -18,7 +18,7 @@ spin_init(struct spinlock *l, const char *name)
 }
 
 static inline void
-spin_lock_bh(struct spinlock *l)
+spin_lock_bh(struct spinlock *l) ACQUIRES(*l) NO_LOCK_ANALYSIS
 {
 	if (l->held)
 		abort();
@@ -26,7 +26,7 @@ spin_lock_bh(struct spinlock *l)
 }
 
 static inline void
-spin_unlock_bh(struct spinlock *l)
+spin_unlock_bh(struct spinlock *l) RELEASES(*l) NO_LOCK_ANALYSIS
 {
 	if (!l->held)
 		abort();
