@@ -161,7 +161,7 @@ TEST(rights_of_the_other_socket_calls_stand_in_the_table)
 		for (uint32_t i = 0; i < ARRAY_SIZE(rows); i++) {
 			if (strcmp(name, rows[i][0]) != 0)
 				continue;
-			snprintf(wanted, sizeof(wanted), " file(%s):fd ", rows[i][1]);
+			snprintf(wanted, sizeof(wanted), " sock(%s):fd ", rows[i][1]);
 			CHECK(strstr(line, wanted) != NULL);
 			found++;
 		}
