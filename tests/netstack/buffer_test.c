@@ -74,3 +74,52 @@ TEST(buffer_of_a_sender_stays_as_it_was_chosen)
 	acknowledge_all();
 	peer_has_all_given_back();
 }
+
+static uint32_t written, edge; /* of the peer's stream; where the window that it was told ends */
+
+/* The peer sends n bytes, which must be taken, and the user reads them. The window's edge never goes back. */
+static void
+receive(uint32_t n)
+{
+	static uint8_t block[70000];
+	uint32_t end = written + n;
+	peer_shows_itself();
+	for (; written < end; written += min(end - written, 1400u))
+		peer_writes(written, block, min(end - written, 1400u));
+	for (uint32_t got = 0; got < n;) {
+		ssize_t part = netstack_recv(peer.sock, block, sizeof(block), MSG_DONTWAIT);
+		CHECK(part > 0);
+		got += (uint32_t)part;
+	}
+	uni_pass(250 * NSEC_PER_MSEC); /* the ACK may wait */
+	CHECK_EQ(peer.last.ack, PEER_FIRST + written);
+	CHECK(written + peer.last.wnd >= edge);
+	edge = written + peer.last.wnd;
+}
+
+TEST(buffer_of_a_receiver_grows_and_shrinks_with_use)
+{
+	written = edge = 0;
+	peer_connects(1460);
+	uint32_t first = peer.sock->rcvbuf;
+	tcp_of(peer.sock)->c.srtt_us = 1000;
+	for (int i = 0; i < 6; i++)
+		receive(10000u << min(i, 2));
+	uint32_t grown = peer.sock->rcvbuf;
+	CHECK(grown >= 2 * first);
+	CHECK(grown <= tcp_sysctl(peer.net)->rmem[2]);
+	/* Little for long: it goes back, as far as the window allows that the peer knows and uses up. */
+	for (int i = 0; i < 45; i++)
+		receive(100);
+	CHECK(peer.sock->rcvbuf < grown && tcp_of(peer.sock)->rcv_goal != 0);
+	for (int i = 0; i < 20; i++)
+		receive(4000);
+	CHECK(peer.sock->rcvbuf <= grown / 2 && peer.sock->rcvbuf >= first);
+	CHECK_EQ(tcp_of(peer.sock)->rcv_goal, 0);
+	for (int i = 0; i < 8; i++)
+		receive(min(edge - written, 60000u));
+	CHECK(peer.sock->rcvbuf >= 2 * first);
+	netstack_close(peer.sock);
+	acknowledge_all();
+	peer_has_all_given_back();
+}

@@ -76,15 +76,18 @@ peer_writes(uint32_t at, const void *bytes, size_t n)
 	peer_sends(&seg, bytes, n);
 }
 
-/* Its link address does not change, but what is known of it ages. */
-static void
-ask_for_us(void)
+void
+peer_shows_itself(void)
 {
 	uint8_t arp[42] = {0};
 	memset(arp, 0xff, 6);
 	memcpy(arp + 6, (uint8_t[]){2, 0, 0, 0, 0, 2, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1}, 16);
 	memcpy(arp + 22, (uint8_t[]){2, 0, 0, 0, 0, 2, 10, 0, 0, 2}, 10);
 	memcpy(arp + 38, (uint8_t[]){10, 0, 0, 1}, 4);
+	CHECK(uni_receive(peer.eth, arp, sizeof(arp)));
+	arp[21] = 2; /* and answers, should we be asking */
+	memcpy(arp, uni_mac, 6);
+	memcpy(arp + 32, uni_mac, 6);
 	CHECK(uni_receive(peer.eth, arp, sizeof(arp)));
 }
 
@@ -94,7 +97,7 @@ peer_meets(void)
 	peer = (struct peer){.net = uni_begin()};
 	peer.eth = uni_ethernet(PEER_OURS);
 	uni_sent = see;
-	ask_for_us();
+	peer_shows_itself();
 }
 
 struct sock_addr
@@ -125,7 +128,7 @@ peer_connects_again(uint16_t mss)
 {
 	struct sock *s = peer.sock = netstack_socket(peer.net, AF_INET, SOCK_STREAM);
 	struct sock_addr a = peer_address(), own = peer_our_port();
-	ask_for_us();
+	peer_shows_itself();
 	CHECK(s != NULL);
 	CHECK_EQ(s->ops->bind(s, &own), 0);
 	CHECK_EQ(s->ops->connect(s, &a, O_NONBLOCK), -EINPROGRESS);

@@ -43,6 +43,11 @@ void peer_meets(void);
 void peer_connects(uint16_t mss);
 /* The same on the stack as it is. */
 void peer_connects_again(uint16_t mss);
+/*
+ * It asks for our link address, and tells its own to whoever asks. That does not change, but what is known of it ages:
+ * without this it is given up eight seconds after what was sent to it.
+ */
+void peer_shows_itself(void);
 /* Its address and port; our port on any address. */
 struct sock_addr peer_address(void);
 struct sock_addr peer_our_port(void);

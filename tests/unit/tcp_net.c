@@ -287,8 +287,8 @@ after(struct tcp_net *n, int e, const struct tcp_actions *act)
 		x->rdhup = true;
 	if (act->what & TCP_DO_ERROR)
 		x->error = act->error;
-	if ((act->what & TCP_DO_GROW) && !x->fixed)
-		x->buffer = min(act->grow_to, 1u << 20);
+	if ((act->what & TCP_DO_FIT) && !x->fixed)
+		x->buffer = min(act->fit_to, 1u << 20);
 	tcp_net_flush(n, e);
 	if (act->what & TCP_DO_TIME_WAIT) {
 		tcp_timewait_init(&x->tw, &env, &x->c);

@@ -168,11 +168,11 @@ tcp_act(struct tcp_sock *t, const struct tcp_env *env, const struct tcp_actions 
 	uint32_t what = act->what;
 	if (act->acked != 0)
 		acked(t, act->acked, after);
-	if (unlikely(what & (TCP_DO_CONNECTED | TCP_DO_GROW | TCP_DO_RDHUP | TCP_DO_URGENT))) {
+	if (unlikely(what & (TCP_DO_CONNECTED | TCP_DO_FIT | TCP_DO_RDHUP | TCP_DO_URGENT))) {
 		if (what & TCP_DO_CONNECTED)
 			connected(t, after);
-		if (what & TCP_DO_GROW)
-			tcp_recvq_grow(t, act->grow_to);
+		if (what & TCP_DO_FIT)
+			tcp_recvq_fit(t, act->fit_to);
 		if (what & TCP_DO_RDHUP) {
 			__atomic_store_n(&t->i.s.shut, (uint8_t)(t->i.s.shut | SOCK_SHUT_RD),
 				__ATOMIC_RELEASE);

@@ -234,7 +234,7 @@ struct tcp_conn {
 	 * those that grew last, the latest first.
 	 */
 	struct tcp_range *ooo;
-	/* the receive buffer's growth: what was read in a round trip */
+	/* the receive buffer's size: what was read in a round trip */
 	uint32_t read_seq, drs_seq, drs_us, drs_bytes;
 	struct tcp_stats stats;
 };
@@ -256,8 +256,8 @@ _Static_assert(sizeof(struct tcp_conn) <= 448, "an idle connection is small");
 #define TCP_DO_TIME_WAIT \
 	(1u << 9) /* it goes on as a struct tcp_timewait: tcp_timewait_init(), then forget it */
 #define TCP_DO_RESET (1u << 10) /* answer the segment with tcp_reset_reply() */
-#define TCP_DO_GROW \
-	(1u << 11) /* the receive buffer limits the peer: grow_to bytes of payload would not */
+#define TCP_DO_FIT \
+	(1u << 11) /* the receive buffer limits the peer, or is far too large: fit_to bytes of payload would do */
 
 /* Why a segment, or a part of it, was not used: for counters. */
 enum tcp_drop {
@@ -279,7 +279,7 @@ struct tcp_actions {
 	uint32_t keep_off, keep_len; /* payload to be kept out of order */
 	uint32_t acked;              /* bytes at the front of the send queue that are done */
 	uint32_t urg_off;
-	uint32_t grow_to;
+	uint32_t fit_to;
 	uint16_t error; /* positive errno */
 	uint8_t drop;   /* enum tcp_drop */
 };

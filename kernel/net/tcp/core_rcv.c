@@ -339,23 +339,32 @@ tcp_rcv_urgent(struct tcp_conn *c, const struct tcp_segment *seg, struct tcp_act
 
 /* --- what was read --- */
 
-/* Has the user taken more in a round trip than ever? Then the buffer is to hold twice that, and room to grow. */
+#define FORGET_US 10000000u
+
+/*
+ * Has the user taken more in a round trip than ever? Then the buffer is to hold twice that, and room to grow. Not a
+ * quarter in ten seconds? Then what it takes from now on counts.
+ */
 static void
 tune_buffer(struct tcp_conn *c, const struct tcp_env *env, struct tcp_actions *act)
 {
-	uint32_t now = tcp_us(env);
-	if (c->srtt_us == 0 || now - c->drs_us < c->srtt_us)
+	uint32_t now = tcp_us(env), passed = now - c->drs_us, copied = c->read_seq - c->drs_seq;
+	bool is_little = copied < c->drs_bytes / 4;
+	if (c->srtt_us == 0 || passed < c->srtt_us || (is_little && passed < FORGET_US))
 		return;
-	uint32_t copied = c->read_seq - c->drs_seq;
-	if (copied > c->drs_bytes) {
-		uint64_t want = 2ull * copied + 16ull * c->rcv_mss;
+	uint64_t want = 0;
+	if (is_little) {
+		c->drs_bytes = max(copied, (uint32_t)TCP_INIT_SEGMENTS * c->rcv_mss);
+		want = 2ull * c->drs_bytes;
+	} else if (copied > c->drs_bytes) {
+		want = 2ull * copied + 16ull * c->rcv_mss;
 		if (c->drs_bytes > 0)
 			want += 2 * want * (copied - c->drs_bytes) / c->drs_bytes;
 		c->drs_bytes = copied;
-		if (want > c->rcv_buffer) {
-			act->what |= TCP_DO_GROW;
-			act->grow_to = (uint32_t)min(want, (uint64_t)1 << 30);
-		}
+	}
+	if (want > c->rcv_buffer || (is_little && want < c->rcv_buffer / 4)) {
+		act->what |= TCP_DO_FIT;
+		act->fit_to = (uint32_t)min(want, (uint64_t)1 << 30);
 	}
 	c->drs_seq = c->read_seq;
 	c->drs_us = now;

@@ -78,10 +78,10 @@ consume(struct tcp_sock *t, uint32_t n)
 		tcp_recvq_update_space(t);
 		tcp_read(&t->c, &env, n, &act);
 		if (unlikely(act.what != 0)) {
-			if (act.what & TCP_DO_GROW) {
-				tcp_recvq_grow(t, act.grow_to);
+			if (act.what & TCP_DO_FIT) {
+				tcp_recvq_fit(t, act.fit_to);
 				tcp_recvq_update_space(t);
-				act.what &= ~TCP_DO_GROW;
+				act.what &= ~TCP_DO_FIT;
 			}
 			tcp_act(t, &env, &act, &after);
 		}

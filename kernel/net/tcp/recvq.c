@@ -192,12 +192,44 @@ tcp_recvq_learn_ratio(struct tcp_sock *t, const struct pkt *p)
 		t->rcv_ratio = (uint8_t)max(min(ratio, RATIO_ONE - 1), RATIO_LOW);
 }
 
+/* Memory that payload takes, at the rate at which it did lately. */
+static uint64_t
+memory_of(const struct tcp_sock *t, uint32_t payload)
+{
+	return (uint64_t)payload * RATIO_ONE / t->rcv_ratio;
+}
+
+static bool
+was_chosen(const struct sock *s)
+{
+	return (atomic_load_explicit(&s->opts, memory_order_relaxed) & SOCK_OPT_RCVBUF_LOCKED) != 0;
+}
+
+/* The buffer shrinks as far as it may: what was offered stays so (RFC 9293, SHLD-14), and has its room. */
+static void
+shrink(struct tcp_sock *t)
+{
+	struct sock *s = &t->i.s;
+	if (was_chosen(s)) {
+		t->rcv_goal = 0;
+		return;
+	}
+	int32_t offered = (int32_t)(t->c.rcv_wup + t->c.rcv_wnd - t->c.rcv_nxt);
+	uint64_t need = s->rcv_used + memory_of(t, (uint32_t)max(offered, 0));
+	s->rcvbuf = (uint32_t)min((uint64_t)s->rcvbuf, max(need, (uint64_t)t->rcv_goal));
+	if (s->rcvbuf <= t->rcv_goal)
+		t->rcv_goal = 0;
+}
+
 void
 tcp_recvq_update_space(struct tcp_sock *t)
 {
 	const struct sock *s = &t->i.s;
-	uint32_t used = s->rcv_used, buffer = payload_of(t, s->rcvbuf);
-	uint32_t space = used < s->rcvbuf ? payload_of(t, s->rcvbuf - used) : 0;
+	if (unlikely(t->rcv_goal != 0))
+		shrink(t);
+	uint32_t room = likely(t->rcv_goal == 0) ? s->rcvbuf : t->rcv_goal;
+	uint32_t used = s->rcv_used, buffer = payload_of(t, room);
+	uint32_t space = used < room ? payload_of(t, room - used) : 0;
 	if (unlikely(t->window_clamp != 0)) {
 		buffer = min(buffer, t->window_clamp);
 		space = min(space, t->window_clamp);
@@ -206,15 +238,21 @@ tcp_recvq_update_space(struct tcp_sock *t)
 }
 
 void
-tcp_recvq_grow(struct tcp_sock *t, uint32_t payload)
+tcp_recvq_fit(struct tcp_sock *t, uint32_t payload)
 {
 	struct sock *s = &t->i.s;
-	if (atomic_load_explicit(&s->opts, memory_order_relaxed) & SOCK_OPT_RCVBUF_LOCKED)
+	if (was_chosen(s))
 		return;
 	uint32_t most = atomic_load_explicit(&tcp_sysctl(s->net)->rmem[2], memory_order_relaxed);
-	uint64_t want = (uint64_t)payload * RATIO_ONE / t->rcv_ratio;
+	uint32_t usual = atomic_load_explicit(&tcp_sysctl(s->net)->rmem[1], memory_order_relaxed);
+	uint32_t want = (uint32_t)min(memory_of(t, payload), (uint64_t)most);
+	uint32_t now = t->rcv_goal != 0 ? t->rcv_goal : s->rcvbuf;
+	if (want < now / 4 && usual < now)
+		t->rcv_goal = max(2 * want, usual);
+	else if (want > now)
+		t->rcv_goal = want < s->rcvbuf ? want : 0;
 	if (want > s->rcvbuf)
-		s->rcvbuf = (uint32_t)max(min(want, (uint64_t)most), (uint64_t)s->rcvbuf);
+		s->rcvbuf = want;
 }
 
 /* Throws away what is out of order, from the far end on. */

@@ -171,6 +171,7 @@ struct tcp_sock {
 	uint32_t ooo_used;                /* [lock] bytes of memory of what is in ooo */
 	uint32_t notsent_lowat;           /* [lock] UINT32_MAX: the stack's */
 	uint32_t window_clamp;            /* [lock] 0: none */
+	uint32_t rcv_goal;                /* [lock] what rcvbuf is to shrink to; 0: it is not */
 	int32_t linger2_s; /* [lock] FIN_WAIT2 for so long, 0: the stack's, below: not at all */
 	uint16_t defer_accept_s; /* [lock] */
 	uint8_t rcv_ratio;   /* [lock] payload of 256 bytes of memory that was received lately */
@@ -299,8 +300,8 @@ bool tcp_recvq_admit(struct tcp_sock *t, const struct tcp_env *env, const struct
 /* Tells the core of the room that there is. */
 void tcp_recvq_update_space(struct tcp_sock *t);
 void tcp_recvq_purge(struct tcp_sock *t);
-/* The buffer should hold so much payload. */
-void tcp_recvq_grow(struct tcp_sock *t, uint32_t payload);
+/* The buffer should hold so much payload: it grows at once, and shrinks as the window that was offered is used up. */
+void tcp_recvq_fit(struct tcp_sock *t, uint32_t payload);
 /* Takes n bytes that were read off the front. read_lock held too. */
 void tcp_recvq_consume(struct tcp_sock *t, uint32_t n, struct tcp_after *after);
 /* Bytes of a queued packet that were read. read_lock held, not the lock. */
