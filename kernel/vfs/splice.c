@@ -53,6 +53,14 @@ place_begin(struct place *p, struct file *f, uaddr_t user)
 	return err;
 }
 
+static int
+places_begin(struct place *in, struct file *in_file, uaddr_t in_user, struct place *out,
+	struct file *out_file, uaddr_t out_user)
+{
+	int err = place_begin(in, in_file, in_user);
+	return err == 0 ? place_begin(out, out_file, out_user) : err;
+}
+
 /* Leaves the place where it has got to. */
 static int
 place_end(const struct place *p)
@@ -129,9 +137,7 @@ send(struct file *out, struct file *in, uaddr_t offset, size_t count)
 	if (file_flags(out) & O_APPEND)
 		return -EINVAL;
 	struct place from, to;
-	int err = place_begin(&from, in, offset);
-	if (err == 0)
-		err = place_begin(&to, out, (uaddr_t){0});
+	int err = places_begin(&from, in, offset, &to, out, (uaddr_t){0});
 	if (err != 0)
 		return err;
 	count = min(count, TRANSFER_MAX);
@@ -171,9 +177,7 @@ copy_range(struct file *in, uaddr_t in_offset, struct file *out, uaddr_t out_off
 	if (file_flags(out) & O_APPEND)
 		return -EBADF;
 	struct place from, to;
-	int err = place_begin(&from, in, in_offset);
-	if (err == 0)
-		err = place_begin(&to, out, out_offset);
+	int err = places_begin(&from, in, in_offset, &to, out, out_offset);
 	if (err != 0)
 		return err;
 	count = min(count, TRANSFER_MAX);
@@ -322,9 +326,7 @@ splice(struct file *in, uaddr_t in_offset, struct file *out, uaddr_t out_offset,
 	if ((from && to && pipe_same(in, out)) || (file_flags(out) & O_APPEND))
 		return -EINVAL;
 	struct place in_place, out_place;
-	int err = place_begin(&in_place, in, in_offset);
-	if (err == 0)
-		err = place_begin(&out_place, out, out_offset);
+	int err = places_begin(&in_place, in, in_offset, &out_place, out, out_offset);
 	if (err != 0)
 		return err;
 	n = min(n, TRANSFER_MAX);

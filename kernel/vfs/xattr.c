@@ -55,15 +55,21 @@ list_names(struct inode *i, uaddr_t list, size_t size)
 	return len;
 }
 
+/* The name, and the file at path: for walk_end(). */
+static int
+begin_at(
+	struct walk *w, char name[XATTR_NAME_MAX + 1], uaddr_t path, uint32_t lookup, uaddr_t uname)
+{
+	int err = get_name(name, uname);
+	return err == 0 ? walk_user(w, AT_FDCWD, path, lookup) : err;
+}
+
 static int64_t
 get_at(uaddr_t path, uint32_t lookup, uaddr_t uname, uaddr_t value, size_t size)
 {
 	char name[XATTR_NAME_MAX + 1];
-	int err = get_name(name, uname);
-	if (err != 0)
-		return err;
 	WALK_ON_STACK(w);
-	err = walk_user(&w, AT_FDCWD, path, lookup);
+	int err = begin_at(&w, name, path, lookup, uname);
 	if (err != 0)
 		return err;
 	int64_t result = get_value(w.inode, name, value, size);
@@ -88,11 +94,8 @@ static int64_t
 refuse_at(uaddr_t path, uint32_t lookup, uaddr_t uname)
 {
 	char name[XATTR_NAME_MAX + 1];
-	int err = get_name(name, uname);
-	if (err != 0)
-		return err;
 	WALK_ON_STACK(w);
-	err = walk_user(&w, AT_FDCWD, path, lookup);
+	int err = begin_at(&w, name, path, lookup, uname);
 	if (err != 0)
 		return err;
 	err = w.file == NULL ? path_may_write(&w.path) : 0;

@@ -71,13 +71,13 @@ def type_until(vm, pattern):
                 vm.send(bytes(keys.choices(b"abc \r\n\x03\x1a\x1c\x11\x13\x04\x7f\x15\x16", k=20)))
         except VmError:  # the wait tells why
             pass
-    typist = threading.Thread(target=type_on)
+    typist = threading.Thread(target=type_on, daemon=True)  # that nobody reads what is typed must not keep us
     typist.start()
     try:
         return vm.wait_for(pattern)
     finally:
         over.set()
-        typist.join()
+        typist.join(timeout=10)
 
 
 def storm_on(machine):

@@ -211,7 +211,7 @@ tty_hangup(struct tty *tty)
 	uint64_t flags = spin_lock_irq_save(&tree_lock);
 	struct parting p = untie_locked(tty);
 	struct process *leader = p.session != NULL ? p.session->leader : NULL;
-	if (leader != NULL && leader != current_process()) {
+	if (leader != NULL) {
 		signal_send_process(leader, SIGHUP, NULL);
 		signal_send_process(leader, SIGCONT, NULL);
 	}

@@ -94,7 +94,7 @@ static struct task *
 task_with_space_locked(const struct proc_node *n)
 {
 	struct task *t = n->key.task;
-	if (t != NULL)
+	if (n->key.task != NULL)
 		return t->thread.space != NULL && t->tid == n->key.tid ? t : NULL;
 	list_for_each_entry (t, &n->key.process->tasks, process_node)
 		if (t->thread.space != NULL)

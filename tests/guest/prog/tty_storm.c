@@ -48,19 +48,24 @@ change_settings(int fd, unsigned *seed)
 	(void)tcsetattr(fd, when[chance(seed, 3)], &t);
 }
 
-/* In a group of its own, which has the terminal and is gone at once. */
+/*
+ * In a group of its own, which has the terminal and is gone at once. It is never stopped: nobody would know whom to
+ * continue if its parent, which is killed when the session is over, is gone by then.
+ */
 static void
 be_in_front_for_a_moment(int fd)
 {
+	void (*out)(int) = signal(SIGTTOU, SIG_IGN), (*stop)(int) = signal(SIGTSTP, SIG_IGN);
 	pid_t pid = fork();
 	if (pid == 0) {
-		signal(SIGTTOU, SIG_IGN);
 		setpgid(0, 0);
 		(void)tcsetpgrp(fd, getpid());
 		_exit(0);
 	}
 	if (pid > 0)
 		(void)waitpid(pid, NULL, 0);
+	signal(SIGTTOU, out);
+	signal(SIGTSTP, stop);
 }
 
 static void
@@ -142,13 +147,19 @@ be_member(int fd, int session, unsigned seed)
 	_exit(0);
 }
 
-/* A session that has the terminal for some milliseconds. Its members are its parent's to end: they outlive it. */
 static void
-lead(int session, unsigned seed)
+ignore_typed(void)
 {
 	static const int typed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTOU};
 	for (size_t i = 0; i < sizeof(typed) / sizeof(typed[0]); i++)
 		signal(typed[i], SIG_IGN);
+}
+
+/* A session that has the terminal for some milliseconds. Its members are its parent's to end: they outlive it. */
+static void
+lead(int session, unsigned seed)
+{
+	ignore_typed();
 	CHECK(setsid() > 0);
 	int fd = open(DEVICE, O_RDWR | O_NOCTTY);
 	CHECK(fd >= 0);
@@ -213,6 +224,36 @@ interfere(void *arg)
 	}
 }
 
+static volatile sig_atomic_t told;
+
+static void
+be_told(int sig)
+{
+	told |= sig == SIGHUP ? 1 : 2;
+}
+
+/* Who leads a session is told that its terminal is gone, also in the background, also by itself. */
+static void
+hang_up_own(void *unused)
+{
+	ignore_typed();
+	CHECK(setsid() > 0);
+	int fd = open(DEVICE, O_RDWR | O_NOCTTY);
+	CHECK_EQ(ioctl(fd, TIOCSCTTY, 1), 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		for (;;)
+			pause();
+	signal(SIGHUP, be_told);
+	signal(SIGCONT, be_told);
+	CHECK_EQ(setpgid(pid, pid), 0);
+	CHECK_EQ(tcsetpgrp(fd, pid), 0);
+	CHECK_EQ(vhangup(), 0);
+	CHECK_EQ(told, 3);
+	CHECK_EQ(kill(pid, SIGKILL), 0);
+	guest_reap(pid);
+}
+
 GUEST_TEST_FLAGS(tty_storm, GUEST_SLOW)
 {
 	pid_t pid[SESSIONS];
@@ -229,6 +270,7 @@ GUEST_TEST_FLAGS(tty_storm, GUEST_SLOW)
 		CHECK_EQ(guest_reap(pid[i]), 0);
 	atomic_store(&storm->over, 1);
 	CHECK_EQ(guest_reap(other), 0);
+	guest_fork_ok(hang_up_own, NULL);
 	fd = open(DEVICE, O_RDWR | O_NOCTTY);
 	CHECK(fd >= 0);
 	CHECK_EQ(tcflow(fd, TCOON), 0);

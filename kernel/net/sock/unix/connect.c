@@ -212,9 +212,8 @@ unix_accept(struct sock *s, uint32_t flags, struct sock **out)
 	return 0;
 }
 
-/* The peer of a connection with a reference, or NULL. */
-static struct unix_sock *
-peer_get(struct unix_sock *u)
+struct unix_sock *
+unix_peer_get(struct unix_sock *u)
 {
 	spin_lock(&u->s.lock);
 	struct unix_sock *p = u->peer;
@@ -231,7 +230,7 @@ unix_shutdown(struct sock *s, int how)
 	uint8_t bits = (uint8_t)(how + 1); /* SHUT_* to SOCK_SHUT_* */
 	uint8_t across = (uint8_t)(((bits & SOCK_SHUT_RD) ? SOCK_SHUT_WR : 0) |
 		((bits & SOCK_SHUT_WR) ? SOCK_SHUT_RD : 0));
-	struct unix_sock *p = unix_is_connection(u) ? peer_get(u) : NULL;
+	struct unix_sock *p = unix_is_connection(u) ? unix_peer_get(u) : NULL;
 	spin_lock(&s->lock);
 	set_shut(u, bits);
 	spin_unlock(&s->lock);

@@ -62,17 +62,6 @@ relay_start(struct unix_sock *u, struct unix_sock *p)
 	spin_unlock(&u->s.lock);
 }
 
-static struct unix_sock *
-peer_get(struct unix_sock *u)
-{
-	spin_lock(&u->s.lock);
-	struct unix_sock *p = u->peer;
-	if (p != NULL)
-		unix_get(p);
-	spin_unlock(&u->s.lock);
-	return p;
-}
-
 uint32_t
 unix_dgram_poll(struct sock *s, struct poll_table *pt)
 {
@@ -88,7 +77,7 @@ unix_dgram_poll(struct sock *s, struct poll_table *pt)
 		ready |= POLLIN | POLLRDNORM;
 	if (!unix_writable(u))
 		return ready;
-	struct unix_sock *p = peer_get(u);
+	struct unix_sock *p = unix_peer_get(u);
 	bool full = p != NULL && is_full(p, u);
 	if (full) {
 		relay_start(u, p);
@@ -301,7 +290,7 @@ unix_dgram_send(struct sock *s, struct sock_msg *msg)
 		err = unix_find(s->net, msg->addr, s->type, &p);
 	} else if (err == 0) {
 		err = sock_take_error(s);
-		p = err == 0 ? peer_get(u) : NULL;
+		p = err == 0 ? unix_peer_get(u) : NULL;
 		if (err == 0 && p == NULL)
 			err = -ENOTCONN;
 	}

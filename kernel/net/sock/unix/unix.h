@@ -123,6 +123,9 @@ unix_put(struct unix_sock *u)
 	sock_put(&u->s);
 }
 
+/* The one that u is connected to, with a reference; NULL: none. Takes u's lock. */
+struct unix_sock *unix_peer_get(struct unix_sock *u) MUST_CHECK;
+
 static inline uint32_t
 unix_state(const struct unix_sock *u)
 {
