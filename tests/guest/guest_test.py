@@ -11,11 +11,10 @@ usage: guest_test.py [MACHINE]…
 
 import random
 import re
-import subprocess
 import sys
 import threading
 
-from vm import Vm, VmError, build_path, run_in_guest
+from vm import Vm, VmError, build_path, debug_kernel, run_in_guest
 
 DEBUG_KERNEL = build_path("debug/kernel.img")
 MACHINES = {
@@ -107,7 +106,7 @@ def run_storm():
 def main():
     names = sys.argv[1:] or [*MACHINES, "late", "storm"]
     if {"debug", "late", "storm"} & set(names):
-        subprocess.run(["make", "-s", "DEBUG=1", "build/debug/kernel.img"], check=True)
+        debug_kernel()
     more = {"late": run_late, "storm": run_storm}
     return 1 if sum(more[n]() if n in more else run(n, MACHINES[n]) for n in names) else 0
 

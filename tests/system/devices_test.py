@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Virtio devices and sources of randomness: present, absent, legacy, and such that the kernel does not drive."""
 
+import array
 import os
+import re
 import sys
 import tempfile
 
@@ -12,7 +14,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 sys.dont_write_bytecode = True
 
 from harness import check, contains, equal, main, test  # noqa: E402
-from vm import Vm  # noqa: E402
+from vm import Vm, debug_kernel  # noqa: E402
 
 NO_SEED = "dtb-randomness=off"
 NO_SOURCE = r"random: no source of randomness: getrandom\(\) blocks"
@@ -123,6 +125,59 @@ def disks_of_any_shape():
             serial = ", serial first-disk" if "serial" in shape else ""
             guest.wait_for(r"vd[a-z]: 16 MiB" + serial + "$")
             guest.wait_for(r"login: ")
+
+
+# ---- Writing: the debug kernel writes, flushes and reads back (kernel/dev/block/exercise.h); the host looks at the disk.
+
+SEED, MEBIBYTES = 123456789, 4
+
+
+def debug_machine(*devices):
+    extra = tuple(word for device in devices for word in device)
+    return Vm(kernel=debug_kernel(), base="initrd", smp=4, extra=extra)
+
+
+def exercise(guest, disk, *parts):
+    """Writes parts of a disk at once, (first MiB, MiBs) each; says what the shell says of each that failed."""
+    jobs = "".join(f"(echo {disk} {first} {count} {SEED} >/proc/swos/disk) & " for first, count in parts)
+    return guest.shell(f"{{ {jobs} wait; }} 2>&1; echo over")[1]
+
+
+@test
+def disks_are_written_and_flushed():
+    """Requests of many segments, several in flight. The disk holds what was to be written where it was to be."""
+    for shape in ("", ",queue-size=4,seg-max-adjust=off,indirect_desc=off,event_idx=off",
+                  ",logical_block_size=4096,physical_block_size=4096"):
+        with scratch_disk(MEBIBYTES << 20) as disk:
+            with debug_machine(disk_arguments(disk, shape)) as guest:
+                guest.login()
+                said = exercise(guest, "vda", *((i, 1) for i in range(MEBIBYTES)))
+                check("rror" not in said and "over" in said, f"with {shape!r}: {said}")
+                stats = next(d["stats"] for d in guest.qmp.command("query-blockstats") if d.get("device") == "scratch")
+                check(stats["flush_operations"] >= 1 and stats["wr_bytes"] == MEBIBYTES << 20, f"with {shape!r}: {stats}")
+            words = array.array("Q", (at ^ SEED for at in range(0, MEBIBYTES << 20, 8)))
+            with open(disk.name, "rb") as f:
+                check(f.read() == words.tobytes(), f"with {shape!r} the disk holds something else")
+
+
+@test
+def writes_that_fail_are_errors():
+    with scratch_disk(1 << 20) as disk, scratch_disk(1 << 20) as broken:
+        readonly = ("-drive", f"if=none,id=scratch,file={disk.name},format=raw,readonly=on",
+                    "-device", "virtio-blk-device,drive=scratch")
+        bad = ("-drive", "if=none,id=bad,werror=report,driver=raw,file.driver=blkdebug,file.inject-error.0.event=none,"
+               f"file.inject-error.0.iotype=write,file.image.driver=file,file.image.filename={broken.name}",
+               "-device", "virtio-blk-device,drive=bad")
+        for devices, reason in (((readonly,), "Read-only file system"), ((bad,), "(Input/output|I/O) error")):
+            with debug_machine(*devices) as guest:
+                guest.login()
+                said = exercise(guest, "vda", (0, 1))
+                check(re.search(reason, said), f"no {reason!r} in {said}")
+                contains(exercise(guest, "vda", (1, 1)), "Invalid argument")  # beyond its end
+                contains(exercise(guest, "vdb", (0, 1)), "No such device")
+                equal(guest.shell("echo alive")[1].strip(), "alive")
+        with open(disk.name, "rb") as f:
+            check(f.read() == bytes(1 << 20), "a disk that is read-only was written")
 
 
 @test

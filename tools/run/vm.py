@@ -12,6 +12,7 @@ Everything waits for a condition with a deadline, none with a sleep. A wait that
 
 import argparse
 import dataclasses
+import fcntl
 import json
 import os
 import re
@@ -34,6 +35,14 @@ class VmError(Exception):
 
 def build_path(name):
     return os.path.join(ROOT, os.environ.get("BUILD", "build"), name)
+
+
+def debug_kernel():
+    """The path of the debug kernel, which is built if it is not there or old; by one of many who ask at once."""
+    with open(build_path("debug.lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["make", "-s", "DEBUG=1", "build/debug/kernel.img"], cwd=ROOT, check=True)
+    return build_path("debug/kernel.img")
 
 
 @dataclasses.dataclass

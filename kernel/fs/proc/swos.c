@@ -3,12 +3,14 @@
  * /proc/swos: what only swos has. Lines of a name and values, separated by blanks:
  * image (the base image that runs), net (GROUP NAME COUNT of the network's counters), net_drops (REASON COUNT of lost packets),
  * unimplemented (NAME NUMBER COUNT of calls that were tried in vain), objects (NAME
- * COUNT of everything that is allocated, for leak checks), fault (debug build: core/faultinject.h).
+ * COUNT of everything that is allocated, for leak checks), fault and disk (debug build: core/faultinject.h,
+ * dev/block/exercise.h).
  */
 #include <string.h>
 
 #include "core/faultinject.h"
 #include "core/sched.h"
+#include "dev/block/exercise.h"
 #include "fs/base/basefs.h"
 #include "fs/proc/format.h"
 #include "fs/proc/net.h"
@@ -125,6 +127,12 @@ write_fault(struct proc_node *n, char *text)
 {
 	return fault_inject_set(text, strlen(text));
 }
+
+static int
+write_disk(struct proc_node *n, char *text)
+{
+	return block_exercise(text);
+}
 #endif
 
 static const struct proc_entry swos_entries[] = {
@@ -136,6 +144,7 @@ static const struct proc_entry swos_entries[] = {
 #ifdef SWOS_DEBUG
 	{"fault", S_IFREG | 0600, .write_caps = CAP_CONSOLE, .show = show_fault,
 		.write = write_fault},
+	{"disk", S_IFREG | 0200, .write_caps = CAP_CONSOLE, .write = write_disk},
 #endif
 };
 const struct proc_dir proc_swos_dir = {.id = PROC_DIR_SWOS, PROC_ENTRIES(swos_entries)};
