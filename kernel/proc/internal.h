@@ -47,6 +47,9 @@ void exit_orphaned_group_locked(
 #define SIG_FROM_KERNEL 0u
 #define SIG_FORCE       1u /* reaches init, SIGKILL included */
 #define SIG_OF_TIMER    2u /* counts against no limit: its timer does */
+/* Counts a queued signal or a timer against a user, with a reference on it. False: limit or more are there. */
+bool signal_charge(struct user_account *a, uint64_t limit) MUST_CHECK;
+void signal_uncharge(struct user_account *a);
 int signal_send_locked(
 	struct process *p, struct task *t, int sig, const struct siginfo *info, uint32_t flags);
 void signal_kill_locked(struct process *p, int status);

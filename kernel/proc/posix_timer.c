@@ -49,8 +49,7 @@ posix_timer_put(struct posix_timer *t)
 {
 	if (!refcount_put(&t->refs))
 		return;
-	atomic_fetch_sub_explicit(&t->account->nr_signals, 1, memory_order_relaxed);
-	user_account_put(t->account);
+	signal_uncharge(t->account);
 	slab_free(timer_cache, t);
 }
 
@@ -228,20 +227,6 @@ timer_task(int clock, const struct sigevent_user *ev, struct task **out)
 	return 0;
 }
 
-/* Charges the caller for a timer. Referenced; NULL: its limit is reached. */
-static struct user_account *
-timer_charge(void)
-{
-	struct user_account *a = current_cred()->account;
-	uint32_t n = atomic_fetch_add_explicit(&a->nr_signals, 1, memory_order_relaxed);
-	if (n >= current_rlimit(RLIMIT_SIGPENDING)) {
-		atomic_fetch_sub_explicit(&a->nr_signals, 1, memory_order_relaxed);
-		return NULL;
-	}
-	refcount_get(&a->refs);
-	return a;
-}
-
 static int
 check_event(const struct sigevent_user *ev)
 {
@@ -261,7 +246,8 @@ timer_alloc(int clock, const struct sigevent_user *ev, struct posix_timer **out)
 	if (t == NULL)
 		return -EAGAIN;
 	int err = timer_task(clock, ev, &t->task);
-	if (err == 0 && (t->account = timer_charge()) == NULL)
+	t->account = current_cred()->account;
+	if (err == 0 && !signal_charge(t->account, current_rlimit(RLIMIT_SIGPENDING)))
 		err = -EAGAIN;
 	if (err != 0) {
 		if (t->task != NULL)

@@ -65,6 +65,24 @@ signal_recalc_locked(struct task *t)
 		thread_clear_flags(&t->thread, TF_SIGNAL);
 }
 
+bool
+signal_charge(struct user_account *a, uint64_t limit)
+{
+	if (atomic_fetch_add_explicit(&a->nr_signals, 1, memory_order_relaxed) < limit) {
+		refcount_get(&a->refs);
+		return true;
+	}
+	atomic_fetch_sub_explicit(&a->nr_signals, 1, memory_order_relaxed);
+	return false;
+}
+
+void
+signal_uncharge(struct user_account *a)
+{
+	atomic_fetch_sub_explicit(&a->nr_signals, 1, memory_order_relaxed);
+	user_account_put(a);
+}
+
 static void
 entry_free(struct signal_entry *e, struct task *owner)
 {
@@ -75,10 +93,8 @@ entry_free(struct signal_entry *e, struct task *owner)
 		owner->sig.spare_used = false;
 		return;
 	}
-	if (e->account != NULL) {
-		atomic_fetch_sub_explicit(&e->account->nr_signals, 1, memory_order_relaxed);
-		user_account_put(e->account);
-	}
+	if (e->account != NULL)
+		signal_uncharge(e->account);
 	slab_free(entry_cache, e);
 }
 
@@ -115,16 +131,13 @@ entry_alloc(struct process *p, struct task *t, bool thread_directed, bool limite
 		return &t->sig.spare;
 	}
 	struct user_account *a = t->cred->account;
-	uint32_t n = atomic_fetch_add_explicit(&a->nr_signals, 1, memory_order_relaxed);
-	struct signal_entry *e = NULL;
-	if (!limited || n < p->limits[RLIMIT_SIGPENDING].cur)
-		e = slab_alloc(entry_cache, KM_ATOMIC);
-	if (e == NULL) {
-		atomic_fetch_sub_explicit(&a->nr_signals, 1, memory_order_relaxed);
+	if (!signal_charge(a, limited ? p->limits[RLIMIT_SIGPENDING].cur : UINT64_MAX))
 		return NULL;
-	}
-	refcount_get(&a->refs);
-	e->account = a;
+	struct signal_entry *e = slab_alloc(entry_cache, KM_ATOMIC);
+	if (e != NULL)
+		e->account = a;
+	else
+		signal_uncharge(a);
 	return e;
 }
 
