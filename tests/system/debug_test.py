@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""`make debug` as its users meet it: the machine stands, the printed command brings gdb to it, names and lines are right."""
+"""`make run` and `make debug` as their users meet them: the one boots to a login with what was asked for; with the other
+the machine stands, the printed command brings gdb to it, names and lines are right. `make help` names the targets."""
 
+import contextlib
 import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
+import threading
 
 from harness import check, contains, main, test
 
@@ -39,6 +43,53 @@ def run_gdb(command, *steps):
                           timeout=GDB_SECONDS, check=False)
     print(done.stdout)
     return done.stdout
+
+
+def end_group(machine):
+    """Ends make and what it started, if it is still there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(machine.pid, signal.SIGKILL)
+
+
+def read_until(machine, wanted):
+    """What it says up to the text; all that it says if it ends or takes too long."""
+    said, late = "", threading.Timer(GDB_SECONDS, end_group, (machine,))
+    late.start()
+    while not said.endswith(wanted) and (c := machine.stdout.read(1)):
+        said += c
+    late.cancel()
+    return said
+
+
+@test
+def make_run_boots_to_a_login():
+    machine = subprocess.Popen(["make", "-s", "run", "SMP=3", "MEM=200M", "NIC=none", "APPEND=loglevel=6 panic=7"],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                               start_new_session=True)
+    try:
+        said = read_until(machine, "login: ")
+        check(said.endswith("login: "), f"no login but {said!r}")
+        contains(said, "smp: 3 CPUs")
+        for line, wanted in (("root\n", "Password: "), ("swordfish\n", "# "), ("cat /proc/cmdline; grep MemTotal /proc/meminfo\n", " kB")):
+            machine.stdin.write(line)
+            machine.stdin.flush()
+            said = read_until(machine, wanted)
+            check(said.endswith(wanted), f"no {wanted!r} but {said!r}")
+        contains(said, "panic=7")
+        check(180000 < int(re.search(r"MemTotal: +(\d+)", said).group(1)) < 204800, said)
+        machine.stdin.write("\x01x")
+        machine.stdin.flush()
+        check(machine.wait(GDB_SECONDS) == 0, "C-a x does not end it well")
+    finally:
+        end_group(machine)
+        machine.wait()
+
+
+@test
+def help_names_what_people_script_against():
+    said = subprocess.run(["make", "-s", "help"], check=True, capture_output=True, text=True).stdout
+    for target in ("all", "run", "debug", "test", "image", "bench", "clean"):
+        check(re.search(rf"^  make {target} ", said, re.M), f"make help does not name {target}: {said}")
 
 
 @test
