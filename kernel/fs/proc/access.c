@@ -93,9 +93,9 @@ proc_node_cred(const struct proc_node *n)
 static struct task *
 task_with_space_locked(const struct proc_node *n)
 {
-	struct task *t = n->key.task;
-	if (n->key.task != NULL)
-		return t->thread.space != NULL && t->tid == n->key.tid ? t : NULL;
+	struct task *t, *one = n->key.task;
+	if (one != NULL)
+		return one->thread.space != NULL && one->tid == n->key.tid ? one : NULL;
 	list_for_each_entry (t, &n->key.process->tasks, process_node)
 		if (t->thread.space != NULL)
 			return t;
