@@ -209,22 +209,22 @@ sys_utimensat(int dirfd, uaddr_t path, uaddr_t times, uint32_t flags)
 	prepare_fn *prepare;
 	uint32_t lookup;
 	WALK_ON_STACK(w);
-	int err = walk_at_flags(flags, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &lookup);
-	if (err == 0)
-		err = get_times(times, &c, &prepare);
+	int err = get_times(times, &c, &prepare);
 	if (err != 0)
 		return err;
-	if (uaddr_is_null(path)) { /* futimens */
-		if (dirfd == AT_FDCWD)
-			return -EFAULT;
-		err = walk_begin(&w, dirfd, "", LOOKUP_EMPTY);
-	} else {
-		err = walk_user(&w, dirfd, path, lookup);
-	}
-	if (err == 0 &&
-		c.attr.valid == 0) { /* both to be left alone: nothing to check but the name */
-		walk_end(&w);
+	if (c.attr.valid ==
+		0) /* both are to be left alone: as on Linux nothing else is looked at */
 		return 0;
+	if (uaddr_is_null(path) && dirfd != AT_FDCWD) { /* futimens */
+		err = flags != 0 ? -EINVAL : walk_begin(&w, dirfd, "", LOOKUP_EMPTY);
+		if (err == 0 && (w.dir.file->kind & FILE_PATH_ONLY)) {
+			walk_end(&w);
+			err = -EBADF;
+		}
+	} else {
+		err = walk_at_flags(flags, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &lookup);
+		if (err == 0)
+			err = walk_user(&w, dirfd, path, lookup);
 	}
 	return err != 0 ? err : apply_walk(&w, &c, prepare);
 }

@@ -160,11 +160,11 @@ generic_file_seek(struct file *f, int64_t offset, int whence)
 		break;
 	case SEEK_CUR:
 		if (add_overflow((int64_t)f->pos, offset, &pos))
-			return -EOVERFLOW;
+			return -EINVAL;
 		break;
 	case SEEK_END:
 		if (add_overflow((int64_t)size, offset, &pos))
-			return -EOVERFLOW;
+			return -EINVAL;
 		break;
 	case SEEK_DATA:
 	case SEEK_HOLE: /* holes are not told: all is data up to the end, where a hole begins */

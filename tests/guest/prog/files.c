@@ -436,6 +436,7 @@ GUEST_TEST(files_sizes)
 	munmap(m, 4096);
 	CHECK_ERRNO(ftruncate(fd, -1), EINVAL);
 	CHECK_ERRNO(lseek(fd, -1, SEEK_SET), EINVAL);
+	CHECK_ERRNO(lseek(fd, INT64_MAX, SEEK_END), EINVAL);
 	CHECK_EQ(fallocate(fd, 0, 0, 20000), 0);
 	CHECK_EQ(fstat(fd, &st), 0);
 	CHECK_EQ(st.st_size, 20000);
@@ -505,9 +506,15 @@ GUEST_TEST(files_times)
 	CHECK(st.st_mtim.tv_sec > 2000);
 	t[1].tv_nsec = 1000000000;
 	CHECK_ERRNO(utimensat(AT_FDCWD, "a", t, 0), EINVAL);
-	int fd = open("a", O_RDONLY);
+	int fd = open("a", O_RDONLY), path = open("a", O_PATH);
 	CHECK_EQ(futimens(fd, NULL), 0);
+	CHECK_ERRNO(syscall(SYS_utimensat, fd, NULL, NULL, AT_SYMLINK_NOFOLLOW), EINVAL);
+	CHECK_ERRNO(syscall(SYS_utimensat, path, NULL, NULL, 0), EBADF);
+	CHECK_ERRNO(syscall(SYS_utimensat, AT_FDCWD, NULL, NULL, 0), EFAULT);
 	close(fd);
+	close(path);
+	t[0].tv_nsec = t[1].tv_nsec = UTIME_OMIT;
+	CHECK_EQ(utimensat(AT_FDCWD, "none", t, 0), 0);
 	struct linux_statx sx;
 	CHECK_EQ(syscall(SYS_statx, AT_FDCWD, "a", 0, LINUX_STATX_ALL, &sx), 0);
 	CHECK_EQ(sx.stx_size, 1);
