@@ -252,6 +252,7 @@ def main(arguments):
     if options.list:
         print("\n".join(j.name for j in jobs))
         return 0
+    jobs.sort(key=lambda j: j.alone)  # in the end, when nobody else is kept waiting
     os.makedirs(context.path("test", "log"), exist_ok=True)
     report = Report(options.verbose)
     for pattern in options.what:

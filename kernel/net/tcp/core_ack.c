@@ -165,6 +165,9 @@ tcp_ack_input(struct tcp_conn *c, const struct tcp_env *env, const struct tcp_se
 	if ((a.flags & (TCP_ACK_ADVANCED | TCP_ACK_SACKED | TCP_ACK_LOST)) &&
 		!(a.flags & TCP_ACK_WAITS))
 		tcp_arm_xmit(c, env);
-	else if (c->timer == TCP_TIMER_PROBE && moved)
+	else if (c->timer == TCP_TIMER_PROBE && moved) {
 		c->timer = TCP_TIMER_NONE; /* tcp_output() looks whether it is still needed */
+		if (tcp_seq_after(c->snd_una + c->snd_wnd, c->snd_nxt))
+			c->rtx_start_ms = 0;
+	}
 }

@@ -130,6 +130,23 @@ tlp_timeout(struct tcp_conn *c, const struct tcp_env *env)
 	tcp_arm(c, env, TCP_TIMER_RTO, tcp_rto_us(c));
 }
 
+/*
+ * Microseconds for which a window that is shut may stay so yet, since it was probed first: as on Linux TCP_USER_TIMEOUT ends
+ * the connection though the peer answers; without it, it stays (RFC 9293, 3.8.6.1).
+ */
+static uint32_t
+user_time_left(const struct tcp_conn *c, const struct tcp_env *env)
+{
+	uint32_t patience_ms = c->user_timeout_ms;
+	int32_t tried_ms = max((int32_t)(tcp_ms(env) - c->rtx_start_ms), 0);
+	if (patience_ms == 0)
+		return UINT32_MAX;
+	if ((uint32_t)tried_ms >= patience_ms)
+		return 0;
+	return (uint32_t)min(
+		(patience_ms - (uint32_t)tried_ms) * (uint64_t)1000, (uint64_t)UINT32_MAX);
+}
+
 /* Data waits, and nothing is in flight: a window that is closed is probed; a small one, or a cork, has had its time. */
 static void
 probe_timeout(struct tcp_conn *c, const struct tcp_env *env, struct tcp_actions *act)
@@ -141,10 +158,11 @@ probe_timeout(struct tcp_conn *c, const struct tcp_env *env, struct tcp_actions 
 		c->todo |= TCPT_NEW_FORCE;
 		return;
 	}
+	if (c->rtx_start_ms == 0)
+		c->rtx_start_ms = tcp_ms(env) | 1;
 	bool orphan = c->flags & TCPF_ORPHAN;
-	uint32_t silent = tcp_ms(env) - c->last_rcv_ms;
 	if ((orphan && c->backoff >= ORPHAN_RETRIES) || c->probes >= PROBES_MAX ||
-		(c->user_timeout_ms != 0 && c->probes > 0 && silent >= c->user_timeout_ms)) {
+		user_time_left(c, env) == 0) {
 		tcp_done(c, ETIMEDOUT, act);
 		return;
 	}
@@ -152,7 +170,7 @@ probe_timeout(struct tcp_conn *c, const struct tcp_env *env, struct tcp_actions 
 	if (c->backoff < BACKOFF_MAX)
 		c->backoff++;
 	c->todo |= TCPT_PROBE;
-	tcp_arm(c, env, TCP_TIMER_PROBE, tcp_rto_us(c));
+	tcp_arm(c, env, TCP_TIMER_PROBE, min(tcp_rto_us(c), user_time_left(c, env)));
 }
 
 static void
