@@ -25,11 +25,15 @@ MACHINES = {
 }
 
 
+# TCP's tests are there three times: over IPv4, over IPv6, and over IPv4 between sockets of IPv6. Two machines run all.
+LEFT_OUT = {"smp1": "-tcp_*_v4 -tcp_*_dual", "smp8": "-tcp_*_v4 -tcp_*_v6"}
+
+
 def run(name, machine):
     """Runs the tests on one machine and prints their results with its name; returns how many failed."""
     machine = {"base": "initrd", "mem": "512M", **machine}
     try:
-        _, output = run_in_guest("/tests/guest -hostile*", timeout=1100, base_image=build_path("guest/base.img"),
+        _, output = run_in_guest(f"/tests/guest -hostile* {LEFT_OUT.get(name, '')}", timeout=1100, base_image=build_path("guest/base.img"),
                                  append="loglevel=4", **machine)
     except VmError as e:
         print(f"not ok {name}: {e}", flush=True)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * usage: guest [-l] [NAME]…
- * Runs all tests but the slow ones, or those named (a trailing * matches any ending; a leading - leaves out). -l lists
+ * Runs all tests but the slow ones, or those named (patterns as of a shell; a leading - leaves out). -l lists
  * them. Prints `run NAME` before each, then `ok NAME` or `not ok NAME: why`, at the end `N passed, N failed`.
  */
 #include "guest.h"
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -370,25 +371,17 @@ run_test(const struct guest_test *t, char *why, size_t n)
 }
 
 static bool
-matches(const char *name, const char *pattern)
-{
-	size_t len = strlen(pattern);
-	bool prefix = len > 0 && pattern[len - 1] == '*';
-	return prefix ? strncmp(name, pattern, len - 1) == 0 : strcmp(name, pattern) == 0;
-}
-
-static bool
 selected(const struct guest_test *t, char **patterns)
 {
 	bool any = false, named = false;
 	for (; *patterns != NULL; patterns++) {
 		if (**patterns == '-') {
-			if (matches(t->name, *patterns + 1))
+			if (fnmatch(*patterns + 1, t->name, 0) == 0)
 				return false;
 			continue;
 		}
 		any = true;
-		named |= matches(t->name, *patterns);
+		named |= fnmatch(*patterns, t->name, 0) == 0;
 	}
 	return any ? named : !(t->flags & GUEST_SLOW);
 }
