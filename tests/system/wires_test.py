@@ -97,45 +97,6 @@ def several_queues():
     check_wire(queues=2)
 
 
-def received(guest):
-    """How many frames each of two receive queues of eth0 took; and whether the device spreads flows as it was told."""
-    path = next(d["path"] for d in guest.qmp.command("x-query-virtio") if d["name"] == "virtio-net")
-    features = guest.qmp.command("x-query-virtio-status", path=path)["guest-features"]["dev-features"]
-    return [guest.qmp.command("x-query-virtio-queue-status", path=path, queue=2 * pair)["used-idx"]
-            for pair in (0, 1)], any("RSS" in f for f in features)
-
-
-def spread(guest, netns, ports):
-    """Sends a datagram from each of the ports to the guest: how many frames each queue took meanwhile."""
-    before, told = received(guest)
-    check(told, "the driver does not tell the device how to spread flows")
-    subprocess.run(["ip", "netns", "exec", netns, sys.executable, "-c", f"""
-import socket
-for port in {list(ports)}:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("10.9.0.1", port))
-        s.sendto(b"x", ("10.9.0.2", 9))
-"""], check=True)
-    check_pings(guest, 0, (100,))  # they have arrived
-    after, _ = received(guest)
-    return [(new - old) % 65536 for new, old in zip(after, before)]
-
-
-@test
-def flows_are_spread_over_queues():
-    with taps("rss=on", queues=2) as (netns, nics), some_file(netns) as md5, Vm(netns=netns, nics=nics, **BASE) as guest:
-        guest.login()
-        set_up(guest)
-        check_pings(guest, 0, (1400,))
-        counts = spread(guest, netns, range(20000, 20200))
-        check(min(counts) > 50, f"200 flows: {counts}")
-        counts = spread(guest, netns, [20000] * 200)
-        check(max(counts) >= 200 and min(counts) < 50, f"one flow: {counts}")
-        check_fetches(guest, md5)
-        check_served(guest, netns)
-        check_frames(guest)
-
-
 @test
 def each_offload_off():
     for options in OFFLOADS:
