@@ -31,6 +31,18 @@ send_much(uint32_t rounds)
 	CHECK_EQ(peer.sock->snd_used, 0);
 }
 
+/* Some seconds in which nobody sends, then a byte, which arrives. */
+static void
+send_one_after_a_pause(void)
+{
+	uni_pass(5 * NSEC_PER_SEC);
+	CHECK_EQ(netstack_send(peer.sock, "x", 1, MSG_DONTWAIT), 1);
+	uni_pass(10 * NSEC_PER_MSEC);
+	CHECK_EQ(peer.last.len, 1);
+	acknowledge_all();
+	CHECK_EQ(peer.sock->snd_used, 0);
+}
+
 TEST(buffer_of_a_sender_grows_and_shrinks_with_use)
 {
 	peer_connects(1460);
@@ -41,12 +53,7 @@ TEST(buffer_of_a_sender_grows_and_shrinks_with_use)
 	CHECK(grown >= 3 * 65536);
 	CHECK(grown <= tcp_sysctl(peer.net)->wmem[2]);
 	/* After some seconds in which nobody sent the window begins anew, and the buffer with it; then it grows again. */
-	uni_pass(5 * NSEC_PER_SEC);
-	CHECK_EQ(netstack_send(peer.sock, "x", 1, MSG_DONTWAIT), 1);
-	uni_pass(10 * NSEC_PER_MSEC);
-	CHECK_EQ(peer.last.len, 1);
-	acknowledge_all();
-	CHECK_EQ(peer.sock->snd_used, 0);
+	send_one_after_a_pause();
 	CHECK(peer.sock->sndbuf <= grown / 2);
 	CHECK(peer.sock->sndbuf >= first);
 	send_much(20);
@@ -63,12 +70,7 @@ TEST(buffer_of_a_sender_stays_as_it_was_chosen)
 	CHECK_EQ(sock_set_option(peer.sock, SO_SNDBUF, &bytes, sizeof(bytes)), 0);
 	send_much(20);
 	CHECK_EQ(peer.sock->sndbuf, 2 * 100000);
-	uni_pass(5 * NSEC_PER_SEC);
-	CHECK_EQ(netstack_send(peer.sock, "x", 1, MSG_DONTWAIT), 1);
-	uni_pass(10 * NSEC_PER_MSEC);
-	CHECK_EQ(peer.last.len, 1);
-	acknowledge_all();
-	CHECK_EQ(peer.sock->snd_used, 0);
+	send_one_after_a_pause();
 	CHECK_EQ(peer.sock->sndbuf, 2 * 100000);
 	netstack_close(peer.sock);
 	acknowledge_all();

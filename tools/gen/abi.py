@@ -24,7 +24,7 @@ SCALARS = {
     "uaddr": "uaddr_t",
     "path": "uaddr_t",
 }
-# An i64 that is looked at before the rights of the file argument, or tells what those are told who have not got them.
+# An i64 that counts before the rights of the file argument do, or (length) that gives a call an error of its own without them.
 POSITIONS = ("pos", "here", "length")
 SWOS_BASE = 4096
 

@@ -113,49 +113,15 @@ struct group {
 	void (*be)(void);
 	unsigned min_forks; /* before it is killed */
 	int sig;
+	bool all; /* by kill(-1), of a user who has nothing else */
 };
 
 static void
 kill_groups(void *arg)
 {
 	const struct group *g = arg;
-	CHECK(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
-	for (unsigned i = 0; i < ROUNDS; i++) {
-		pid_t pid;
-		atomic_store(forks, 0);
-		CHECK_SOON((pid = fork()) >= 0);
-		if (pid == 0) {
-			setpgid(0, 0);
-			g->be();
-		}
-		setpgid(pid, pid);
-		CHECK_SOON(atomic_load(forks) >= g->min_forks + i % 7);
-		CHECK_EQ(kill(-pid, g->sig), 0);
-		CHECK(all_gone(-pid));
-	}
-}
-
-GUEST_TEST(race_kill_forking_group)
-{
-	with_few_numbers(kill_groups, &(struct group){be_chains, 2 * CHAINS, SIGKILL});
-}
-
-GUEST_TEST(race_terminate_forking_group)
-{
-	with_few_numbers(kill_groups, &(struct group){be_chains, 2 * CHAINS, SIGTERM});
-}
-
-/* A signal that its taker has not seen yet counts for the other tasks' forks too. */
-GUEST_TEST(race_quit_group_of_threads)
-{
-	with_few_numbers(kill_groups, &(struct group){be_threads, 1, SIGQUIT});
-}
-
-/* All that a user may signal. */
-static void
-kill_all(void *arg)
-{
-	CHECK_EQ(setresuid(SOMEBODY, SOMEBODY, SOMEBODY), 0);
+	if (g->all)
+		CHECK_EQ(setresuid(SOMEBODY, SOMEBODY, SOMEBODY), 0);
 	CHECK(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		pid_t pid;
@@ -163,16 +129,33 @@ kill_all(void *arg)
 		CHECK_SOON((pid = fork()) >= 0);
 		if (pid == 0) {
 			CHECK_EQ(setpgid(0, 0), 0);
-			be_chains();
+			g->be();
 		}
 		setpgid(pid, pid);
-		CHECK_SOON(atomic_load(forks) >= 2 * CHAINS + i % 7);
-		CHECK_EQ(kill(-1, SIGKILL), 0);
+		CHECK_SOON(atomic_load(forks) >= g->min_forks + i % 7);
+		CHECK_EQ(kill(g->all ? -1 : -pid, g->sig), 0);
 		CHECK(all_gone(-pid));
 	}
 }
 
+GUEST_TEST(race_kill_forking_group)
+{
+	with_few_numbers(kill_groups, &(struct group){be_chains, 2 * CHAINS, SIGKILL, false});
+}
+
+GUEST_TEST(race_terminate_forking_group)
+{
+	with_few_numbers(kill_groups, &(struct group){be_chains, 2 * CHAINS, SIGTERM, false});
+}
+
+/* A signal that its taker has not seen yet counts for the other tasks' forks too. */
+GUEST_TEST(race_quit_group_of_threads)
+{
+	with_few_numbers(kill_groups, &(struct group){be_threads, 1, SIGQUIT, false});
+}
+
+/* All that a user may signal. */
 GUEST_TEST(race_kill_all_that_fork)
 {
-	with_few_numbers(kill_all, NULL);
+	with_few_numbers(kill_groups, &(struct group){be_chains, 2 * CHAINS, SIGKILL, true});
 }
