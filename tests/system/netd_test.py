@@ -153,6 +153,26 @@ while True:
 """
 
 
+# What is for others, on the link that netd hears for an answer of DHCP.
+CHATTER = """import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"t0")
+for _ in range(1000):
+    s.sendto(b"x" * 100, ("255.255.255.255", 9))
+    time.sleep(0.001)
+"""
+
+
+def others_do_not_wake_it(guest, netns):
+    count = "sed -n 's/^voluntary_ctxt_switches:.//p' /proc/$(pidof netd)/status"
+    received = "sed -n 's/ *eth0: *[0-9]* *\\([0-9]*\\).*/\\1/p' /proc/net/dev"
+    before = [int(guest.shell(command)[1]) for command in (count, received)]
+    subprocess.run(["ip", "netns", "exec", netns, sys.executable, "-c", CHATTER], check=True)
+    woken, came = (int(guest.shell(command)[1]) - was for command, was in zip((count, received), before))
+    check(came >= 900 and woken < 100, f"netd woke {woken} times for {came} frames that were for others")
+
+
 @test
 def leases_that_are_not_renewed_end():
     with segment("10.9.0.1/24") as (netns, nic), \
@@ -168,6 +188,7 @@ def leases_that_are_not_renewed_end():
             server.wait_for("^discover$")
             until(guest, "(ip addr show dev eth0; ip route; cat /etc/resolv.conf) | grep -c 10.9.0", "^0$")
             fails(guest, "netinfo --check", "no address beyond the link")
+            others_do_not_wake_it(guest, netns)
             server.send("ack")
             until(guest, "netinfo --check; echo status $?", "^status 0$")
             server.send("nak")

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "netd/filter.h"
 #include "netd/netd.h"
 #include "wire/arp.h"
 
@@ -18,38 +19,21 @@
 #define AT_SENDER     14
 #define AT_TARGET     24
 
-/* A socket's filter, as <linux/filter.h> has it where there is one. */
-#define LOAD_WORD  0x20 /* of the packet, at k */
-#define JUMP_EQUAL 0x15 /* to k: yes instructions on, or no */
-#define RETURN     0x06 /* how many bytes are wanted */
-
-struct instruction {
-	uint16_t code;
-	uint8_t yes, no;
-	uint32_t k;
-};
-
-struct program {
-	unsigned short count;
-	const struct instruction *instructions;
-};
-
 /* Packets from the address, and probes for it, alone. address: network byte order. */
 static int
 hear_alone(int fd, uint32_t address)
 {
 	uint32_t wanted = ntohl(address);
-	const struct instruction code[] = {
-		{LOAD_WORD, 0, 0, AT_SENDER},
-		{JUMP_EQUAL, 3, 0, wanted},
-		{JUMP_EQUAL, 0, 3, 0},
-		{LOAD_WORD, 0, 0, AT_TARGET},
-		{JUMP_EQUAL, 0, 1, wanted},
-		{RETURN, 0, 0, UINT32_MAX},
-		{RETURN, 0, 0, 0},
+	const struct filter_instruction code[] = {
+		{FILTER_LOAD_WORD, 0, 0, AT_SENDER},
+		{FILTER_JUMP_EQUAL, 3, 0, wanted},
+		{FILTER_JUMP_EQUAL, 0, 3, 0},
+		{FILTER_LOAD_WORD, 0, 0, AT_TARGET},
+		{FILTER_JUMP_EQUAL, 0, 1, wanted},
+		{FILTER_RETURN, 0, 0, UINT32_MAX},
+		{FILTER_RETURN, 0, 0, 0},
 	};
-	const struct program program = {ARRAY_SIZE(code), code};
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+	return filter_attach(fd, code, ARRAY_SIZE(code));
 }
 
 static struct sockaddr_ll

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "netd/filter.h"
 #include "netd/netd.h"
 #include "rtnl/rtnl.h"
 #include "wire/datagram4.h"
@@ -33,15 +34,34 @@ close_fd(int *fd)
 	*fd = -1;
 }
 
+/* Whole datagrams for a client's port alone. */
+static int
+hear_answers(int fd)
+{
+	enum { FRAGMENT = 6, PROTOCOL = 9, DESTINATION_PORT = 2 };
+	static const struct filter_instruction code[] = {
+		{FILTER_LOAD_BYTE, 0, 0, PROTOCOL},
+		{FILTER_JUMP_EQUAL, 0, 6, IPPROTO_UDP},
+		{FILTER_LOAD_HALF, 0, 0, FRAGMENT},
+		{FILTER_JUMP_BITS, 4, 0, 0x3fff}, /* more of them, or an offset */
+		{FILTER_INDEX_HEADER, 0, 0, 0},
+		{FILTER_LOAD_HALF_X, 0, 0, DESTINATION_PORT},
+		{FILTER_JUMP_EQUAL, 0, 1, DHCP4_CLIENT_PORT},
+		{FILTER_RETURN, 0, 0, UINT32_MAX},
+		{FILTER_RETURN, 0, 0, 0},
+	};
+	return filter_attach(fd, code, ARRAY_SIZE(code));
+}
+
 static int
 open_packets(const struct link *l)
 {
 	struct sockaddr_ll at = {.sll_family = AF_PACKET,
 		.sll_protocol = htons(ETHERTYPE_IPV4),
 		.sll_ifindex = l->index};
-	int fd =
-		socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETHERTYPE_IPV4));
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+	/* Bound last: nothing comes before the filter is there. */
+	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0 && (hear_answers(fd) < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0))
 		close_fd(&fd);
 	if (fd < 0)
 		warn("%s: DHCP: packet socket: %s", l->name, strerror(errno));
