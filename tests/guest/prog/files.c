@@ -848,18 +848,13 @@ GUEST_TEST(files_record_locks)
 	}
 	char c;
 	CHECK_EQ(read(ready[0], &c, 1), 1);
-	/* The parent would wait for the child, which waits (or is about to) for the parent. */
+	/* The parent would wait for the child, which waits for the parent. */
 	struct flock k = {.l_type = F_WRLCK, .l_start = 0, .l_len = 5};
-	int r;
-	do {
-		struct flock probe = k;
-		r = fcntl(fd, F_SETLK, &probe);
-		CHECK_EQ(r, -1);
-		usleep(20000);
-		alarm(30);
-		r = fcntl(fd, F_SETLKW, &k);
-	} while (r == 0);
-	CHECK_EQ(errno, EDEADLK);
+	CHECK_ERRNO(fcntl(fd, F_SETLK, &k), EAGAIN);
+	guest_await_sleep(pid);
+	alarm(30);
+	CHECK_ERRNO(fcntl(fd, F_SETLKW, &k), EDEADLK);
+	alarm(0);
 	/* The middle goes: two pieces stay. */
 	l = (struct flock){.l_type = F_UNLCK, .l_start = 12, .l_len = 2};
 	CHECK_EQ(fcntl(fd, F_SETLK, &l), 0);
@@ -902,7 +897,7 @@ GUEST_TEST(files_ofd_locks_and_flock)
 		int c = open("f", O_RDWR);
 		_exit(flock(c, LOCK_EX) == 0 ? 0 : 1);
 	}
-	usleep(50000);
+	guest_await_sleep(pid);
 	CHECK_EQ(flock(a, LOCK_UN), 0);
 	int status;
 	CHECK_EQ(waitpid(pid, &status, 0), pid);

@@ -387,7 +387,7 @@ GUEST_TEST(netlink_notifications)
 	CHECK_EQ(poll(&p, 1, 0), 0);
 	CHECK_EQ(setsockopt(news, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)), 0);
 	CHECK_EQ(change_route(fd, RTM_NEWROUTE, NLM_F_CREATE, 0x0a0d0000, 16, RTN_UNICAST), 0);
-	CHECK_EQ(poll(&p, 1, 1000), 1);
+	CHECK_EQ(poll(&p, 1, 20000), 1);
 	expect(news, RTM_NEWROUTE);
 	CHECK_EQ(change_route(fd, RTM_DELROUTE, 0, 0x0a0d0000, 16, RTN_UNICAST), 0);
 	expect(news, RTM_DELROUTE);

@@ -85,17 +85,19 @@ new_field(void)
 
 /*
  * On one CPU equals get equal shares. An emulated CPU's clock goes on while its host does other things, and charges
- * whoever runs then: the bound is wide here, and narrow where instructions are counted (make bench, fairness).
+ * whoever runs then: the bound is wide here, and narrow where instructions are counted (make bench, fairness). One try
+ * on a quiet host is enough; each is twice as long as the one before, so that a stall weighs less.
  */
-#define SHARE_TRIES 4 /* of which one on a quiet host is enough */
+#define SHARE_TRIES       4
+#define SHARE_TIME(tries) (1.0 * (1 << ((tries) - 1))) /* seconds */
 
 static bool
-shares_are_equal(void)
+shares_are_equal(double time)
 {
 	new_field();
 	for (int i = 0; i < 4; i++)
 		field->share[i] = (struct share){.cpu = 0};
-	compete(4, 1.0);
+	compete(4, time);
 	double sum = 0;
 	for (int i = 0; i < 4; i++)
 		sum += field->share[i].seconds;
@@ -113,7 +115,7 @@ shares_are_equal(void)
 GUEST_TEST(sched_equal_shares)
 {
 	int tries = 1;
-	while (!shares_are_equal())
+	while (!shares_are_equal(SHARE_TIME(tries)))
 		CHECK(tries++ < SHARE_TRIES);
 }
 
@@ -124,7 +126,7 @@ GUEST_TEST(sched_nice_shares)
 		new_field();
 		field->share[0] = (struct share){.cpu = 0, .nice = 0};
 		field->share[1] = (struct share){.cpu = 0, .nice = 5};
-		compete(2, 1.0);
+		compete(2, SHARE_TIME(tries));
 		double much = field->share[0].seconds, little = field->share[1].seconds;
 		if (much >= 2 * little && much <= 4.6 * little)
 			break;
@@ -140,7 +142,7 @@ GUEST_TEST(sched_idle_policy_gives_way)
 		new_field();
 		field->share[0] = (struct share){.cpu = 0, .nice = 19};
 		field->share[1] = (struct share){.cpu = 0, .nice = -20, .policy = SCHED_IDLE};
-		compete(2, 1.0);
+		compete(2, SHARE_TIME(tries));
 		double much = field->share[0].seconds, little = field->share[1].seconds;
 		if (much >= 2 * little && little > 0)
 			break;
@@ -289,15 +291,17 @@ GUEST_TEST(sched_sleeper_is_not_starved)
 	}
 	atomic_store(&field->go, 1);
 	CHECK_SOON(atomic_load(&field->ready) == n);
-	double from = guest_now();
-	for (int i = 0; i < 50; i++)
+	/* A stall of the host makes some naps long: it is the shorter ones that tell. */
+	int soon = 0;
+	for (int i = 0; i < 50; i++) {
+		double from = guest_now();
 		guest_sleep_ms(1);
-	double took = guest_now() - from;
+		soon += guest_now() - from < 0.1;
+	}
 	atomic_store(&field->stop, 1);
 	for (int i = 0; i < n; i++)
 		CHECK_EQ(guest_reap(pid[i]), 0);
-	if (took > 5)
-		guest_fail(__FILE__, __LINE__, "50 naps of a millisecond took %.3f s", took);
+	CHECK(soon >= 10);
 }
 
 /* Threads that wake each other all the time, more than CPUs, moved from CPU to CPU meanwhile. */

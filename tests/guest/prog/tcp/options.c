@@ -304,8 +304,8 @@ TCP_TEST(user_timeout_ends_it)
 	int l = tcp_listener(net, 1, &reach);
 	sock_set(l, SOL_SOCKET, SO_RCVBUF, 4096);
 	tcp_pair_on(l, &reach, fd);
-	sock_set(fd[0], IPPROTO_TCP, TCP_USER_TIMEOUT, 700);
 	(void)fill_up(fd[0]);
+	sock_set(fd[0], IPPROTO_TCP, TCP_USER_TIMEOUT, 700);
 	tcp_await(fd[0], POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
 	CHECK_ERRNO(recv(fd[0], &c, 1, 0), ETIMEDOUT);
 	CHECK_ERRNO(send(fd[0], &c, 1, MSG_NOSIGNAL), EPIPE);

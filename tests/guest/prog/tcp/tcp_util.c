@@ -282,7 +282,7 @@ fill_up(int fd)
 {
 	static char block[65536];
 	size_t total = 0, quiet = 0;
-	/* What was sent makes room again: until nothing goes in for a while. */
+	/* What was sent makes room again: until nothing goes in for a while that is not on its way to the other end. */
 	while (quiet < 50) {
 		pattern_fill(block, sizeof(block), total);
 		ssize_t put = send(fd, block, sizeof(block), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -292,7 +292,7 @@ fill_up(int fd)
 			continue;
 		}
 		CHECK(put < 0 && errno == EAGAIN);
-		quiet++;
+		quiet += tcp_info_of(fd).unacked == 0;
 		guest_sleep_ms(1);
 	}
 	return total;
