@@ -4,7 +4,9 @@ to."""
 
 import contextlib
 import os
+import random
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -216,10 +218,22 @@ def link_sum(now):
 
 
 def check_frames(guest):
-    """Each frame that came in has ended. Gives the counters."""
-    now = counters(guest)
-    equal(now["frames_in"], link_sum(now), "frames in")
-    return now
+    """Each frame that came in has ended. Gives the counters. A frame may be on its way just as we look; one that never ends
+    is seen whenever we do."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        now = counters(guest)
+        if now["frames_in"] == link_sum(now):
+            return now
+        check(time.monotonic() < deadline, f"{now['frames_in']} frames came in, {link_sum(now)} have ended: {now}")
+
+
+def free_port(kind=socket.SOCK_STREAM):
+    """A port of 127.0.0.1 for somebody whom we start, and whom nobody forestalls that asks for any port meanwhile."""
+    while True:
+        with socket.socket(socket.AF_INET, kind) as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", random.randrange(20000, 30000)))
+            return s.getsockname()[1]
 
 
 def free_memory(guest):

@@ -8,20 +8,14 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import threading
 
 from harness import check, contains, main, test
+from wire import free_port
 
 GDB_SECONDS = 240  # a machine under a debugger, on a host that stalls
 SYSCALL = "sys_sethostname"  # init makes it early, and only it
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def printed_command(machine):

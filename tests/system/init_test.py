@@ -17,6 +17,7 @@ SCRIPTS = {
     "steady": "echo started >>/run/steady; exec sleep 100000",
     "first": "echo $$ first >>/run/order; exec sleep 100000",
     "second": "echo $$ second >>/run/order",
+    "failing": "cut -d' ' -f1 /proc/uptime >>/run/failing; exit 1",
     "forker": "sleep 100000 & echo $! >/run/forked",
     "who": "echo who: $(id -u) $(id) $(ulimit -n) $(pwd) $(env | grep -vc '^_=\\|^PWD=\\|^SHLVL=') ",
     "hidden": "echo this must not be seen; echo nor this >&2; cat; exit 7",
@@ -27,7 +28,7 @@ SERVICES = {
     "steady": "exec /opt/t/steady\n",
     "a-second": "exec /opt/t/second\nafter z-first\nrestart never\n",
     "z-first": "exec /opt/t/first\n",
-    "failing": "# comes again, later each time\n\nexec /bin/false\nrestart on-failure\n",
+    "failing": "# comes again, later each time\n\nexec /opt/t/failing\nrestart on-failure\n",
     "done": "exec /bin/true\nrestart on-failure\n",
     "forker": "exec /opt/t/forker\nrestart never\n",
     "who": "exec /opt/t/who\nuser user\ncaps SPAWN,FSREAD,CONSOLE,TMPWRITE\nmax-files 30\nrestart never\noutput console\n",
@@ -127,9 +128,11 @@ def services_have_their_principal_and_limits():
 def services_come_again_later_and_later():
     with machine(base_image=IMAGE) as vm:
         vm.login()
-        began = time.monotonic()
-        now = until(vm, lambda s: s["failing"][2] >= 4, "the fourth start")
-        check(time.monotonic() - began > 3, "four starts came too soon")  # 1 + 2 + 4 seconds, some before the login
+        until(vm, lambda s: s["failing"][2] >= 5, "the fifth start")  # so the fourth has said when it was
+        starts = [float(t) for t in vm.shell("cat /run/failing")[1].split()]
+        gaps = [later - sooner for sooner, later in zip(starts, starts[1:])]
+        check(all(gap >= least - 0.02 for gap, least in zip(gaps, (1, 2, 4))), f"it started at {starts}")
+        now = states(vm)
         check(now["failing"][3] == 1 and now["gone"][3] == 127, f"last exits: {now}")
         equal(now["steady"][2], 1, "starts of what runs")
         vm.shell(f"kill -9 {now['steady'][1]}")

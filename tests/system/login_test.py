@@ -20,8 +20,8 @@ def attempt(vm, name, password):
     vm.wait_for(r"login: $")
     vm.send(name + "\n")
     vm.wait_for(r"^Password: ")
-    vm.send(password + "\n")
     began = time.monotonic()
+    vm.send(password + "\n")
     vm.wait_for(r"^Login incorrect$")
     return time.monotonic() - began
 

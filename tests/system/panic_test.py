@@ -164,8 +164,8 @@ def trap(reason, words, first_frames, at=0, smp=1, **machine):
         for frame in ("sys_read+", "syscall_dispatch+"):
             check(f"  {frame}" in backtrace, f"no {frame} in the backtrace")
         guest.wait_for(r"^  \[\d+\.\d{6}\] [\w-]+: .+\n", panic=True)
-        guest.wait_for(r"^reset in 3 s$", panic=True)
         began = time.monotonic()
+        guest.wait_for(r"^reset in 3 s$", panic=True)
         guest.wait_for(r"^reset in 2 s\nreset in 1 s\n", panic=True)
         equal(guest.wait_exit(), "guest-reset", "the end")
         check(time.monotonic() - began > 2, "the countdown is too fast")

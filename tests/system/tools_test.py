@@ -117,7 +117,7 @@ def pings_and_traces():
     says(guest, f"traceroute -n -I {FAR4}", r"^ 1  10\.9\.0\.1 ", rf"^ 2  {FAR4} ")
     says(guest, f"traceroute6 -n {FAR6}", r"^ 1  fd00:9::1 ", rf"^ 2  {FAR6} ")
     says(guest, "arp -n", r"\(10\.9\.0\.1\) at ([0-9a-f]{2}:){5}[0-9a-f]{2} \[ether\]  on eth0")
-    says(guest, "arping -c 1 -I eth0 10.9.0.1", rf"^ARPING 10\.9\.0\.1 from {ADDRESS} eth0$", "Received 1 response")
+    says(guest, "arping -f -c 20 -I eth0 10.9.0.1", rf"^ARPING 10\.9\.0\.1 from {ADDRESS} eth0$", "Received 1 response")
     says(guest, "ip neigh", r"^10\.9\.0\.1 dev eth0 lladdr ", r"^fd00:9::1 dev eth0 lladdr ")
 
 

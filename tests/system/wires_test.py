@@ -19,7 +19,7 @@ sys.dont_write_bytecode = True
 
 from harness import check, equal, main, test  # noqa: E402
 from vm import Nic, Vm  # noqa: E402
-from wire import check_frames, taps, web_server  # noqa: E402
+from wire import check_frames, free_port, taps, web_server  # noqa: E402
 
 BASE = {"base": "initrd", "smp": 2}
 SIZE = 3_000_000
@@ -130,20 +130,10 @@ def two_devices():
         check_frames(guest)
 
 
-def free_ports(n):
-    held = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(n)]
-    for s in held:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
-
-
 @test
 def two_guests_over_ipv6():
     """Datagrams between two QEMUs carry the frames: no offload, and nobody in between."""
-    ports = free_ports(2)
+    ports = [free_port(socket.SOCK_DGRAM) for _ in range(2)]
     ends = [Nic(f"dgram,local.type=inet,local.host=127.0.0.1,local.port={a},"
                 f"remote.type=inet,remote.host=127.0.0.1,remote.port={b}", mac=f"52:54:00:53:58:0{n}")
             for n, (a, b) in enumerate((ports, ports[::-1]))]
