@@ -263,7 +263,7 @@ def path_mtu_is_learnt():
         for at, client in (("10.9.0.2", "10.8.0.2"), ("[fd00:9:0::2]", "fd00:8::2")):
             learnt = f"/opt/debian/ip route get {client}"
             check("mtu" not in shell(vm, learnt), f"the MTU to {client} is known before anything was sent there")
-            body = subprocess.run(["ip", "netns", "exec", far, "curl", "-s", "-g", "--max-time", "60", "--interface", client,
+            body = subprocess.run(["ip", "netns", "exec", far, "curl", "-s", "-g", "--max-time", "180", "--interface", client,
                                    f"http://{at}:8080/busybox"], check=True, stdout=subprocess.PIPE).stdout
             equal(hashlib.md5(body).hexdigest(), digest, f"what {at} served")
             check(f"mtu {NARROW}" in shell(vm, learnt), f"what TCP learnt of the way to {client}: {shell(vm, learnt)}")

@@ -99,7 +99,7 @@ def what_the_text_and_the_table_name_works():
 @test
 def the_service_serves():
     for host in ("192.0.2.5", "[2001:db8:1:2::5]"):
-        contains(inside(f"curl -sS -g --max-time 60 http://{host}/"), "This page comes from a virtual machine that runs swos")
+        contains(inside(f"curl -sS -g --max-time 180 http://{host}/"), "This page comes from a virtual machine that runs swos")
 
 
 @test

@@ -62,7 +62,7 @@ def check_pings(guest, number, sizes):
 def check_fetches(guest, md5, number=0):
     """TCP from this Linux to the guest, over both versions."""
     for address in (f"10.9.{number}.1", f"[fd00:9:{number}::1]"):
-        status, output = guest.shell(f"wget -q -O - http://{address}:8000/f | md5sum", timeout=60)
+        status, output = guest.shell(f"wget -q -O - http://{address}:8000/f | md5sum")
         check(status == 0 and output.split()[:1] == [md5], output)
 
 
@@ -71,7 +71,7 @@ def check_served(guest, netns, number=0):
     status, output = guest.shell("httpd -p 8080 -h /bin; md5sum /bin/busybox")
     equal(status, 0)
     for address in (f"10.9.{number}.2", f"[fd00:9:{number}::2]"):
-        body = subprocess.run(["ip", "netns", "exec", netns, "curl", "-s", "-g", "--max-time", "60",
+        body = subprocess.run(["ip", "netns", "exec", netns, "curl", "-s", "-g", "--max-time", "180",
                                f"http://{address}:8080/busybox"], check=True, stdout=subprocess.PIPE).stdout
         equal(hashlib.md5(body).hexdigest(), output.split()[0], "what the guest served")
 
@@ -147,7 +147,7 @@ def two_guests_over_ipv6():
         md5 = output.split()[0]
         status, output = one.shell("ping -c 3 -s 3000 fd00:9::2")
         check(status == 0 and "3 packets received" in output, output)
-        status, output = one.shell("wget -q -O - http://[fd00:9::2]:8080/busybox | md5sum", timeout=60)
+        status, output = one.shell("wget -q -O - http://[fd00:9::2]:8080/busybox | md5sum")
         check(status == 0 and output.split()[:1] == [md5], output)
         for guest in (one, other):
             check_frames(guest)
