@@ -184,7 +184,6 @@ tcp_rx_half(struct tcp_half *h, const struct tcp_segment *seg, struct pkt *p) NO
 
 /* --- SYNs --- */
 
-/* What the listener's sockets will offer, on the way that a packet's flow takes. */
 struct tcp_request_config
 tcp_request_config_of(const struct tcp_sock *t, const struct net_flow *flow, const struct pkt *p)
 {
@@ -197,7 +196,6 @@ tcp_request_config_of(const struct tcp_sock *t, const struct net_flow *flow, con
 	if (t->i.s.opts & SOCK_OPT_RCVBUF_LOCKED)
 		most = t->i.s.rcvbuf;
 	return (struct tcp_request_config){
-		.iss = tcp_secret_isn(net, flow),
 		.ts_offset = tcp_secret_ts_offset(net, flow),
 		.rcv_buffer = t->c.rcv_buffer,
 		.rcv_max = (uint32_t)((uint64_t)most * t->rcv_ratio / 256),
@@ -296,12 +294,15 @@ input_syn(struct tcp_sock *t, struct tcp_listener *l, const struct net_flow *flo
 		return true;
 	}
 	struct tcp_request_config config = tcp_request_config_of(t, flow, p);
-	if (min_iss != 0 && !tcp_seq_before(min_iss, config.iss))
-		config.iss = min_iss + 1;
-	if (cookie)
+	if (cookie) {
 		tcp_cookie_send(t, flow, seg, &config, tos_of(t));
-	else if (!add_half(t, l, flow, seg, &config))
-		return false;
+	} else {
+		config.iss = tcp_secret_isn(net, flow);
+		if (min_iss != 0 && !tcp_seq_before(min_iss, config.iss))
+			config.iss = min_iss + 1;
+		if (!add_half(t, l, flow, seg, &config))
+			return false;
+	}
 	pkt_free(p);
 	return true;
 }

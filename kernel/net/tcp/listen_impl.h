@@ -81,7 +81,7 @@ tcp_listener_has_room(const struct tcp_listener *l)
 void tcp_half_init_cache(void);
 /* It is over, or a child takes its place in the table. Listener's lock held. */
 void tcp_half_end(struct tcp_half *h, struct tcp_listener *l, struct net_stack *net);
-/* What the listener's sockets will offer, on the way that a packet's flow takes. */
+/* What the listener's sockets will offer, on the way that a packet's flow takes; all but iss, which a cookie replaces. */
 struct tcp_request_config tcp_request_config_of(
 	const struct tcp_sock *t, const struct net_flow *flow, const struct pkt *p);
 
