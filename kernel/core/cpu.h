@@ -77,6 +77,7 @@ struct cpu {
 	_Atomic uint32_t softirq_pending; /* a bit for each that is due */
 	uint32_t bh_count;                /* [this CPU] nested bh_disable() */
 	bool in_softirq;                  /* [this CPU] */
+	uint64_t softirq_time;   /* [this CPU] when the round of softirqs began: time_recent() */
 	bool softirq_handed;     /* [this CPU, irqs masked] what is pending is softirqd's to run */
 	struct thread *softirqd; /* [I] once it runs */
 	void *softirq_stack;     /* [I] top */

@@ -44,17 +44,25 @@ may_start(const struct cpu *cpu)
 		!cpu->softirq_handed;
 }
 
-/* Runs what is pending once, with interrupts enabled meanwhile; called and returns with them masked. */
+/* Runs what is pending once, with interrupts enabled meanwhile; called and returns with them masked. now: the moment. */
 static void
-run_round(struct cpu *cpu)
+run_round(struct cpu *cpu, nsec_t now)
 {
 	uint32_t due = atomic_exchange_explicit(&cpu->softirq_pending, 0, memory_order_acquire);
+	cpu->softirq_time = now;
 	cpu->in_softirq = true;
 	arch_irq_enable();
 	for (; due != 0; due &= due - 1)
 		handlers[__builtin_ctz(due)]();
 	arch_irq_disable();
 	cpu->in_softirq = false;
+}
+
+nsec_t
+time_recent(void)
+{
+	struct cpu *cpu = this_cpu();
+	return cpu->in_softirq ? cpu->softirq_time : time_now();
 }
 
 static void
@@ -68,12 +76,13 @@ void
 softirq_run(void)
 {
 	struct cpu *cpu = this_cpu();
-	nsec_t end = time_now() + BUDGET_NS;
+	nsec_t now = time_now(), end = now + BUDGET_NS;
 	for (uint32_t rounds = 1;; rounds++) {
-		run_round(cpu);
+		run_round(cpu, now);
 		if (pending(cpu) == 0)
 			return;
-		if (cpu->softirqd != NULL && (rounds == BUDGET_ROUNDS || time_now() >= end)) {
+		now = time_now();
+		if (cpu->softirqd != NULL && (rounds == BUDGET_ROUNDS || now >= end)) {
 			hand_over(cpu);
 			return;
 		}
@@ -136,7 +145,7 @@ softirq_thread_round(struct cpu *cpu)
 {
 	arch_irq_disable();
 	if (cpu->softirq_handed) {
-		run_round(cpu);
+		run_round(cpu, time_now());
 		cpu->softirq_handed = pending(cpu) != 0;
 	}
 	bool more = cpu->softirq_handed;

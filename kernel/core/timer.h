@@ -46,6 +46,12 @@ void timer_interrupt(void); /* from the timer's interrupt: runs what is due */
 void timer_init_cpu(struct cpu *cpu);
 
 nsec_t time_now(void); /* monotonic, nanoseconds since boot */
+/*
+ * time_now(), but in a softirq the moment at which its round began, some milliseconds ago at most: the packets of a
+ * burst do not each read the counter, which may be slow (a virtual machine's may leave the machine for it). For
+ * deadlines of seconds and for marks; two CPUs' may be out of order by as much.
+ */
+nsec_t time_recent(void);
 uint64_t time_ticks_to_ns(uint64_t ticks);
 /* nanoseconds = (ticks * mult) >> 32, the product in 128 bits; ticks of the virtual counter since boot. */
 struct time_scale {

@@ -121,7 +121,7 @@ wheel_start(struct wheel_timer *t, nsec_t deadline)
 	struct timer_wheel *w = this_cpu()->wheel;
 	uint64_t ms = deadline / NSEC_PER_MSEC + (deadline % NSEC_PER_MSEC != 0);
 	spin_lock(&w->lock);
-	catch_up(w, time_now() / NSEC_PER_MSEC);
+	catch_up(w, time_recent() / NSEC_PER_MSEC);
 	ms = min(ms, w->clock + INT32_MAX);
 	t->expires = (uint32_t)ms;
 	insert(w, t, ms);

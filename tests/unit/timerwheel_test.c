@@ -57,6 +57,12 @@ time_now(void)
 	return the_time;
 }
 
+static nsec_t
+time_recent(void)
+{
+	return the_time;
+}
+
 static void
 spin_init(struct spinlock *l, const char *name)
 {

@@ -119,9 +119,9 @@ route_confirm(struct route_ref *ref)
 {
 	if (ref->neigh == NULL)
 		return;
-	nsec_t now = time_now();
+	nsec_t now = time_recent();
 	nsec_t before = atomic_load_explicit(&ref->neigh->confirmed, memory_order_relaxed);
-	if (now - before >= NSEC_PER_SEC)
+	if (now >= before + NSEC_PER_SEC)
 		atomic_store_explicit(&ref->neigh->confirmed, now, memory_order_relaxed);
 }
 

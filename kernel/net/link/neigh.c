@@ -153,7 +153,9 @@ publish(struct neigh *n)
 	memcpy(&head0, n->core.mac, 6);
 	memcpy((uint8_t *)&head0 + 6, &n->head1, 2);
 	atomic_store_explicit(&n->head0, head0, memory_order_relaxed);
-	bool ready = !n->dead && (n->core.state & NUD_CONNECTED) != 0;
+	/* What the core says to a packet in these states is to send it, and nothing changes. */
+	uint16_t settled = NUD_CONNECTED | NUD_DELAY | NUD_PROBE;
+	bool ready = !n->dead && (n->core.state & settled) != 0;
 	atomic_store_explicit(&n->ready, ready, memory_order_release);
 }
 

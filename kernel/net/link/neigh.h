@@ -26,11 +26,10 @@
 
 struct neigh {
 	struct net_hash_node hash; /* [table lock, epoch] */
-	_Atomic uint32_t
-		ready;   /* head0, head1 may be used as they are: reachable, permanent or no ARP */
-	refcount_t refs; /* the table, routes, the timer while it runs */
-	_Atomic uint64_t head0;     /* bytes 0..7 of the link header */
-	uint64_t head1;             /* [I] bytes 6..13: our address, EtherType */
+	_Atomic uint32_t ready; /* head0, head1 may be used as they are: a use changes no state */
+	refcount_t refs;        /* the table, routes, the timer while it runs */
+	_Atomic uint64_t head0; /* bytes 0..7 of the link header */
+	uint64_t head1;         /* [I] bytes 6..13: our address, EtherType */
 	_Atomic uint64_t confirmed; /* when it was last known to be reachable (route_confirm()) */
 	struct netif *netif;        /* [I] referenced */
 	struct net_addr addr;       /* [I] */

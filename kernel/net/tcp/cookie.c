@@ -16,9 +16,9 @@ cookie_hash(struct net_stack *net, const struct net_flow *f, uint32_t irs, uint3
 }
 
 static uint32_t
-cookie_generation(void)
+cookie_generation(nsec_t now)
 {
-	return (uint32_t)(time_now() / COOKIE_MINUTE);
+	return (uint32_t)(now / COOKIE_MINUTE);
 }
 
 void
@@ -26,10 +26,10 @@ tcp_cookie_send(struct tcp_sock *t, const struct net_flow *flow, const struct tc
 	const struct tcp_request_config *config, uint8_t tos)
 {
 	struct net_stack *net = t->i.s.net;
-	struct tcp_env env = {.now = time_now(), .mss = config->adv_mss};
+	struct tcp_env env = {.now = time_recent(), .mss = config->adv_mss};
 	struct tcp_request r;
 	struct tcp_segment out;
-	uint32_t generation = cookie_generation();
+	uint32_t generation = cookie_generation(env.now);
 	tcp_request_init(&r, &env, seg, config);
 	tcp_cookie_seal(&r, &env, cookie_hash(net, flow, seg->seq, generation), generation);
 	tcp_request_synack(&r, &env, &out);
@@ -46,9 +46,11 @@ tcp_cookie_input(struct tcp_sock *t, struct tcp_listener *l, const struct net_fl
 	struct net_stack *net = t->i.s.net;
 	/* The stack's: it may have been another listener of the group that sent it. */
 	nsec_t sent = atomic_load_explicit(&net->tcp->cookie_sent, memory_order_relaxed);
-	if (sent == 0 || time_now() - sent > COOKIE_LIFETIME)
+	nsec_t now = time_recent();
+	/* Another CPU's round may have begun later. */
+	if (sent == 0 || (now > sent && now - sent > COOKIE_LIFETIME))
 		return false;
-	uint32_t generation = cookie_generation();
+	uint32_t generation = cookie_generation(now);
 	uint64_t hash = cookie_hash(net, flow, seg->seq - 1, generation);
 	if (!tcp_cookie_fits(seg, hash, generation))
 		hash = cookie_hash(net, flow, seg->seq - 1, --generation);

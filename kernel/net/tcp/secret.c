@@ -21,7 +21,7 @@ tcp_secret_isn(struct net_stack *net, const struct net_flow *f)
 {
 	uint64_t ports = (uint64_t)f->local_port << 16 | f->remote_port;
 	return (uint32_t)hash(net->secrets.isn, f, ports) +
-		(uint32_t)(time_now() >> ISN_CLOCK_SHIFT);
+		(uint32_t)(time_recent() >> ISN_CLOCK_SHIFT);
 }
 
 uint32_t

@@ -28,6 +28,10 @@ catch_up(void)
 {
 	struct cpu *cpu = this_cpu();
 	CHECK(in_softirq() && !arch_irq_disabled());
+	nsec_t before = time_recent(); /* one moment for the whole round */
+	for (nsec_t now = time_now(); time_now() == now;)
+		CHECK(before <= now);
+	CHECK_EQ(time_recent(), before);
 	uint64_t seen = atomic_load_explicit(&asked[cpu->id], memory_order_acquire);
 	runs[cpu->id]++;
 	if (arch_current() == cpu->softirqd)

@@ -41,6 +41,12 @@ time_now(void)
 	return now;
 }
 
+nsec_t
+time_recent(void)
+{
+	return now;
+}
+
 void
 refcount_misused(void)
 {

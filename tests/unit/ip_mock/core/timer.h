@@ -5,7 +5,9 @@
 
 #include "core/types.h"
 
-#define time_now ip_mock_time_now
+#define time_now    ip_mock_time_now
+#define time_recent ip_mock_time_recent
 nsec_t time_now(void);
+nsec_t time_recent(void);
 
 #endif
