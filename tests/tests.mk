@@ -81,7 +81,7 @@ $(BUILD)/asan/tests/unit/lockdep_test.o $(BUILD)/asan/tests/unit/timerwheel_test
 $(BUILD)/asan/tests/unit/panic_count_test.o: SAN_CFLAGS += -Ikernel -Ikernel/arch/include
 
 # Tests of the network's cores are named net_*, and so are its fuzz targets. Their headers: the mock's, then the kernel's.
-NET_KERNEL_SRC += kernel/dev/net/virtio_net_frame.c
+NET_KERNEL_SRC += kernel/dev/net/virtio_net_frame.c kernel/dev/net/virtio_net_rss.c
 NET_TEST_CFLAGS := -Itests/unit/net_mock -Itests/tsan/mock -Ikernel -Ikernel/arch/include -Ikernel/arch/aarch64/include
 NET_TEST_SRC = $(NET_KERNEL_SRC) $(wildcard tests/unit/net_*.c)
 NET_FUZZ_SRC = $(NET_KERNEL_SRC) $(wildcard tests/fuzz/net*.c)

@@ -7,6 +7,7 @@ that the device has. After each the guest's frames add up."""
 import contextlib
 import hashlib
 import os
+import random
 import re
 import socket
 import subprocess
@@ -95,6 +96,55 @@ def everything_the_device_has():
 @test
 def several_queues():
     check_wire(queues=2)
+
+
+def received(guest):
+    """How many frames each of two receive queues of eth0 took; and whether the device spreads flows as it was told."""
+    path = next(d["path"] for d in guest.qmp.command("x-query-virtio") if d["name"] == "virtio-net")
+    features = guest.qmp.command("x-query-virtio-status", path=path)["guest-features"]["dev-features"]
+    return [guest.qmp.command("x-query-virtio-queue-status", path=path, queue=2 * pair)["used-idx"]
+            for pair in (0, 1)], any("RSS" in f for f in features)
+
+
+def send_flows(netns, address, flows):
+    """A datagram of each flow, a pair of ports, from the namespace to the address."""
+    subprocess.run(["ip", "netns", "exec", netns, sys.executable, "-c", f"""
+import socket
+for source, port in {flows}:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("10.9.0.1", source))
+        s.sendto(b"x", ("{address}", port))
+"""], check=True)
+
+
+def spread(guest, netns, flows):
+    """How many frames each queue took while these flows came to the guest."""
+    before, told = received(guest)
+    check(told, "the driver does not tell the device how to spread flows")
+    send_flows(netns, "10.9.0.2", flows)
+    check_pings(guest, 0, (100,))  # they have arrived
+    after, _ = received(guest)
+    return [(new - old) % 65536 for new, old in zip(after, before)]
+
+
+@test
+def flows_are_spread_over_queues():
+    some = random.Random(1)
+    flows = [(some.randrange(20000, 60000), some.randrange(20000, 60000)) for _ in range(200)]
+    with taps("rss=on", queues=2) as (netns, nics), some_file(netns) as md5, Vm(netns=netns, nics=nics, **BASE) as guest:
+        guest.login()
+        # No queue has a buffer yet. QEMU keeps the first frame of each of its queues, also those that are for the other one.
+        send_flows(netns, "224.0.0.1", flows)
+        set_up(guest)
+        check_pings(guest, 0, (1400,))
+        counts = spread(guest, netns, flows)
+        check(min(counts) > 50, f"200 flows: {counts}")
+        counts = spread(guest, netns, flows[:1] * 200)
+        check(max(counts) >= 200 and min(counts) < 50, f"one flow: {counts}")
+        check_fetches(guest, md5)
+        check_served(guest, netns)
+        check_frames(guest)
 
 
 @test

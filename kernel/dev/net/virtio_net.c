@@ -30,11 +30,11 @@
 #define SPEED_UNKNOWN UINT32_MAX
 
 /* Those that the device may offer and that are driven. */
-#define WANTED                                                                               \
-	(VNET_F_CSUM | VNET_F_GUEST_CSUM | VNET_F_MTU | VNET_F_MAC | VNET_F_GUEST_TSO4 |     \
-		VNET_F_GUEST_TSO6 | VNET_F_GUEST_ECN | VNET_F_HOST_TSO4 | VNET_F_HOST_TSO6 | \
-		VNET_F_HOST_ECN | VNET_F_HOST_USO | VNET_F_MRG_RXBUF | VNET_F_STATUS |       \
-		VNET_F_CTRL_VQ | VNET_F_CTRL_RX | VNET_F_MQ | VNET_F_CTRL_MAC_ADDR |         \
+#define WANTED                                                                                    \
+	(VNET_F_CSUM | VNET_F_GUEST_CSUM | VNET_F_MTU | VNET_F_MAC | VNET_F_GUEST_TSO4 |          \
+		VNET_F_GUEST_TSO6 | VNET_F_GUEST_ECN | VNET_F_HOST_TSO4 | VNET_F_HOST_TSO6 |      \
+		VNET_F_HOST_ECN | VNET_F_HOST_USO | VNET_F_MRG_RXBUF | VNET_F_STATUS |            \
+		VNET_F_CTRL_VQ | VNET_F_CTRL_RX | VNET_F_MQ | VNET_F_CTRL_MAC_ADDR | VNET_F_RSS | \
 		VNET_F_SPEED_DUPLEX)
 
 /* Features without what they depend on (5.1.3.1) or what they need here. */
@@ -54,7 +54,9 @@ wanted_of(uint64_t offered)
 	if ((offered & (VNET_F_HOST_TSO4 | VNET_F_HOST_TSO6)) == 0)
 		wanted &= ~VNET_F_HOST_ECN;
 	if ((offered & VNET_F_CTRL_VQ) == 0)
-		wanted &= ~(VNET_F_CTRL_RX | VNET_F_MQ | VNET_F_CTRL_MAC_ADDR);
+		wanted &= ~(VNET_F_CTRL_RX | VNET_F_MQ | VNET_F_RSS | VNET_F_CTRL_MAC_ADDR);
+	if ((offered & VNET_F_MQ) == 0)
+		wanted &= ~VNET_F_RSS;
 	return wanted;
 }
 

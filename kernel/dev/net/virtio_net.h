@@ -82,7 +82,10 @@ void vnet_transmit(struct netif *nif, struct pkt *p);
 void vnet_tx_discard(struct vnet_tx_queue *tx);
 
 int vnet_control_create(struct virtio_net *v, uint16_t index) MUST_CHECK;
-/* Orders, under config_lock; sleep. 0, -EOPNOTSUPP, -EIO (refused, or the device is dead). */
+/*
+ * Orders, under config_lock; sleep. 0, -EOPNOTSUPP, -EIO (refused, or the device is dead). vnet_set_pairs() also says which
+ * flows come to which queue, if the device can be told.
+ */
 int vnet_set_pairs(struct virtio_net *v, uint32_t pairs) MUST_CHECK;
 int vnet_set_mac(struct netif *nif, const uint8_t mac[6]);
 void vnet_set_receive_mode(struct netif *nif);
@@ -95,6 +98,7 @@ void vnet_set_receive_mode(struct netif *nif);
 #define VNET_F_CTRL_RX       (1ULL << 18)
 #define VNET_F_MQ            (1ULL << 22)
 #define VNET_F_CTRL_MAC_ADDR (1ULL << 23)
+#define VNET_F_RSS           (1ULL << 60)
 #define VNET_F_SPEED_DUPLEX  (1ULL << 63)
 
 #endif

@@ -9,6 +9,8 @@
 #include "core/log.h"
 #include "core/timer.h"
 #include "dev/net/virtio_net.h"
+#include "dev/net/virtio_net_rss.h"
+#include "dev/rng/random.h"
 #include "mm/page.h"
 #include "wire/ether.h"
 
@@ -23,6 +25,9 @@
 #define MAC_ADDR_SET   1
 #define CLASS_MQ       4
 #define MQ_PAIRS_SET   0
+#define MQ_RSS_CONFIG  1
+
+#define CONFIG_RSS 17 /* device configuration: VNET_RSS_LIMITS bytes */
 
 #define ANSWER_OK 0
 #define NO_ANSWER 0xff
@@ -108,9 +113,30 @@ order_byte(struct virtio_net *v, uint8_t class, uint8_t command, uint8_t value)
 	return order(v, class, command, 1);
 }
 
+/* The device spreads flows over the queues as we say. 0; -EOPNOTSUPP, -EIO: it does not. */
+static int
+set_rss(struct virtio_net *v, uint32_t pairs)
+{
+	uint8_t limits[VNET_RSS_LIMITS], key[VNET_RSS_KEY];
+	if (!virtio_has(v->dev, VNET_F_RSS))
+		return -EOPNOTSUPP;
+	int err = virtio_config_read(v->dev, CONFIG_RSS, limits, sizeof(limits));
+	if (err != 0)
+		return err;
+	random_fill(key, sizeof(key));
+	uint32_t n = vnet_rss_order(v->order + ORDER_DATA, limits, pairs, key);
+	err = n != 0 ? order(v, CLASS_MQ, MQ_RSS_CONFIG, n) : -EOPNOTSUPP;
+	if (err != 0)
+		log_warn("%s: it does not spread flows over its queues: err=%d", v->netif->name,
+			err);
+	return err;
+}
+
 int
 vnet_set_pairs(struct virtio_net *v, uint32_t pairs)
 {
+	if (set_rss(v, pairs) == 0)
+		return 0;
 	v->order[ORDER_DATA] = (uint8_t)pairs;
 	v->order[ORDER_DATA + 1] = (uint8_t)(pairs >> 8);
 	return order(v, CLASS_MQ, MQ_PAIRS_SET, 2);

@@ -58,12 +58,30 @@ refill_locked(struct vnet_rx_queue *rx) REQUIRES(rx->queue->lock)
 	return true;
 }
 
+/*
+ * Tells the device of buffers that it asked to hear of. QEMU, where it spreads flows as we say, keeps a frame whose queue
+ * had no buffer, and all that come behind it, with the queue on which it came in from the host, and tries them again only
+ * when it is told of buffers of that one, which may have lacked none: so it is told of all.
+ */
+static void
+tell_of_buffers(struct vnet_rx_queue *rx)
+{
+	struct virtio_net *v = rx->device;
+	virtio_queue_notify(rx->queue);
+	for (uint32_t i = 0; i < v->pairs && virtio_has(v->dev, VNET_F_RSS); i++)
+		if (&v->rx[i] != rx)
+			virtio_queue_notify(v->rx[i].queue);
+}
+
 static void
 refill(struct vnet_rx_queue *rx)
 {
 	spin_lock_bh(&rx->queue->lock);
 	bool full = refill_locked(rx);
-	vnet_unlock(rx->queue, true);
+	bool tell = virtqueue_kick_needed(&rx->queue->vq);
+	spin_unlock_bh(&rx->queue->lock);
+	if (unlikely(tell))
+		tell_of_buffers(rx);
 	if (unlikely(!full)) {
 		net_work_raise(&rx->reclaim);
 		wheel_start(&rx->refill, time_now() + REFILL_DELAY);
