@@ -92,6 +92,7 @@
 #define SO_SNDTIMEO             21
 #define SO_BINDTODEVICE         25
 #define SO_ATTACH_FILTER        26
+#define SO_GET_FILTER           SO_ATTACH_FILTER /* by getsockopt */
 #define SO_DETACH_FILTER        27
 #define SO_PEERNAME             28
 #define SO_TIMESTAMP            29

@@ -5,6 +5,7 @@
  */
 #include "arch/uaccess.h"
 #include "net/net.h"
+#include "net/sock/filter.h"
 #include "net/sock/msg.h"
 #include "net/sock/sock.h"
 #include "proc/process.h"
@@ -342,6 +343,10 @@ sys_getsockopt(struct file *f, int level, int name, uaddr_t value, uaddr_t len)
 	if ((int32_t)room < 0)
 		return -EINVAL;
 	n = min(room, OPTION_MAX);
+	if (level == SOL_SOCKET && name == SO_GET_FILTER) {
+		int64_t count = sock_filter_get(s, value, room);
+		return count < 0 ? count : put_user_u32(len, (uint32_t)count);
+	}
 	if (level == SOL_SOCKET)
 		err = sock_get_option(s, name, buf, &n);
 	else

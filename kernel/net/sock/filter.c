@@ -87,17 +87,40 @@ sock_filter_option(struct sock *s, int name, const void *value, uint32_t len)
 	return name == SO_DETACH_FILTER ? detach(s) : attach(s, value, len);
 }
 
+/* The socket's program, referenced, if it has one. */
+static struct sock_filter_program *
+get_program(const struct sock *s)
+{
+	epoch_enter();
+	struct sock_filter_program *f = atomic_load_explicit(
+		(struct sock_filter_program * _Atomic *)&s->filter, memory_order_acquire);
+	if (f != NULL && !refcount_get_unless_zero(&f->refs))
+		f = NULL;
+	epoch_exit();
+	return f;
+}
+
+int64_t
+sock_filter_get(const struct sock *s, uaddr_t to, uint32_t room)
+{
+	struct sock_filter_program *f = get_program(s);
+	if (f == NULL)
+		return 0;
+	int64_t n = f->n;
+	if (room != 0 && room < f->n)
+		n = -EINVAL;
+	else if (room != 0 && copy_to_user(to, f->insns, f->n * sizeof(f->insns[0])) != 0)
+		n = -EFAULT;
+	put_program(f);
+	return n;
+}
+
 void
 sock_filter_inherit(struct sock *s, const struct sock *from)
 {
-	if (!sock_has_filter(from))
-		return;
-	epoch_enter();
-	struct sock_filter_program *f = atomic_load_explicit(
-		(struct sock_filter_program * _Atomic *)&from->filter, memory_order_acquire);
-	if (f != NULL && refcount_get_unless_zero(&f->refs))
+	struct sock_filter_program *f = sock_has_filter(from) ? get_program(from) : NULL;
+	if (f != NULL)
 		put_program(replace(s, f));
-	epoch_exit();
 }
 
 void

@@ -24,6 +24,12 @@ struct sock_filter_program {
  */
 int sock_filter_option(struct sock *s, int name, const void *value, uint32_t len)
 	__attribute__((warn_unused_result));
+/*
+ * SO_GET_FILTER: the program as it was attached, whose instructions are counted, not its bytes, in room too. How many it
+ * has, 0: there is none; with room 0 nothing is copied. -EINVAL (no room for all), -EFAULT. May sleep.
+ */
+int64_t sock_filter_get(const struct sock *s, uaddr_t to, uint32_t room)
+	__attribute__((warn_unused_result));
 /* Gives a socket that nobody else knows yet the filter of another one. */
 void sock_filter_inherit(struct sock *s, const struct sock *from);
 /* The end of the socket. Any context. */

@@ -154,6 +154,29 @@ set_linger(struct sock *s, const void *value, uint32_t len)
 	return 0;
 }
 
+/*
+ * A rate in bytes a second; all ones: none. TCP paces by it; datagrams are remembered to have one, and go at once, as on
+ * Linux under any queueing discipline but fq. 0 is remembered too, and paces nothing.
+ */
+static int
+set_pacing(struct sock *s, const void *value, uint32_t len)
+{
+	uint64_t rate;
+	uint32_t narrow;
+	if (len >= sizeof(rate)) {
+		memcpy(&rate, value, sizeof(rate));
+	} else {
+		memcpy(&narrow, value, sizeof(narrow));
+		rate = narrow == UINT32_MAX ? UINT64_MAX : narrow;
+	}
+	spin_lock_bh(&s->lock);
+	s->pacing_rate = rate;
+	spin_unlock_bh(&s->lock);
+	if (s->ops->option_changed != NULL)
+		s->ops->option_changed(s, SO_MAX_PACING_RATE);
+	return 0;
+}
+
 /* What has an integer of its own. -ENOPROTOOPT: none of these. */
 static int
 set_number(struct sock *s, int name, int32_t v)
@@ -203,7 +226,6 @@ set_family_option(struct sock *s, int name, const void *value, uint32_t len)
 					       : -ENOPROTOOPT;
 	case SO_BINDTODEVICE:
 	case SO_BINDTOIFINDEX:
-	case SO_MAX_PACING_RATE:
 	case SO_TIMESTAMPING:
 	case SO_INCOMING_CPU:
 	case SO_BUSY_POLL:
@@ -229,6 +251,8 @@ sock_set_option(struct sock *s, int name, const void *value, uint32_t len)
 	switch (name) {
 	case SO_LINGER:
 		return set_linger(s, value, len);
+	case SO_MAX_PACING_RATE:
+		return set_pacing(s, value, len);
 	case SO_RCVTIMEO:
 	case SO_SNDTIMEO:
 	case SO_RCVTIMEO_NEW:
@@ -248,6 +272,18 @@ get_timeout(void *value, uint32_t *len, nsec_t t)
 		tv.usec = (int64_t)(t % NSEC_PER_SEC / 1000);
 	}
 	return sock_answer(value, len, &tv, sizeof(tv));
+}
+
+static int
+get_pacing(struct sock *s, void *value, uint32_t *len)
+{
+	spin_lock_bh(&s->lock);
+	uint64_t rate = s->pacing_rate;
+	spin_unlock_bh(&s->lock);
+	if (*len >= sizeof(rate))
+		return sock_answer(value, len, &rate, sizeof(rate));
+	uint32_t narrow = (uint32_t)min(rate, (uint64_t)UINT32_MAX);
+	return sock_answer(value, len, &narrow, sizeof(narrow));
 }
 
 /* Options with an integer's answer. -ENOPROTOOPT: none of these. */
@@ -346,6 +382,8 @@ sock_get_option(struct sock *s, int name, void *value, uint32_t *len)
 		};
 		return sock_answer(value, len, &l, sizeof(l));
 	}
+	case SO_MAX_PACING_RATE:
+		return get_pacing(s, value, len);
 	case SO_RCVTIMEO:
 	case SO_RCVTIMEO_NEW:
 		return get_timeout(value, len, s->rcvtimeo);

@@ -70,6 +70,7 @@ sock_init(struct sock *s, const struct sock_ops *ops, struct net_stack *net, int
 	s->bound_if = 0;
 	s->mark = 0;
 	s->rcvtimeo = s->sndtimeo = DEADLINE_NEVER;
+	s->pacing_rate = UINT64_MAX;
 	s->uid = vfs_cred()->fsuid;
 	s->ino = atomic_fetch_add_explicit(&next_ino, 1, memory_order_relaxed);
 	mutex_init(&s->read_lock, "sock.read");

@@ -138,6 +138,7 @@ struct sock {
 	uint32_t bound_if;           /* [lock] interface index, 0: any */
 	uint32_t mark;
 	nsec_t rcvtimeo, sndtimeo; /* [lock] a length; DEADLINE_NEVER: no limit */
+	uint64_t pacing_rate;      /* [lock] SO_MAX_PACING_RATE, bytes a second; UINT64_MAX: none */
 	uid_t uid;                 /* [I] creator's, for /proc/net */
 	uint64_t ino;              /* [I] inode number */
 	struct mutex read_lock;

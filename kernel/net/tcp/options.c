@@ -134,28 +134,6 @@ set_congestion(struct tcp_sock *t, const char *name, uint32_t len)
 	return 0;
 }
 
-/* A rate in bytes a second; all ones: none. Linux remembers 0, and paces by it no more than we do. */
-static int
-set_pacing(struct tcp_sock *t, const void *value, uint32_t len)
-{
-	uint64_t rate = 0;
-	uint32_t narrow;
-	if (len >= sizeof(rate)) {
-		memcpy(&rate, value, sizeof(rate));
-	} else if (len >= sizeof(narrow)) {
-		memcpy(&narrow, value, sizeof(narrow));
-		rate = narrow == UINT32_MAX ? UINT64_MAX : narrow;
-	} else {
-		return -EINVAL;
-	}
-	spin_lock_bh(&t->i.s.lock);
-	t->c.pacing_rate = rate == UINT64_MAX ? 0 : rate;
-	t->paced_by_0 = rate == 0;
-	apply(t);
-	spin_unlock_bh(&t->i.s.lock);
-	return 0;
-}
-
 int
 tcp_setsockopt(struct sock *s, int level, int name, const void *value, uint32_t len)
 {
@@ -174,8 +152,6 @@ tcp_setsockopt(struct sock *s, int level, int name, const void *value, uint32_t 
 	}
 	if (err != 1)
 		return err;
-	if (level == SOL_SOCKET && name == SO_MAX_PACING_RATE)
-		return set_pacing(t, value, len);
 	if (level != SOL_TCP)
 		return -ENOPROTOOPT;
 	if (name == TCP_CONGESTION)
@@ -241,18 +217,6 @@ get_number(const struct tcp_sock *t, int name, int32_t *v)
 	}
 }
 
-static int
-get_pacing(struct tcp_sock *t, void *value, uint32_t *len)
-{
-	uint64_t rate = t->c.pacing_rate;
-	if (rate == 0 && !t->paced_by_0)
-		rate = UINT64_MAX;
-	if (*len >= sizeof(rate))
-		return sock_answer(value, len, &rate, sizeof(rate));
-	uint32_t narrow = (uint32_t)min(rate, (uint64_t)UINT32_MAX);
-	return sock_answer(value, len, &narrow, sizeof(narrow));
-}
-
 int
 tcp_getsockopt(struct sock *s, int level, int name, void *value, uint32_t *len)
 {
@@ -261,8 +225,6 @@ tcp_getsockopt(struct sock *s, int level, int name, void *value, uint32_t *len)
 	int err = inet_getsockopt(&t->i, level, name, value, len);
 	if (err != 1)
 		return err;
-	if (level == SOL_SOCKET && name == SO_MAX_PACING_RATE)
-		return get_pacing(t, value, len);
 	if (level != SOL_TCP)
 		return inet_has_no_level(&t->i, level);
 	if (name == TCP_INFO) {
@@ -297,6 +259,12 @@ tcp_option_changed(struct sock *s, int name)
 			tcp_keepalive_changed(&t->c, &env);
 			tcp_timer_update(t);
 		}
+		spin_unlock_bh(&s->lock);
+		break;
+	case SO_MAX_PACING_RATE:
+		spin_lock_bh(&s->lock);
+		t->c.pacing_rate = s->pacing_rate == UINT64_MAX ? 0 : s->pacing_rate;
+		apply(t);
 		spin_unlock_bh(&s->lock);
 		break;
 	case SO_REUSEADDR:
@@ -342,6 +310,7 @@ tcp_options_inherit(struct tcp_sock *child, const struct tcp_sock *l)
 	s->linger_s = ls->linger_s;
 	s->rcvtimeo = ls->rcvtimeo;
 	s->sndtimeo = ls->sndtimeo;
+	s->pacing_rate = ls->pacing_rate;
 	s->opts = ls->opts;
 	child->i.flags = l->i.flags;
 	child->i.tos = l->i.tos;
@@ -353,7 +322,6 @@ tcp_options_inherit(struct tcp_sock *child, const struct tcp_sock *l)
 	child->notsent_lowat = l->notsent_lowat;
 	child->window_clamp = l->window_clamp;
 	child->linger2_s = l->linger2_s;
-	child->paced_by_0 = l->paced_by_0;
 	tcp_conn_init(&child->c);
 	tcp_options_copy(&child->c, &l->c);
 }

@@ -29,6 +29,7 @@ pending_error(const struct tcp_sock *t)
 struct reading {
 	size_t done, target;
 	uint32_t passed; /* bytes that a look passed over: the urgent one */
+	nsec_t stamp;    /* when the last of them came, if that is known */
 	bool peek, discard;
 	bool stop; /* a fault, or the urgent mark */
 };
@@ -42,7 +43,7 @@ ahead_of(const struct reading *r)
 
 /* Copies n bytes, skip bytes behind the queue's beginning; read_lock held. Bytes; fewer at a fault. */
 static uint32_t
-copy(struct tcp_sock *t, uint32_t skip, uint32_t n, struct sock_msg *msg)
+copy(struct tcp_sock *t, uint32_t skip, uint32_t n, struct sock_msg *msg, nsec_t *stamp)
 {
 	struct pkt *p = __atomic_load_n(&t->rcv_first, __ATOMIC_RELAXED);
 	uint32_t done = 0;
@@ -55,6 +56,7 @@ copy(struct tcp_sock *t, uint32_t skip, uint32_t n, struct sock_msg *msg)
 			uint32_t part = min(n - done, len - skip);
 			uint32_t copied = pktio_copy(p, at + skip, part, msg->iter);
 			skip = 0;
+			*stamp = __atomic_load_n(&p->tstamp, __ATOMIC_RELAXED);
 			done += copied;
 			if (copied != part)
 				break;
@@ -146,7 +148,7 @@ read_some(struct tcp_sock *t, struct sock_msg *msg, struct reading *r)
 	if (unlikely(r->discard)) {
 		msg->iter->count -= n;
 	} else {
-		done = copy(t, ahead, n, msg);
+		done = copy(t, ahead, n, msg, &r->stamp);
 		if (done < n)
 			r->stop = true;
 		if (done == 0)
@@ -251,5 +253,7 @@ tcp_recv(struct sock *s, struct sock_msg *msg)
 		if (err == 0)
 			err = wait_for_bytes(t, &r, deadline);
 	}
+	if (unlikely(r.stamp != 0) && r.done != 0 && msg->cmsg != NULL)
+		sock_put_timestamp(s, r.stamp, msg->cmsg);
 	return r.done != 0 || err >= 0 ? (ssize_t)r.done : err;
 }

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "core/wallclock.h"
 #include "net/tcp/tcp_impl.h"
 
 #define RATIO_ONE  256u
@@ -42,6 +43,16 @@ discard(struct pkt *p, struct tcp_after *after)
 	after->free = p;
 }
 
+/* Says when p came, if the user wants to know. */
+static void
+stamp(const struct tcp_sock *t, struct pkt *p)
+{
+	uint32_t opts =
+		atomic_load_explicit((_Atomic uint32_t *)&t->i.s.opts, memory_order_relaxed);
+	if (unlikely(opts & SOCK_OPT_TIMESTAMPS) && p->tstamp == 0)
+		p->tstamp = time_realtime();
+}
+
 /* A few bytes behind few others: copied there, so that byte after byte does not take a packet each. */
 static bool
 join_last(struct tcp_sock *t, struct pkt *p, uint32_t len, struct tcp_after *after)
@@ -52,6 +63,9 @@ join_last(struct tcp_sock *t, struct pkt *p, uint32_t len, struct tcp_after *aft
 	memcpy(last->head + last->head_off + last->head_len, pkt_data(p), len);
 	__atomic_store_n(&last->head_len, (uint16_t)(last->head_len + len), __ATOMIC_RELAXED);
 	__atomic_store_n(&last->len, last->len + len, __ATOMIC_RELAXED);
+	if (unlikely(p->tstamp !=
+		    0)) /* the bytes that came first are said to have come as late, as on Linux */
+		__atomic_store_n(&last->tstamp, p->tstamp, __ATOMIC_RELAXED);
 	discard(p, after);
 	return true;
 }
@@ -91,6 +105,7 @@ tcp_recvq_add(
 	struct tcp_sock *t, struct pkt *p, uint32_t offset, uint32_t len, struct tcp_after *after)
 {
 	cut(p, offset, len);
+	stamp(t, p);
 	if (len > PKT_COPY_MAX || !join_last(t, p, len, after)) {
 		piece_of(p)->consumed = 0;
 		piece_of(p)->charge = p->truesize;
@@ -116,6 +131,7 @@ tcp_recvq_keep(struct tcp_sock *t, struct pkt *p, uint32_t seq, uint32_t offset,
 		parent = *link;
 		link = tcp_seq_before(seq, o->seq) ? &parent->left : &parent->right;
 	}
+	stamp(t, p);
 	*piece_of(p) = (struct piece){.seq = seq, .len = len, .charge = p->truesize};
 	t->i.s.rcv_used += p->truesize;
 	t->ooo_used += p->truesize;

@@ -179,7 +179,6 @@ struct tcp_sock {
 	uint8_t urgent_byte; /* [lock] with TCPF_URG_HERE */
 	bool urgent_valid;   /* [lock] it was not read yet */
 	bool timer_started;  /* [lock] */
-	bool paced_by_0;     /* [lock] SO_MAX_PACING_RATE was said to be 0, which paces nothing */
 	bool bound_by_user;  /* [user_lock, lock] bind() chose the port: close() gives it back */
 	/*
 	 * [user_lock] It has been in the table of connections, of listeners: before it comes there anew, under another name,

@@ -72,6 +72,36 @@ TCP_TEST(filter_of_a_listener)
 	CHECK_EQ(sock_int(late, SOL_SOCKET, SO_ERROR), 0);
 }
 
+/* SO_GET_FILTER counts instructions, not bytes. */
+TCP_TEST(filter_is_shown_as_it_was_attached)
+{
+	enum { GET_FILTER = SO_ATTACH_FILTER, N = 10 };
+	struct filter_insn got[N + 1];
+	struct sock_name to;
+	int l = tcp_listener(net, 5, &to);
+	socklen_t n = N;
+	CHECK_EQ(getsockopt(l, SOL_SOCKET, GET_FILTER, got, &n), 0);
+	CHECK_EQ(n, 0);
+	filter_text(l, 'n', 7);
+	CHECK_EQ(getsockopt(l, SOL_SOCKET, GET_FILTER, NULL, &n), 0);
+	CHECK_EQ(n, N);
+	n = N - 1;
+	CHECK_ERRNO(getsockopt(l, SOL_SOCKET, GET_FILTER, got, &n), EINVAL);
+	n = N;
+	CHECK_ERRNO(getsockopt(l, SOL_SOCKET, GET_FILTER, (void *)1, &n), EFAULT);
+	sock_set(l, SOL_SOCKET, SO_LOCK_FILTER, 1); /* it may be seen all the same */
+	int c = tcp_connected(&to), s = accept(l, NULL, NULL);
+	CHECK(c >= 0 && s >= 0);
+	memset(got, 0xee, sizeof(got));
+	n = N + 1;
+	CHECK_EQ(getsockopt(s, SOL_SOCKET, GET_FILTER, got, &n), 0);
+	CHECK_EQ(n, N);
+	CHECK(got[0].code == 0x30 && got[0].k == 12);
+	CHECK(got[7].code == 0x15 && got[7].jt == 1 && got[7].jf == 0 && got[7].k == 'n');
+	CHECK(got[9].code == 0x06 && got[9].k == 7);
+	CHECK_EQ(got[N].code, 0xeeee);
+}
+
 /* AF_UNIX: messages are lost or cut without their sender's knowledge; a stream's filter has nothing to look at. */
 GUEST_TEST(tcp_beside_filtered_unix_sockets)
 {

@@ -199,6 +199,37 @@ TCP_TEST(pacing_by_zero)
 	CHECK_EQ(sock_int(fd[0], SOL_SOCKET, SO_MAX_PACING_RATE), -1);
 }
 
+/* Connections have their listener's rate; other sockets remember one, which holds nothing up. */
+TCP_TEST(pacing_is_inherited)
+{
+	struct sock_name reach;
+	int l = tcp_listener(net, 5, &reach), fd[2];
+	sock_set(l, SOL_SOCKET, SO_MAX_PACING_RATE, 123456789);
+	tcp_pair_on(l, &reach, fd);
+	CHECK_EQ(sock_int(fd[1], SOL_SOCKET, SO_MAX_PACING_RATE), 123456789);
+	CHECK_EQ(sock_int(fd[0], SOL_SOCKET, SO_MAX_PACING_RATE), -1);
+}
+
+GUEST_TEST(tcp_beside_pacing_of_datagrams)
+{
+	int families[] = {AF_INET, AF_INET6, AF_UNIX};
+	for (int i = 0; i < 3; i++) {
+		int s = socket(families[i], SOCK_DGRAM, 0);
+		unsigned long long rate = 5000000000ull, said = 0;
+		socklen_t len = sizeof(said);
+		CHECK_EQ(sock_int(s, SOL_SOCKET, SO_MAX_PACING_RATE), -1);
+		CHECK_EQ(setsockopt(s, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate)), 0);
+		CHECK_EQ(getsockopt(s, SOL_SOCKET, SO_MAX_PACING_RATE, &said, &len), 0);
+		CHECK_EQ(said, rate);
+		CHECK_EQ(sock_int(s, SOL_SOCKET, SO_MAX_PACING_RATE),
+			-1); /* as much as an int holds */
+		CHECK_ERRNO(setsockopt(s, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, 3), EINVAL);
+		sock_set(s, SOL_SOCKET, SO_MAX_PACING_RATE, 7);
+		CHECK_EQ(sock_int(s, SOL_SOCKET, SO_MAX_PACING_RATE), 7);
+		close(s);
+	}
+}
+
 /* A UDP socket that was bound without a port gets one when it needs it, at the address that was said. */
 GUEST_TEST(tcp_beside_datagrams_bound_without_a_port)
 {
