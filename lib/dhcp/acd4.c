@@ -112,8 +112,10 @@ acd4_input(struct acd4 *a, const struct arp *p, uint64_t now_ms)
 	if (!takes)
 		return none;
 	if (a->has_defended && now_ms - a->defended_ms < DEFEND_MS)
-		return lose(a);
+		return a->keeps ? none : lose(a);
 	a->has_defended = true;
 	a->defended_ms = now_ms;
-	return send(a, a->address);
+	struct acd4_action out = send(a, a->address);
+	out.defended = true;
+	return out;
 }

@@ -28,6 +28,7 @@ struct acd4 {
 	uint32_t address;     /* network byte order */
 	uint32_t sent;        /* packets in this state */
 	uint8_t mac[6];
+	bool keeps; /* once claimed, the address is not given up (RFC 5227, 2.4 (c)); set after acd4_init() */
 	bool has_defended;
 	uint64_t defended_ms; /* with has_defended */
 };
@@ -37,6 +38,7 @@ struct acd4_action {
 	struct arp packet;
 	bool claimed;  /* the address may be used from now on */
 	bool conflict; /* somebody else has it: it may not be used (any more); the machine is idle */
+	bool defended; /* packet tells somebody who takes it that it is ours */
 };
 
 void acd4_init(struct acd4 *a, const uint8_t mac[6]);
@@ -46,7 +48,10 @@ struct acd4_action acd4_probe(struct acd4 *a, uint32_t address, uint64_t now_ms)
 struct acd4_action acd4_announce(struct acd4 *a, uint32_t address, uint64_t now_ms);
 void acd4_stop(struct acd4 *a);
 struct acd4_action acd4_timer(struct acd4 *a, uint64_t now_ms);
-/* Any ARP packet. Somebody who takes the address is told once in ten seconds that it is ours; the second time it is lost. */
+/*
+ * Any ARP packet. Somebody who takes the address is told once in ten seconds that it is ours; the second time it is lost,
+ * unless it is kept.
+ */
 struct acd4_action acd4_input(struct acd4 *a, const struct arp *p, uint64_t now_ms);
 
 #endif

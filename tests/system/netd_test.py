@@ -216,6 +216,7 @@ while True:
             address = socket.inet_aton(address)
             if word == "have":
                 have = address
+                print("has", socket.inet_ntoa(address), flush=True)
             else:
                 say(1, address, address)
             continue
@@ -340,6 +341,36 @@ def checks_name_what_is_missing(guest):
     fails(guest, "netinfo --check", "no prefix")
     equal(guest.shell("ip link set eth0 down")[0], 0)
     fails(guest, "netinfo --check", "no link")
+
+
+@test
+def a_static_address_is_used_when_nobody_else_has_it():
+    """Who has it first keeps it, and the login does not wait for him; once it is the guest's, that keeps it."""
+    path = image_with("taken", "interface eth0\nipv4 10.9.0.5/24 10.9.0.6/24\ngateway 10.9.0.1\nipv6 off\n")
+    with segment("10.9.0.1/24") as (netns, nic), \
+            Listener("squatter", ["ip", "netns", "exec", netns, sys.executable, "-c", SQUATTER], subprocess.PIPE) as squatter:
+        squatter.wait_for("^there$")
+        squatter.send("have 10.9.0.5")
+        with Vm(netns=netns, nics=(nic,), base_image=path, **BASE) as guest:
+            guest.login()
+            squatter.wait_for(r"^asks for 10\.9\.0\.5$")
+            contains(guest.text, "netd: eth0: 10.9.0.5: somebody else has it, so it is not used")
+            output = guest.shell("ip addr show dev eth0; ip route")[1]
+            check("10.9.0.5" not in output and "10.9.0.6/24" in output and "default via 10.9.0.1" in output, output)
+            squatter.send("have 0.0.0.0")
+            squatter.wait_for(r"^has 0\.0\.0\.0$")
+            for up in (False, True):  # which looks again at once
+                guest.qmp.command("set_link", name="net0", up=up)
+            until(guest, "netinfo", r"10\.9\.0\.5/24 \(static\)$")
+            for _ in range(2):
+                squatter.wait_for(r"^announces 10\.9\.0\.5$")
+            squatter.send("take 10.9.0.5")
+            squatter.wait_for(r"^announces 10\.9\.0\.5$")
+            guest.wait_for("netd: eth0: 10.9.0.5: somebody else says that it is his")
+            squatter.send("take 10.9.0.5")
+            equal(guest.shell("ping -c 1 -I 10.9.0.5 10.9.0.1 >/dev/null")[0], 0)
+            contains(guest.shell("ip addr show dev eth0")[1], "10.9.0.5/24")
+            check_frames(guest)
 
 
 @test

@@ -119,3 +119,21 @@ TEST(acd4_defends_once_in_ten_seconds)
 	a = acd4_input(&m, &p, 24999);
 	CHECK(a.conflict && !a.send && m.state == ACD4_IDLE);
 }
+
+TEST(acd4_what_is_kept_is_defended_once_in_ten_seconds)
+{
+	struct acd4 m = holding();
+	m.keeps = true;
+	struct arp theirs_now = packet(ARP_REQUEST, theirs, ADDRESS, ADDRESS);
+	struct acd4_action a = acd4_input(&m, &theirs_now, 5000);
+	CHECK(is_announcement(&a) && a.defended && !a.conflict);
+	a = acd4_input(&m, &theirs_now, 14999);
+	CHECK(is_nothing(&a) && !a.defended);
+	CHECK_EQ(m.state, ACD4_HOLDING);
+	a = acd4_input(&m, &theirs_now, 15000);
+	CHECK(is_announcement(&a) && a.defended);
+	/* Before it is ours, nothing is kept. */
+	(void)acd4_probe(&m, ADDRESS, 20000);
+	a = acd4_input(&m, &theirs_now, 20001);
+	CHECK(a.conflict);
+}

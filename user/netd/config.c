@@ -108,20 +108,23 @@ config_of_link(const struct netd *n, const char *name, struct link_config *out)
 			out->ipv6 = d.mode;
 		else if (d.key == NETCONF_MTU)
 			out->mtu = d.number;
+		else if (d.key == NETCONF_GATEWAY && d.address.family == 4)
+			out->gateway4 = d.address;
 	}
 }
 
 void
 config_apply(struct netd *n, struct link *l)
 {
-	static const struct text_address any4 = {.family = 4}, any6 = {.family = 6};
+	static const struct text_address any6 = {.family = 6};
 	struct section s = {.walk = {.rest = n->config}};
 	struct netconf_directive d;
 	while (section_next(&s, l->name, &d)) {
-		if ((d.key == NETCONF_IPV4 || d.key == NETCONF_IPV6) && d.mode == NETCONF_STATIC)
+		if (d.key == NETCONF_IPV4 && d.mode == NETCONF_STATIC)
+			static4_add(n, l, &d.address, d.prefix);
+		else if (d.key == NETCONF_IPV6 && d.mode == NETCONF_STATIC)
 			apply_address(n, l, &d.address, d.prefix, FOR_EVER, FOR_EVER);
-		else if (d.key == NETCONF_GATEWAY)
-			apply_route(n, l, d.address.family == 4 ? &any4 : &any6, 0, &d.address,
-				RTPROT_STATIC, true);
+		else if (d.key == NETCONF_GATEWAY && d.address.family == 6)
+			apply_route(n, l, &any6, 0, &d.address, RTPROT_STATIC, true);
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether a leased IPv4 address is somebody else's, by ARP (lib/dhcp/acd4.h). The socket hears of the address alone: what
+ * Whether an IPv4 address of ours is somebody else's too, by ARP (lib/dhcp/acd4.h). The socket hears of the address alone: what
  * the link says of others does not wake netd.
  */
 #include <arpa/inet.h>
@@ -47,84 +47,106 @@ to_everybody(const struct link *l)
 }
 
 static void
-open_arp(struct link *l, uint32_t address)
+close_arp(struct claim *c)
+{
+	if (c->arp >= 0)
+		close(c->arp);
+	c->arp = -1;
+}
+
+static void
+open_arp(const struct link *l, struct claim *c, uint32_t address)
 {
 	struct sockaddr_ll at = to_everybody(l);
-	if (l->arp >= 0)
-		close(l->arp);
+	close_arp(c);
 	/* Bound last: nothing comes before the filter is there. */
-	l->arp = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (l->arp < 0 || hear_alone(l->arp, address) < 0 ||
-		bind(l->arp, (struct sockaddr *)&at, sizeof(at)) < 0) {
+	c->arp = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (c->arp < 0 || hear_alone(c->arp, address) < 0 ||
+		bind(c->arp, (struct sockaddr *)&at, sizeof(at)) < 0) {
 		warn("%s: nobody looks whether the address is in use: %s", l->name,
 			strerror(errno));
-		if (l->arp >= 0)
-			close(l->arp);
-		l->arp = -1;
+		close_arp(c);
 	}
 }
 
 static void
-act(struct netd *n, struct link *l, const struct acd4_action *a)
+send_packet(const struct link *l, const struct claim *c, const struct arp *p)
 {
-	if (a->send && l->arp >= 0) {
-		uint8_t packet[ARP_PACKET];
-		struct sockaddr_ll to = to_everybody(l);
-		arp_encode(packet, &a->packet);
-		if (sendto(l->arp, packet, sizeof(packet), 0, (struct sockaddr *)&to, sizeof(to)) <
-			0)
-			warn("%s: ARP: %s", l->name, strerror(errno));
-	}
-	if (a->claimed)
+	uint8_t packet[ARP_PACKET];
+	struct sockaddr_ll to = to_everybody(l);
+	arp_encode(packet, p);
+	if (sendto(c->arp, packet, sizeof(packet), 0, (struct sockaddr *)&to, sizeof(to)) < 0)
+		warn("%s: ARP: %s", l->name, strerror(errno));
+}
+
+static void
+act(struct netd *n, struct link *l, struct claim *c, const struct acd4_action *a)
+{
+	bool leased = c == &l->lease;
+	if (a->send && c->arp >= 0)
+		send_packet(l, c, &a->packet);
+	if (a->claimed && leased)
 		lease4_claimed(n, l);
-	if (a->conflict)
+	else if (a->claimed)
+		static4_claimed(n, l, c);
+	if (a->conflict && leased)
 		lease4_taken(n, l);
+	else if (a->conflict)
+		static4_taken(n, l, c);
+	if (a->defended && !leased)
+		static4_defended(l, c);
 }
 
 void
-conflict4_probe(struct netd *n, struct link *l, uint32_t address)
+conflict4_init(const struct link *l, struct claim *c)
 {
-	open_arp(l, address);
-	struct acd4_action a = acd4_probe(&l->acd, address, now_ms());
-	act(n, l, &a);
+	acd4_init(&c->acd, l->mac);
+	c->arp = -1;
+	c->retry_ms = DHCP_NEVER;
 }
 
 void
-conflict4_announce(struct netd *n, struct link *l, uint32_t address)
+conflict4_probe(struct netd *n, struct link *l, struct claim *c, uint32_t address)
 {
-	open_arp(l, address);
-	struct acd4_action a = acd4_announce(&l->acd, address, now_ms());
-	act(n, l, &a);
+	open_arp(l, c, address);
+	struct acd4_action a = acd4_probe(&c->acd, address, now_ms());
+	act(n, l, c, &a);
 }
 
 void
-conflict4_stop(struct link *l)
+conflict4_announce(struct netd *n, struct link *l, struct claim *c, uint32_t address)
 {
-	acd4_stop(&l->acd);
-	if (l->arp >= 0)
-		close(l->arp);
-	l->arp = -1;
+	open_arp(l, c, address);
+	struct acd4_action a = acd4_announce(&c->acd, address, now_ms());
+	act(n, l, c, &a);
 }
 
 void
-conflict4_timer(struct netd *n, struct link *l)
+conflict4_stop(struct claim *c)
 {
-	struct acd4_action a = acd4_timer(&l->acd, now_ms());
-	act(n, l, &a);
+	acd4_stop(&c->acd);
+	close_arp(c);
 }
 
 void
-conflict4_readable(struct netd *n, struct link *l)
+conflict4_timer(struct netd *n, struct link *l, struct claim *c)
+{
+	struct acd4_action a = acd4_timer(&c->acd, now_ms());
+	act(n, l, c, &a);
+}
+
+void
+conflict4_readable(struct netd *n, struct link *l, struct claim *c)
 {
 	uint8_t packet[64];
 	struct arp p;
-	while (l->arp >= 0) {
-		ssize_t got = recv(l->arp, packet, sizeof(packet), 0);
+	while (c->arp >= 0) {
+		ssize_t got = recv(c->arp, packet, sizeof(packet), 0);
 		if (got < 0)
 			return;
 		if (!arp_decode(packet, (size_t)got, &p))
 			continue;
-		struct acd4_action a = acd4_input(&l->acd, &p, now_ms());
-		act(n, l, &a);
+		struct acd4_action a = acd4_input(&c->acd, &p, now_ms());
+		act(n, l, c, &a);
 	}
 }

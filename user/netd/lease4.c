@@ -210,12 +210,12 @@ take_lease(struct netd *n, struct link *l)
 	uint32_t address = l->dhcp4.lease.address;
 	if (l->applied4.address != address) {
 		unapply(n, l);
-		conflict4_probe(n, l, address);
+		conflict4_probe(n, l, &l->lease, address);
 		return;
 	}
 	apply_lease(n, l);
-	if (l->acd.state == ACD4_IDLE) /* the link is back */
-		conflict4_announce(n, l, address);
+	if (l->lease.acd.state == ACD4_IDLE) /* the link is back */
+		conflict4_announce(n, l, &l->lease, address);
 }
 
 static void
@@ -228,7 +228,7 @@ act(struct netd *n, struct link *l, const struct dhcp4_action *a)
 	if (from_address)
 		send_port(l, a->to, message, len);
 	if (a->deconfigure) {
-		conflict4_stop(l);
+		conflict4_stop(&l->lease);
 		unapply(n, l);
 	}
 	if (a->configure)
@@ -277,7 +277,7 @@ void
 lease4_stop(struct netd *n, struct link *l)
 {
 	(void)n;
-	conflict4_stop(l);
+	conflict4_stop(&l->lease);
 	dhcp4_stop(&l->dhcp4);
 	set_sockets(l);
 }

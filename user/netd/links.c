@@ -54,8 +54,8 @@ add(struct netd *n, int index, const char *name, const uint8_t mac[6])
 	l->index = index;
 	strncpy(l->name, name, sizeof(l->name) - 1);
 	memcpy(l->mac, mac, sizeof(l->mac));
-	l->dhcp4_packets = l->dhcp4_port = l->dhcp6_port = l->arp = -1;
-	acd4_init(&l->acd, mac);
+	l->dhcp4_packets = l->dhcp4_port = l->dhcp6_port = -1;
+	conflict4_init(l, &l->lease);
 	l->next = n->links;
 	n->links = l;
 	n->changed = true;
@@ -78,6 +78,7 @@ remove_link(struct netd *n, int index)
 		*at = l->next;
 		lease4_stop(n, l);
 		lease6_stop(n, l);
+		static4_forget(l);
 		free(l);
 		n->changed = true;
 		return;
@@ -90,6 +91,7 @@ carrier_changed(struct netd *n, struct link *l)
 {
 	n->changed = true;
 	l->answered = false;
+	static4_carrier(n, l);
 	if (l->carrier) {
 		l->asked_ms = now_ms();
 		if (l->config.ipv4 == NETCONF_AUTOMATIC)
@@ -125,8 +127,9 @@ link_news(struct netd *n, const struct ifinfomsg *info, const struct rtnl_attr *
 	if (!l->configured)
 		prepare(n, l);
 	bool carrier = (info->ifi_flags & IFF_UP) != 0 && (info->ifi_flags & IFF_LOWER_UP_BIT) != 0;
-	bool changed = carrier != l->carrier;
+	bool was_up = l->up;
 	l->up = (info->ifi_flags & IFF_UP) != 0;
+	bool changed = carrier != l->carrier || (l->up && !was_up);
 	l->carrier = carrier;
 	if (changed)
 		carrier_changed(n, l);

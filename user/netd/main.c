@@ -15,12 +15,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/macros.h"
 #include "netd/netd.h"
 #include "rtnl/rtnl.h"
 
 #define DEFAULT_CONFIG "/etc/swos/network"
 #define GOING_DOWN     "/run/going-down" /* init makes it */
-#define FDS_OF_LINK    4
+#define FDS_OF_LINK    3
 
 static volatile sig_atomic_t ending;
 
@@ -67,8 +68,10 @@ next_deadline(const struct netd *n)
 	for (const struct link *l = n->links; l != NULL; l = l->next) {
 		if (l->config.ipv4 == NETCONF_AUTOMATIC && l->dhcp4.deadline_ms < first)
 			first = l->dhcp4.deadline_ms;
-		if (l->acd.deadline_ms < first)
-			first = l->acd.deadline_ms;
+		for (const struct claim *c = &l->lease; c != NULL; c = c->next) {
+			uint64_t next = min(c->acd.deadline_ms, c->retry_ms);
+			first = min(first, next);
+		}
 		if (l->dhcp6_running && l->dhcp6.deadline_ms < first)
 			first = l->dhcp6.deadline_ms;
 		for (size_t i = 0; i < l->nr_rdnss; i++)
@@ -96,8 +99,10 @@ run_timers(struct netd *n)
 	for (struct link *l = n->links; l != NULL; l = l->next) {
 		if (l->config.ipv4 == NETCONF_AUTOMATIC && now >= l->dhcp4.deadline_ms)
 			lease4_timer(n, l);
-		if (now >= l->acd.deadline_ms)
-			conflict4_timer(n, l);
+		for (struct claim *c = &l->lease; c != NULL; c = c->next)
+			if (now >= c->acd.deadline_ms)
+				conflict4_timer(n, l, c);
+		static4_timer(n, l, now);
 		if (l->dhcp6_running && now >= l->dhcp6.deadline_ms)
 			lease6_timer(n, l);
 		forget_old_servers(n, l, now);
@@ -117,15 +122,18 @@ timeout_until(uint64_t deadline, struct timespec *out)
 }
 
 static size_t
-count_links(const struct netd *n)
+count_descriptors(const struct netd *n)
 {
-	size_t count = 0;
-	for (const struct link *l = n->links; l != NULL; l = l->next)
-		count++;
+	size_t count = 1;
+	for (const struct link *l = n->links; l != NULL; l = l->next) {
+		count += FDS_OF_LINK;
+		for (const struct claim *c = &l->lease; c != NULL; c = c->next)
+			count++;
+	}
 	return count;
 }
 
-/* Waits for something and deals with it. fds: room for FDS_OF_LINK per link and one. */
+/* Waits for something and deals with it. fds: room for all descriptors. */
 static void
 run_once(struct netd *n, struct pollfd *fds, const sigset_t *mask)
 {
@@ -136,18 +144,21 @@ run_once(struct netd *n, struct pollfd *fds, const sigset_t *mask)
 		fds[count++] = (struct pollfd){.fd = l->dhcp4_packets, .events = POLLIN};
 		fds[count++] = (struct pollfd){.fd = l->dhcp4_port, .events = POLLIN};
 		fds[count++] = (struct pollfd){.fd = l->dhcp6_port, .events = POLLIN};
-		fds[count++] = (struct pollfd){.fd = l->arp, .events = POLLIN};
+		for (const struct claim *c = &l->lease; c != NULL; c = c->next)
+			fds[count++] = (struct pollfd){.fd = c->arp, .events = POLLIN};
 	}
 	if (ppoll(fds, count, timeout_until(next_deadline(n), &space), mask) < 0)
 		return;
 	count = 1;
-	for (struct link *l = n->links; l != NULL; l = l->next, count += FDS_OF_LINK) {
+	for (struct link *l = n->links; l != NULL; l = l->next) {
 		if ((fds[count].revents | fds[count + 1].revents) != 0)
 			lease4_readable(n, l);
 		if (fds[count + 2].revents != 0)
 			lease6_readable(n, l);
-		if (fds[count + 3].revents != 0)
-			conflict4_readable(n, l);
+		count += FDS_OF_LINK;
+		for (struct claim *c = &l->lease; c != NULL; c = c->next)
+			if (fds[count++].revents != 0)
+				conflict4_readable(n, l, c);
 	}
 	if (fds[0].revents != 0)
 		links_read(n);
@@ -166,11 +177,11 @@ run(struct netd *n, const sigset_t *mask)
 	struct pollfd *fds = NULL;
 	size_t room = 0;
 	while (!ending) {
-		size_t want = 1 + FDS_OF_LINK * count_links(n);
+		size_t want = count_descriptors(n);
 		if (want > room) {
 			struct pollfd *more = realloc(fds, want * sizeof(*fds));
 			if (more == NULL) {
-				warn("no memory for %zu links", want / FDS_OF_LINK);
+				warn("no memory for %zu descriptors", want);
 				break;
 			}
 			fds = more;

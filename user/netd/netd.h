@@ -31,7 +31,21 @@ struct rdnss {
 /* What the configuration says of an interface. */
 struct link_config {
 	enum netconf_mode ipv4, ipv6;
-	uint32_t mtu; /* 0: the device's */
+	uint32_t mtu;                 /* 0: the device's */
+	struct text_address gateway4; /* family 0: none */
+};
+
+/* An IPv4 address on a link that nobody else there is to have: the lease's, or one that is configured. */
+struct claim {
+	struct claim *next;
+	struct acd4 acd;
+	int arp; /* open unless acd is idle; -1 */
+	/* Of what is configured: */
+	struct text_address address;
+	uint8_t prefix;
+	bool applied;      /* the kernel was given it */
+	bool taken;        /* by somebody else, when it was looked for last */
+	uint64_t retry_ms; /* when it is looked for again; DHCP_NEVER */
 };
 
 struct link {
@@ -48,8 +62,7 @@ struct link {
 	struct dhcp4_client dhcp4;
 	struct dhcp4_lease applied4;   /* what the kernel has of it */
 	int dhcp4_packets, dhcp4_port; /* descriptors, -1: closed */
-	struct acd4 acd;               /* of the lease's address */
-	int arp;                       /* open unless acd is idle; -1 */
+	struct claim lease;            /* of its address; those of what is configured follow it */
 
 	uint32_t ra_flags; /* IF_RA_* */
 	struct dhcp6_client dhcp6;
@@ -78,7 +91,7 @@ void warn(const char *format, ...) __attribute__((format(printf, 1, 2))); /* to 
 /* config.c: reads the file; a mistake is logged with line and column, and the machine has link-local addresses only. */
 void config_read(struct netd *n, const char *path);
 void config_of_link(const struct netd *n, const char *name, struct link_config *out);
-/* Sets what is static on a link: addresses, gateways. */
+/* Sets what is static on a link: addresses (static4.c those of IPv4), gateways. */
 void config_apply(struct netd *n, struct link *l);
 
 /* links.c: follows the kernel's links. */
@@ -116,12 +129,25 @@ void lease6_address_news(struct netd *n, struct link *l, const uint8_t address[1
 void lease4_release(struct link *l);
 void lease6_release(struct link *l);
 
-/* conflict4.c: looks whether a leased address is in use, before it is used and from then on. */
-void conflict4_probe(struct netd *n, struct link *l, uint32_t address);
-void conflict4_announce(struct netd *n, struct link *l, uint32_t address);
-void conflict4_stop(struct link *l);
-void conflict4_timer(struct netd *n, struct link *l);
-void conflict4_readable(struct netd *n, struct link *l);
+/* static4.c: IPv4 addresses that are configured. */
+void static4_add(
+	struct netd *n, struct link *l, const struct text_address *address, uint8_t prefix);
+void static4_carrier(struct netd *n, struct link *l); /* what l->carrier says has changed */
+void static4_forget(struct link *l);                  /* the link has gone */
+bool static4_is_coming(const struct link *l);         /* who uses the network waits for one */
+void static4_timer(struct netd *n, struct link *l, uint64_t now);
+/* What conflict4.c found out. */
+void static4_claimed(struct netd *n, struct link *l, struct claim *c);
+void static4_taken(struct netd *n, struct link *l, struct claim *c);
+void static4_defended(const struct link *l, const struct claim *c);
+
+/* conflict4.c: looks whether an address is in use, before it is used and from then on. */
+void conflict4_init(const struct link *l, struct claim *c);
+void conflict4_probe(struct netd *n, struct link *l, struct claim *c, uint32_t address);
+void conflict4_announce(struct netd *n, struct link *l, struct claim *c, uint32_t address);
+void conflict4_stop(struct claim *c);
+void conflict4_timer(struct netd *n, struct link *l, struct claim *c);
+void conflict4_readable(struct netd *n, struct link *l, struct claim *c);
 
 /* state.c: writes resolv.conf and the state if n->changed. */
 void state_write(struct netd *n);

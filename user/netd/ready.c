@@ -65,7 +65,7 @@ link_is_ready(const struct link *l, const struct addresses6 *has)
 {
 	bool asks4 = l->config.ipv4 == NETCONF_AUTOMATIC,
 	     asks6 = l->config.ipv6 == NETCONF_AUTOMATIC;
-	if (l->config.ipv6 == NETCONF_STATIC && has->coming)
+	if ((l->config.ipv6 == NETCONF_STATIC && has->coming) || static4_is_coming(l))
 		return false;
 	if ((!asks4 && !asks6) || has->usable || l->applied4.address != 0)
 		return true;
