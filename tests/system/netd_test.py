@@ -359,8 +359,9 @@ def a_static_address_is_used_when_nobody_else_has_it():
             check("10.9.0.5" not in output and "10.9.0.6/24" in output and "default via 10.9.0.1" in output, output)
             squatter.send("have 0.0.0.0")
             squatter.wait_for(r"^has 0\.0\.0\.0$")
-            for up in (False, True):  # which looks again at once
-                guest.qmp.command("set_link", name="net0", up=up)
+            guest.qmp.command("set_link", name="net0", up=False)
+            until(guest, "netinfo", r"^eth0: no link")
+            guest.qmp.command("set_link", name="net0", up=True)  # and it is looked for again at once
             until(guest, "netinfo", r"10\.9\.0\.5/24 \(static\)$")
             for _ in range(2):
                 squatter.wait_for(r"^announces 10\.9\.0\.5$")
