@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True
 
 from harness import check, main, test  # noqa: E402
 from relay import swos_rig  # noqa: E402
+from wire import check_frames  # noqa: E402
 
 LINK = {"rate": 20_000_000, "queue": 125_000, "delay_us": 5_000, "hold_us": 8_000, "loss": 20_000, "reorder": 100_000,
         "duplicate": 20_000}
@@ -27,6 +28,7 @@ def every_byte_arrives_over_a_lossy_link():
                 rig.transfer(sender, seed, SIZE, algorithm, **LINK)
                 data = rig.relay.counts()[sender]
                 check(data["lost"] > 0 and data["late"] > 0 and data["doubled"] > 0, f"the link was kind: {data}")
+        check_frames(rig.ends[0].guest)
 
 
 main()

@@ -98,12 +98,20 @@ def several_queues():
     check_wire(queues=2)
 
 
-def received(guest):
-    """How many frames each of two receive queues of eth0 took; and whether the device spreads flows as it was told."""
+def used(guest):
+    """How many buffers of each of the queues of eth0 the device has used: of rx0, tx0, rx1, tx1, …"""
+    path = next(d["path"] for d in guest.qmp.command("x-query-virtio") if d["name"] == "virtio-net")
+    return [guest.qmp.command("x-query-virtio-queue-status", path=path, queue=queue)["used-idx"] for queue in range(4)]
+
+
+def grown(guest, before):
+    return [(new - old) % 65536 for new, old in zip(used(guest), before)]
+
+
+def tells_how_to_spread(guest):
     path = next(d["path"] for d in guest.qmp.command("x-query-virtio") if d["name"] == "virtio-net")
     features = guest.qmp.command("x-query-virtio-status", path=path)["guest-features"]["dev-features"]
-    return [guest.qmp.command("x-query-virtio-queue-status", path=path, queue=2 * pair)["used-idx"]
-            for pair in (0, 1)], any("RSS" in f for f in features)
+    return any("RSS" in f for f in features)
 
 
 def send_flows(netns, address, flows):
@@ -119,13 +127,11 @@ for source, port in {flows}:
 
 
 def spread(guest, netns, flows):
-    """How many frames each queue took while these flows came to the guest."""
-    before, told = received(guest)
-    check(told, "the driver does not tell the device how to spread flows")
+    """How many frames each receive queue took while these flows came to the guest."""
+    before = used(guest)
     send_flows(netns, "10.9.0.2", flows)
     check_pings(guest, 0, (100,))  # they have arrived
-    after, _ = received(guest)
-    return [(new - old) % 65536 for new, old in zip(after, before)]
+    return grown(guest, before)[::2]
 
 
 @test
@@ -134,6 +140,7 @@ def flows_are_spread_over_queues():
     flows = [(some.randrange(20000, 60000), some.randrange(20000, 60000)) for _ in range(200)]
     with taps("rss=on", queues=2) as (netns, nics), some_file(netns) as md5, Vm(netns=netns, nics=nics, **BASE) as guest:
         guest.login()
+        check(tells_how_to_spread(guest), "the driver does not tell the device how to spread flows")
         # No queue has a buffer yet. QEMU keeps the first frame of each of its queues, also those that are for the other one.
         send_flows(netns, "224.0.0.1", flows)
         set_up(guest)
@@ -144,6 +151,38 @@ def flows_are_spread_over_queues():
         check(max(counts) >= 200 and min(counts) < 50, f"one flow: {counts}")
         check_fetches(guest, md5)
         check_served(guest, netns)
+        check_frames(guest)
+
+
+def refused(guest, netns, ports):
+    """How many frames each transmit queue gave while the guest refused a connection from each of the ports."""
+    before = used(guest)
+    subprocess.run(["ip", "netns", "exec", netns, sys.executable, "-c", f"""
+import socket
+for port in {ports}:
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("10.9.0.1", port))
+        try:
+            s.connect(("10.9.0.2", 9))
+        except ConnectionRefusedError:
+            continue
+        raise SystemExit("it was accepted")
+"""], check=True)
+    return grown(guest, before)[1::2]
+
+
+@test
+def flows_choose_their_transmit_queue():
+    """Whichever CPU sends: a flow keeps its order, and many keep all queues busy."""
+    with taps("", queues=2) as (netns, nics), Vm(netns=netns, nics=nics, **BASE) as guest:
+        guest.login()
+        set_up(guest)
+        check_pings(guest, 0, (100,))
+        counts = refused(guest, netns, list(range(20000, 20200)))
+        check(min(counts) > 50, f"200 flows: {counts}")
+        counts = refused(guest, netns, [20000] * 200)
+        check(max(counts) >= 200 and min(counts) < 50, f"one flow: {counts}")
         check_frames(guest)
 
 
@@ -209,8 +248,8 @@ def link_goes_down_in_the_middle_of_a_transfer():
         guest.login()
         set_up(guest)
         check_pings(guest, 0, (100,))
-        for _ in range(2):
-            guest.shell("(for i in 1 2 3 4 5 6; do wget -q -O - http://10.9.0.1:8000/f | md5sum; done >/tmp/sums; "
+        for address in ("10.9.0.1", "[fd00:9:0::1]"):
+            guest.shell(f"(for i in 1 2 3 4 5 6; do wget -q -O - http://{address}:8000/f | md5sum; done >/tmp/sums; "
                         "echo done >>/tmp/sums) 2>/dev/null & true")
             guest.shell("until [ -s /tmp/sums ]; do sleep 0.01; done")
             for up in (False, True):
