@@ -127,6 +127,7 @@ copy_areas(struct copy *c)
 			int err = copy_contents(c, area_of(from), a);
 			if (err != 0)
 				return err;
+			sched_point();
 		}
 		if (from->left != NULL && to->left == NULL) {
 			from = from->left;
