@@ -165,8 +165,25 @@ attach_process_locked(struct task *t, struct task *self, uint64_t flags)
 }
 
 /*
- * Enters the task. A signal that is pending now was sent to the caller alone, one that comes later reaches the new
- * process too: so a fork with one pending is done again after it was handled. Senders to several hold tree_lock.
+ * Signals that came before are taken before: the call is done again afterwards. Those that come from here on to several
+ * are kept for the child, so that none of them needs to wait until it is there.
+ */
+static int
+begin(struct task *self)
+{
+	struct process *own = self->process;
+	uint64_t irq_flags = spin_lock_irq_save(&own->lock);
+	self->sig.during_fork = 0;
+	if (unlikely(own->nr_tasks > 1))
+		/* What another task was woken to take is not taken yet: it is this one's too. */
+		signal_recalc_locked(self);
+	spin_unlock_irq_restore(&own->lock, irq_flags);
+	return signal_pending() ? -ERESTARTNOINTR : 0;
+}
+
+/*
+ * Enters the task. Who sends to several holds tree_lock: a new process is one of them now, or has what its parent was
+ * sent meanwhile. What ends the caller ends the call.
  */
 static int
 attach(struct task *t, struct task *self, uint64_t flags)
@@ -174,14 +191,8 @@ attach(struct task *t, struct task *self, uint64_t flags)
 	struct process *p = t->process, *own = self->process;
 	int err = 0;
 	uint64_t irq_flags = spin_lock_irq_save(&tree_lock);
-	if (p != own && unlikely(own->nr_tasks > 1)) {
-		/* What another task was woken to take is not taken yet: it is this one's too. */
-		spin_lock(&own->lock);
-		signal_recalc_locked(self);
-		spin_unlock(&own->lock);
-	}
 	spin_lock(&p->lock);
-	if (signal_killed() || (p != own && signal_pending())) {
+	if (signal_killed()) {
 		err = -ERESTARTNOINTR;
 	} else {
 		t->pid_entry->task = t;
@@ -193,6 +204,10 @@ attach(struct task *t, struct task *self, uint64_t flags)
 			t->sig.stop_pending = true;
 			p->stop_count++;
 			thread_set_flags(&t->thread, TF_SIGNAL);
+		}
+		if (p != own && unlikely(self->sig.during_fork != 0)) {
+			p->pending.set = self->sig.during_fork;
+			signal_recalc_locked(t);
 		}
 	}
 	spin_unlock(&p->lock);
@@ -269,7 +284,7 @@ clone_task(const struct clone_request *r)
 {
 	struct task *self = current_task();
 	int err = check_flags(r->flags);
-	if (err != 0)
+	if (err != 0 || (err = begin(self)) != 0)
 		return err;
 	tasks_reap();
 	struct task *t = build(self, r, &err);

@@ -234,8 +234,8 @@ exit_orphaned_group_locked(struct process_group *g, struct session *s, struct pr
 	if (!stopped)
 		return;
 	list_for_each_entry (p, &g->members, group_node) {
-		signal_send_process(p, SIGHUP, NULL);
-		signal_send_process(p, SIGCONT, NULL);
+		signal_send_member_locked(p, SIGHUP, NULL);
+		signal_send_member_locked(p, SIGCONT, NULL);
 	}
 }
 

@@ -47,6 +47,7 @@ void exit_orphaned_group_locked(
 #define SIG_FROM_KERNEL 0u
 #define SIG_FORCE       1u /* reaches init, SIGKILL included */
 #define SIG_OF_TIMER    2u /* counts against no limit: its timer does */
+#define SIG_TO_SEVERAL  4u /* a group, or all; tree_lock held */
 /* Counts a queued signal or a timer against a user, with a reference on it. False: limit or more are there. */
 bool signal_charge(struct user_account *a, uint64_t limit) MUST_CHECK;
 void signal_uncharge(struct user_account *a);

@@ -53,6 +53,8 @@ struct task_signals {
 	sigmask_t blocked;             /* [process->lock; own may read] */
 	sigmask_t
 		real_blocked; /* [process->lock] sigtimedwait: the mask without what it waits for */
+	/* [process->lock; tree_lock to read] what came to several since its last fork began */
+	sigmask_t during_fork;
 	sigmask_t saved; /* [own] TF_RESTORE_MASK: what the next return to user mode puts back */
 	uint64_t alt_sp, alt_size; /* [own] sigaltstack */
 	uint32_t alt_flags;        /* [own] SS_DISABLE, SS_AUTODISARM */
@@ -85,6 +87,8 @@ int signal_send_task(struct task *t, int sig, const struct siginfo *info);
 int signal_send_process(struct process *p, int sig, const struct siginfo *info);
 /* To each process of a group (struct process_group *g, referenced by the caller). */
 void signal_send_group(struct process_group *g, int sig, const struct siginfo *info);
+/* To one of several who are sent it under one hold of tree_lock: what it forks meanwhile gets it too. */
+int signal_send_member_locked(struct process *p, int sig, const struct siginfo *info);
 /* To the running task: SIGPIPE, SIGXFSZ … */
 void signal_send_self(int sig);
 /* A fault of the running task's own making: cannot be blocked or ignored; kills if it is. */

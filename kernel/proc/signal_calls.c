@@ -39,12 +39,13 @@ may_signal_locked(struct process *p, int sig)
 	return may ? 0 : -EPERM;
 }
 
-/* tree_lock held: by the same hold p was found, so that it is who has the number now. */
+/* tree_lock held: by the same hold p was found, so that it is who has the number now, or one of the group. */
 static int
-send_checked_locked(struct process *p, int sig, const struct siginfo *info)
+send_checked_locked(struct process *p, int sig, const struct siginfo *info,
+	int (*send)(struct process *, int, const struct siginfo *))
 {
 	int err = may_signal_locked(p, sig);
-	return err != 0 || sig == 0 ? err : signal_send_process(p, sig, info);
+	return err != 0 || sig == 0 ? err : send(p, sig, info);
 }
 
 /* To the process of that number, or that has a thread of that number. */
@@ -56,14 +57,14 @@ send_to_process(pid_t nr, int sig, const struct siginfo *info)
 	struct process *p = NULL;
 	if (pid != NULL)
 		p = pid->process == NULL && pid->task != NULL ? pid->task->process : pid->process;
-	int err = p != NULL ? send_checked_locked(p, sig, info) : -ESRCH;
+	int err = p != NULL ? send_checked_locked(p, sig, info, signal_send_process) : -ESRCH;
 	spin_unlock_irq_restore(&tree_lock, flags);
 	return err;
 }
 
 /*
  * To those of a group (0: the caller's), all under one hold of tree_lock: a fork is over, and the child is in the group,
- * or it sees what was sent to its parent and is done again (clone.c). Succeeds if one could be signalled.
+ * or it is not, and the child will have what was sent to its parent (clone.c). Succeeds if one could be signalled.
  */
 static int
 send_to_group(pid_t nr, int sig, const struct siginfo *info)
@@ -77,7 +78,7 @@ send_to_group(pid_t nr, int sig, const struct siginfo *info)
 	struct process *p;
 	if (g != NULL)
 		list_for_each_entry (p, &g->members, group_node) {
-			int err = send_checked_locked(p, sig, info);
+			int err = send_checked_locked(p, sig, info, signal_send_member_locked);
 			if (err == 0 || result == -ESRCH)
 				result = err;
 		}
@@ -97,7 +98,7 @@ send_to_all(int sig, const struct siginfo *info)
 		struct process *p = pid->process;
 		if (p == NULL || p == v->init || p == current_process())
 			continue;
-		int err = send_checked_locked(p, sig, info);
+		int err = send_checked_locked(p, sig, info, signal_send_member_locked);
 		if (err != -EPERM || result == -ESRCH)
 			result = err == -EPERM ? 0 : err;
 	}

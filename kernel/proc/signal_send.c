@@ -279,6 +279,21 @@ poke_waiter(struct process *p, int sig)
 	return false;
 }
 
+/*
+ * The child of a fork that is under way is one of those whom sig is sent to: it finds it pending (clone.c). A stop and
+ * a SIGCONT undo each other there as well.
+ */
+static void
+keep_for_forks(struct process *p, int sig)
+{
+	sigmask_t undone = sig == SIGCONT     ? STOP_SIGNALS
+		: SIGMASK(sig) & STOP_SIGNALS ? SIGMASK(SIGCONT)
+					      : 0;
+	struct task *t;
+	list_for_each_entry (t, &p->tasks, process_node)
+		t->sig.during_fork = (t->sig.during_fork & ~undone) | SIGMASK(sig);
+}
+
 /* t NULL: to the process. */
 int
 signal_send_locked(
@@ -297,6 +312,8 @@ signal_send_locked(
 	int err = enqueue(p, main, thread_directed, sig, info, flags);
 	if (err != 0)
 		return err;
+	if (flags & SIG_TO_SEVERAL)
+		keep_for_forks(p, sig);
 	wake_all(&p->signal_wait, 0);
 	struct task *target = thread_directed ? (wants(t, sig) ? t : NULL) : choose_task(p, sig);
 	if (target == NULL) {
@@ -325,15 +342,27 @@ signal_send_task(struct task *t, int sig, const struct siginfo *info)
 	return err;
 }
 
-int
-signal_send_process(struct process *p, int sig, const struct siginfo *info)
+static int
+send_process(struct process *p, int sig, const struct siginfo *info, uint32_t how)
 {
 	sched_hold_kicks();
 	uint64_t flags = spin_lock_irq_save(&p->lock);
-	int err = signal_send_locked(p, NULL, sig, info, SIG_FROM_KERNEL);
+	int err = signal_send_locked(p, NULL, sig, info, how);
 	spin_unlock_irq_restore(&p->lock, flags);
 	sched_release_kicks();
 	return err;
+}
+
+int
+signal_send_process(struct process *p, int sig, const struct siginfo *info)
+{
+	return send_process(p, sig, info, SIG_FROM_KERNEL);
+}
+
+int
+signal_send_member_locked(struct process *p, int sig, const struct siginfo *info)
+{
+	return send_process(p, sig, info, SIG_FROM_KERNEL | SIG_TO_SEVERAL);
 }
 
 void
@@ -342,7 +371,7 @@ signal_send_group(struct process_group *g, int sig, const struct siginfo *info)
 	struct process *p;
 	uint64_t flags = spin_lock_irq_save(&tree_lock);
 	list_for_each_entry (p, &g->members, group_node)
-		signal_send_process(p, sig, info);
+		signal_send_member_locked(p, sig, info);
 	spin_unlock_irq_restore(&tree_lock, flags);
 }
 

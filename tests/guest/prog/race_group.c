@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One signal to many processes that fork meanwhile: it reaches each of them, or what it forks. Numbers wrap around all
- * the time, so that a child's may be lower than its parent's.
+ * the time, so that a child's may be lower than its parent's. And what a fork makes of signals that come while it lasts.
  */
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
 
 #include "guest.h"
 
@@ -158,4 +161,104 @@ GUEST_TEST(race_quit_group_of_threads)
 GUEST_TEST(race_kill_all_that_fork)
 {
 	with_few_numbers(kill_groups, &(struct group){be_chains, 2 * CHAINS, SIGKILL, true});
+}
+
+/* Some ten thousands of areas that a fork copies. */
+static void
+make_forks_long(void)
+{
+	const size_t page = (size_t)getpagesize(), areas = 30000;
+	char *p = mmap(NULL, areas * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(p != MAP_FAILED);
+	for (size_t i = 0; i < areas; i += 2)
+		CHECK_EQ(mprotect(p + i * page, page, PROT_NONE), 0);
+}
+
+/* Whether SIGUSR1 was pending, which then is taken; kept: as one that came while the fork was under way, from nobody. */
+static bool
+take_usr1(bool *kept)
+{
+	sigset_t set;
+	siginfo_t info = {.si_pid = -1};
+	CHECK(sigemptyset(&set) == 0 && sigaddset(&set, SIGUSR1) == 0);
+	int sig = sigtimedwait(&set, &info, &(struct timespec){0});
+	*kept = sig == SIGUSR1 && info.si_code == SI_USER && info.si_pid == 0;
+	return sig == SIGUSR1;
+}
+
+static void
+fork_until_kept(void *unused)
+{
+	CHECK_EQ(setpgid(0, 0), 0);
+	make_forks_long();
+	atomic_store(forks, 1);
+	for (double end = guest_now() + GUEST_SECONDS / 2.0; guest_now() < end;) {
+		bool kept;
+		while (take_usr1(&kept))
+			; /* came before the fork: the parent's alone */
+		pid_t pid = fork_bare();
+		CHECK(pid >= 0);
+		if (pid == 0)
+			_exit(take_usr1(&kept) && kept);
+		if (guest_reap(pid) != 0) {
+			CHECK(take_usr1(&kept) && !kept); /* the parent has it too, and from whom */
+			return;
+		}
+	}
+	CHECK(!"a child ever had what came to the group while it was forked");
+}
+
+GUEST_TEST(race_blocked_signal_in_fork)
+{
+	sigset_t set;
+	int status;
+	forks = guest_shared_page();
+	CHECK(sigemptyset(&set) == 0 && sigaddset(&set, SIGUSR1) == 0);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+	pid_t pid = guest_spawn(fork_until_kept, NULL), done;
+	CHECK_SOON(atomic_load(forks) > 0);
+	while ((done = waitpid(pid, &status, WNOHANG)) == 0) {
+		CHECK_EQ(kill(-pid, SIGUSR1), 0);
+		guest_sleep_ms(1);
+	}
+	CHECK_EQ(done, pid);
+	CHECK_EQ(status, 0);
+}
+
+static void
+do_nothing(int sig)
+{
+}
+
+/* Far more often than a fork takes, far less often than a handler. */
+static void
+signal_parent(void *unused)
+{
+	for (pid_t parent = getppid(); atomic_load(forks) == 0;) {
+		CHECK_EQ(kill(parent, SIGUSR2), 0);
+		for (double end = guest_now() + 0.0003; guest_now() < end;)
+			;
+	}
+}
+
+/* Signals to the parent alone do not keep it from forking, though one comes during each fork. */
+GUEST_TEST(fork_among_signals)
+{
+	forks = guest_shared_page();
+	make_forks_long();
+	CHECK(signal(SIGUSR2, do_nothing) != SIG_ERR);
+	pid_t pid = guest_spawn(signal_parent, NULL);
+	for (int i = 0; i < 10; i++) {
+		pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+		CHECK(child >= 0);
+		if (child == 0)
+			_exit(0);
+		int status;
+		CHECK_SOON(waitpid(child, &status, WNOHANG) == child);
+		CHECK_EQ(status, 0);
+	}
+	atomic_store(forks, 1);
+	int status;
+	CHECK_SOON(waitpid(pid, &status, WNOHANG) == pid);
+	CHECK_EQ(status, 0);
 }
