@@ -104,6 +104,16 @@ group_name_locked(struct process_group *g, struct pid *pid)
 	pid->group = g;
 }
 
+/* A group that only terminals know, as their foreground, does not keep its number from others. */
+static void
+group_unname_empty_locked(struct pid *pid)
+{
+	if (pid->group == NULL || !list_empty(&pid->group->members))
+		return;
+	pid->group->pid = NULL;
+	pid->group = NULL;
+}
+
 /*
  * Makes p the leader of a new session and group with its own number. -EPERM if a group has that number already (p
  * leads one, or led one that lives on).
@@ -120,6 +130,7 @@ process_start_session(struct process *p, struct pid *pid)
 		return -ENOMEM;
 	}
 	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	group_unname_empty_locked(pid);
 	int err = pid->group != NULL || pid->session != NULL ? -EPERM : 0;
 	if (err == 0) {
 		s->id = pid->nr;
@@ -172,6 +183,53 @@ process_group_find(pid_t id)
 	struct process_group *g = group_find_locked(id);
 	spin_unlock_irq_restore(&tree_lock, flags);
 	return g;
+}
+
+/* Whose session the number stands for: that of the group's members, else of the process or thread; NULL: none. */
+static struct session *
+session_of_number_locked(struct pid *pid)
+{
+	if (pid->group != NULL && !list_empty(&pid->group->members))
+		return pid->group->session;
+	struct process *p = pid->task != NULL ? pid->task->process : pid->process;
+	return p != NULL && p->group != NULL ? p->group->session : NULL;
+}
+
+static bool
+names_somebody(const struct pid *pid)
+{
+	return pid->process != NULL || pid->task != NULL || pid->session != NULL ||
+		(pid->group != NULL && !list_empty(&pid->group->members));
+}
+
+int
+process_group_for_terminal(pid_t id, struct process_group **out)
+{
+	struct process_group *fresh = group_create(NULL);
+	*out = NULL;
+	if (fresh == NULL)
+		return -ENOMEM;
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	struct session *own = current_process()->group->session;
+	struct pid *pid = pid_lookup_locked(current_view(), id);
+	int err = 0;
+	if (pid == NULL || !names_somebody(pid))
+		err = -ESRCH;
+	else if (session_of_number_locked(pid) != own)
+		err = -EPERM;
+	if (err == 0 && pid->group == NULL) {
+		session_get(own);
+		fresh->session = own;
+		group_name_locked(fresh, pid);
+		*out = fresh;
+		fresh = NULL;
+	} else if (err == 0) {
+		*out = pid->group;
+		process_group_get(*out);
+	}
+	spin_unlock_irq_restore(&tree_lock, flags);
+	kfree(fresh);
+	return err;
 }
 
 struct session *
@@ -292,7 +350,7 @@ setpgid_locked(pid_t pid, pid_t pgid, struct process_group *fresh, struct proces
 	struct process_group *g = group_find_locked(pgid);
 	if (g == NULL)
 		return -EPERM;
-	if (g->session != p->group->session) {
+	if (g->session != p->group->session || (pgid != p->pid && list_empty(&g->members))) {
 		*old = g;
 		return -EPERM;
 	}

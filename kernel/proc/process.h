@@ -176,6 +176,12 @@ struct task *process_any_task(struct process *p) MUST_CHECK;
 /* Groups and sessions, for terminals. With references: process_group_put(), session_put(). */
 struct process_group *process_group_current(void) MUST_CHECK;
 struct process_group *process_group_find(pid_t id) MUST_CHECK; /* NULL: none */
+/*
+ * What a terminal's foreground becomes by a number, as on Linux: a group of the running process's session; or one
+ * without members, if the number is that of a process or thread of the session. -ESRCH: nobody has it; -EPERM: of
+ * another session; -ENOMEM.
+ */
+int process_group_for_terminal(pid_t id, struct process_group **out) MUST_CHECK;
 struct session *session_current(void) MUST_CHECK;
 static inline void
 process_group_get(struct process_group *g)

@@ -278,9 +278,10 @@ tty_set_foreground(struct tty *tty, pid_t id)
 		return -EINVAL;
 	if (!is_own(tty))
 		return -ENOTTY;
-	struct process_group *g = process_group_find(id);
-	if (g == NULL)
-		return -ESRCH;
+	struct process_group *g;
+	err = process_group_for_terminal(id, &g);
+	if (err != 0)
+		return err;
 	uint64_t flags = spin_lock_irq_save(&tree_lock);
 	if (tty->session == NULL || tty->session != own_session_locked())
 		err = -ENOTTY;

@@ -174,6 +174,90 @@ GUEST_TEST(tty_reads_by_group)
 	close(fd);
 }
 
+static void
+sleep_for_ever(void *unused)
+{
+	for (;;)
+		pause();
+}
+
+static void
+lead_session(void *arg)
+{
+	CHECK_EQ(setsid(), getpid());
+	*(volatile int *)arg = 1;
+	sleep_for_ever(NULL);
+}
+
+static void
+end_child(pid_t pid)
+{
+	CHECK_EQ(kill(pid, SIGKILL), 0);
+	CHECK_EQ(guest_reap(pid), SIGKILL);
+}
+
+/* A process that leads no group lends its number to an empty one, which it may lead later. */
+static void
+be_in_front_without_group(int fd)
+{
+	pid_t pid = guest_spawn(sleep_for_ever, NULL), other = guest_spawn(sleep_for_ever, NULL);
+	CHECK_EQ(tcsetpgrp(fd, pid), 0);
+	CHECK_EQ(tcgetpgrp(fd), pid);
+	CHECK_ERRNO(kill(-pid, 0), ESRCH);
+	CHECK_ERRNO(setpgid(other, pid), EPERM);
+	CHECK_EQ(setpgid(pid, pid), 0);
+	CHECK_EQ(kill(-pid, 0), 0);
+	CHECK_EQ(setpgid(other, pid), 0);
+	CHECK_EQ(tcgetpgrp(fd), pid);
+	end_child(pid);
+	CHECK_EQ(tcsetpgrp(fd, pid), 0); /* its group lives on */
+	end_child(other);
+	CHECK_EQ(tcgetpgrp(fd), pid);
+	CHECK_ERRNO(tcsetpgrp(fd, pid), ESRCH);
+}
+
+/* Nor does such a group keep one from leading a session. */
+static void
+be_in_front_and_leave(int fd)
+{
+	volatile int *leads = guest_shared_page();
+	int go[2];
+	CHECK_EQ(pipe(go), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		char c;
+		CHECK_EQ(read(go[0], &c, 1), 1);
+		lead_session((void *)leads);
+	}
+	CHECK_EQ(tcsetpgrp(fd, pid), 0);
+	CHECK_EQ(write(go[1], "", 1), 1);
+	CHECK_SOON(*leads == 1);
+	CHECK_EQ(getsid(pid), pid);
+	CHECK_EQ(tcgetpgrp(fd), pid);
+	CHECK_ERRNO(tcsetpgrp(fd, pid), EPERM);
+	end_child(pid);
+	CHECK_ERRNO(tcsetpgrp(fd, pid), ESRCH);
+	close(go[0]);
+	close(go[1]);
+}
+
+GUEST_TEST(tty_foreground_by_number)
+{
+	int fd = open_terminal();
+	if (tcgetsid(fd) != getsid(0))
+		return;
+	pid_t front = tcgetpgrp(fd);
+	CHECK(signal(SIGTTOU, SIG_IGN) != SIG_ERR);
+	CHECK_ERRNO(tcsetpgrp(fd, -1), EINVAL);
+	CHECK_ERRNO(tcsetpgrp(fd, 0), ESRCH);
+	CHECK_ERRNO(tcsetpgrp(fd, 1 << 21), ESRCH);
+	CHECK_ERRNO(tcsetpgrp(fd, 1), EPERM);
+	be_in_front_without_group(fd);
+	be_in_front_and_leave(fd);
+	CHECK_EQ(tcsetpgrp(fd, front), 0);
+	close(fd);
+}
+
 /* TCSBRK and TCSBRKP take a time, TCXONC stops the console, TIOCVHANGUP and TIOCCONS take it away. */
 static bool
 is_no_pointer(unsigned long cmd)
