@@ -44,7 +44,7 @@ check_flags(uint64_t flags)
 
 /* Counts the task against its user; a reference on the credentials. */
 static int
-share_credentials(struct task *t)
+share_credentials(struct task *t, struct task *self)
 {
 	const struct cred *c = current_cred();
 	uint32_t n = atomic_fetch_add_explicit(&c->account->nr_tasks, 1, memory_order_relaxed);
@@ -55,6 +55,8 @@ share_credentials(struct task *t)
 	}
 	cred_get(c);
 	t->cred = c;
+	t->over_nproc = self->over_nproc;
+	self->over_nproc = false; /* one more was allowed: so it is not, or it may exceed it */
 	return 0;
 }
 
@@ -222,7 +224,7 @@ build(struct task *self, const struct clone_request *r, int *err)
 	struct task *t = task_create(self->thread.name, err);
 	if (t == NULL)
 		return NULL;
-	if ((*err = share_credentials(t)) != 0)
+	if ((*err = share_credentials(t, self)) != 0)
 		goto free_task;
 	if ((*err = share_process(t, self, r)) != 0)
 		goto free_task;

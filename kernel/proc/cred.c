@@ -172,6 +172,13 @@ cred_may_exceed_memlock(void)
 }
 
 bool
+cred_tasks_over_limit(const struct cred *c)
+{
+	return atomic_load_explicit(&c->account->nr_tasks, memory_order_relaxed) >
+		current_rlimit(RLIMIT_NPROC);
+}
+
+bool
 cred_may_signal(const struct cred *target)
 {
 	const struct cred *c = current_cred();

@@ -163,6 +163,9 @@ install_uids(int err, const struct ids *i)
 	}
 	cred_changed_ids(c, old);
 	linux_caps_changed_uids(c, old);
+	/* Too many programs take it that this succeeds: those over their limit fail in exec, if they still are. */
+	if (c->account != old->account)
+		current_task()->over_nproc = c->uid != 0 && cred_tasks_over_limit(c);
 	cred_install(c);
 	return 0;
 }

@@ -419,6 +419,17 @@ name_by_descriptor(struct exec *x, int dirfd, const char *name)
 	return n < (int)sizeof(x->fd_name) ? 0 : -ENAMETOOLONG;
 }
 
+/* Whether t became a user who had too many tasks, and still has. */
+static bool
+is_over_nproc(struct task *t)
+{
+	if (likely(!t->over_nproc))
+		return false;
+	tasks_reap();
+	t->over_nproc = cred_tasks_over_limit(t->cred);
+	return t->over_nproc;
+}
+
 static int64_t
 exec_user(int dirfd, uaddr_t path, uaddr_t argv, uaddr_t envp, uint32_t lookup)
 {
@@ -427,6 +438,10 @@ exec_user(int dirfd, uaddr_t path, uaddr_t argv, uaddr_t envp, uint32_t lookup)
 	int err = name_get(&name, path, lookup);
 	if (err != 0)
 		return err;
+	if (unlikely(is_over_nproc(current_task()))) {
+		name_put(&name);
+		return -EAGAIN;
+	}
 	begin(&x);
 	x.filename = name.s;
 	if (dirfd != AT_FDCWD && name.s[0] != '/')

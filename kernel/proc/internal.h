@@ -136,6 +136,8 @@ bool cred_may_signal(const struct cred *target);
 void cred_changed_ids(
 	struct cred *c, const struct cred *old); /* DESIGN §1.3: what is left of the capabilities */
 bool cred_may_exceed_memlock(void);
+/* Whether c's user has more tasks than the running process's RLIMIT_NPROC, whatever it may exceed. */
+bool cred_tasks_over_limit(const struct cred *c);
 
 /* Linux's capabilities (proc/linux_caps.c): what uid has at first; after changes of ids in c, a private copy of old. */
 void linux_caps_of_uid(struct linux_caps *caps, uid_t uid);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Resource limits: getrlimit, setrlimit, prlimit64. What enforces each: CPU itimer.c; FSIZE, NOFILE the VFS; DATA,
- * STACK, AS, MEMLOCK the address space, which has copies; NPROC clone.c; SIGPENDING signal_send.c; NICE, RTPRIO
+ * STACK, AS, MEMLOCK the address space, which has copies; NPROC clone.c, exec.c; SIGPENDING signal_send.c; NICE, RTPRIO
  * sched_calls.c; CORE by there being no cores: any limit is kept.
  */
 #include "arch/uaccess.h"

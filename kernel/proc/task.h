@@ -46,7 +46,8 @@ struct task {
 	uaddr_t clear_child_tid; /* [own] */
 	uaddr_t robust_list;     /* [own] */
 	int exit_code;           /* [own] wait status */
-	int pdeath_signal;       /* [process->lock] PR_SET_PDEATHSIG; 0: none */
+	bool over_nproc; /* [own] became a user who had more than RLIMIT_NPROC tasks: exec looks again */
+	int pdeath_signal; /* [process->lock] PR_SET_PDEATHSIG; 0: none */
 	struct completion
 		*vfork_done;    /* [process->lock] the vforking parent waits on it; NULL: none */
 	struct task *dead_next; /* [dead list's lock] exited, memory not yet freed */

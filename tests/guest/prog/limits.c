@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -120,6 +121,86 @@ fork_up_to_limit(void *arg)
 	if (pid[0] == 0)
 		_exit(0);
 	CHECK_EQ(guest_reap(pid[0]), 0);
+}
+
+/* --- RLIMIT_NPROC and execve: looked at after a change of user that went over it. --- */
+
+enum { CROWDED = 7778, OTHERS = 3 };
+
+static void
+be_crowded(void *count)
+{
+	CHECK_EQ(setresuid(CROWDED, 0, 0), 0);
+	atomic_fetch_add((_Atomic int *)count, 1);
+	for (;;)
+		pause();
+}
+
+GUEST_HELPER(seven)
+{
+	return 7;
+}
+
+static void
+exec_seven(void)
+{
+	execl("/proc/self/exe", "guest", "+seven", NULL);
+}
+
+/* They are as many as allowed before this one comes. */
+static void
+exec_at_limit(void *unused)
+{
+	limit(RLIMIT_NPROC, OTHERS, OTHERS);
+	CHECK_EQ(setresuid(CROWDED, 0, 0), 0);
+	exec_seven();
+	CHECK(!"executed at the limit");
+}
+
+static void
+exec_over_limit(void *others)
+{
+	const pid_t *pid = others;
+	limit(RLIMIT_NPROC, OTHERS - 1, OTHERS - 1);
+	CHECK_EQ(setresuid(CROWDED, 0, 0), 0);
+	for (int i = 0; i < OTHERS; i++) {
+		exec_seven();
+		CHECK_EQ(errno, EAGAIN);
+		if (i > 0)
+			CHECK_EQ(kill(pid[i], SIGKILL), 0);
+	}
+	CHECK_SOON((exec_seven(), errno != EAGAIN));
+}
+
+/* Whoever may exceed it and forks is let off; the child is not. */
+static void
+fork_over_limit(void *unused)
+{
+	limit(RLIMIT_NPROC, OTHERS - 1, OTHERS - 1);
+	CHECK_EQ(setresuid(CROWDED, 0, 0), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		exec_seven();
+		_exit(errno == EAGAIN ? 8 : 9);
+	}
+	CHECK_EQ(guest_reap(pid), 8 << 8);
+	exec_seven();
+	CHECK(!"executed after a fork");
+}
+
+GUEST_TEST(limit_processes_by_exec)
+{
+	_Atomic int *count = guest_shared_page();
+	pid_t pid[OTHERS];
+	for (int i = 0; i < OTHERS; i++)
+		pid[i] = guest_spawn(be_crowded, (void *)count);
+	CHECK_SOON(atomic_load(count) == OTHERS);
+	CHECK_EQ(guest_fork(exec_at_limit, NULL), 7 << 8);
+	CHECK_EQ(guest_fork(fork_over_limit, NULL), 7 << 8);
+	CHECK_EQ(guest_fork(exec_over_limit, pid), 7 << 8);
+	CHECK_EQ(kill(pid[0], SIGKILL), 0);
+	for (int i = 0; i < OTHERS; i++)
+		CHECK_EQ(guest_reap(pid[i]), SIGKILL);
 }
 
 GUEST_TEST(limit_processes)
