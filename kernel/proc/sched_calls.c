@@ -35,15 +35,21 @@ find_target(int tid, struct task **out)
 	return *out != NULL ? 0 : -ESRCH;
 }
 
+/* t's process's lock is held: its credentials stay. */
+static bool
+may_schedule_locked(const struct task *t)
+{
+	const struct cred *c = current_cred(), *o = t->cred;
+	return t->process == current_process() || cred_can(c, LINUX_CAP_SYS_NICE) ||
+		c->euid == o->uid || c->euid == o->euid;
+}
+
 static bool
 may_schedule(struct task *t)
 {
-	const struct cred *c = current_cred();
-	if (t->process == current_process() || cred_can(c, LINUX_CAP_SYS_NICE))
-		return true;
-	const struct cred *o = task_cred(t);
-	bool may = c->euid == o->uid || c->euid == o->euid;
-	cred_put(o);
+	uint64_t flags = spin_lock_irq_save(&t->process->lock);
+	bool may = may_schedule_locked(t);
+	spin_unlock_irq_restore(&t->process->lock, flags);
 	return may;
 }
 
@@ -191,7 +197,7 @@ sys_sched_rr_get_interval(int pid, uaddr_t interval)
 	return policy < 0 ? policy : timespec_to_user(interval, 3 * NSEC_PER_MSEC);
 }
 
-/* getpriority and setpriority: every task of the processes that are meant. */
+/* getpriority and setpriority: every task of those who are meant, found and visited under one hold of tree_lock. */
 struct priority_job {
 	int which, who;
 	bool set;
@@ -201,9 +207,9 @@ struct priority_job {
 };
 
 static void
-set_nice(struct task *t, struct priority_job *job)
+set_nice_locked(struct task *t, struct priority_job *job)
 {
-	if (!may_schedule(t))
+	if (!may_schedule_locked(t))
 		job->err = -EPERM;
 	else if (job->nice < t->thread.nice && !may_have_nice(t, job->nice))
 		job->err = -EACCES;
@@ -214,68 +220,79 @@ set_nice(struct task *t, struct priority_job *job)
 	}
 }
 
+/* Of PRIO_USER each task is asked for its own user. The process's lock is held. */
 static void
-visit_task(struct task *t, struct priority_job *job)
+visit_task_locked(struct task *t, struct priority_job *job)
 {
+	if (job->which == PRIO_USER && t->cred->uid != (uid_t)job->who)
+		return;
 	if (job->set) {
-		set_nice(t, job);
+		set_nice_locked(t, job);
 		return;
 	}
 	job->err = 0;
 	job->lowest = min(job->lowest, (int)t->thread.nice);
 }
 
-static bool
-is_meant(struct process *p, const struct priority_job *job)
+static void
+visit_process_locked(struct process *p, struct priority_job *job)
 {
-	bool meant;
-	if (job->which == PRIO_PGRP) {
-		uint64_t flags = spin_lock_irq_save(&tree_lock);
-		meant = p->group != NULL && p->group->id == job->who;
-		spin_unlock_irq_restore(&tree_lock, flags);
-		return meant;
-	}
-	const struct cred *c = process_cred(p);
-	if (c == NULL)
-		return false;
-	meant = c->uid == (uid_t)job->who;
-	cred_put(c);
-	return meant;
+	struct task *t;
+	spin_lock(&p->lock);
+	list_for_each_entry (t, &p->tasks, process_node)
+		visit_task_locked(t, job);
+	spin_unlock(&p->lock);
 }
 
 static void
-visit_process(struct process *p, struct priority_job *job)
+visit_one_locked(struct view *v, struct priority_job *job)
 {
-	struct task *t;
-	for (pid_t tid = 0; (t = process_task_next(p, &tid)) != NULL; tid++) {
-		visit_task(t, job);
-		task_put(t);
-	}
+	struct pid *pid = pid_lookup_locked(v, job->who);
+	struct task *t = job->who == 0 ? current_task() : pid != NULL ? pid->task : NULL;
+	if (t == NULL)
+		return;
+	spin_lock(&t->process->lock);
+	visit_task_locked(t, job);
+	spin_unlock(&t->process->lock);
+}
+
+static void
+visit_group_locked(struct view *v, struct priority_job *job)
+{
+	struct pid *pid = pid_lookup_locked(v, job->who);
+	struct process_group *g = job->who == 0 ? current_process()->group
+		: pid != NULL                   ? pid->group
+						: NULL;
+	struct process *p;
+	if (g != NULL)
+		list_for_each_entry (p, &g->members, group_node)
+			visit_process_locked(p, job);
+}
+
+static void
+visit_all_locked(struct view *v, struct priority_job *job)
+{
+	uint64_t index = 0;
+	for (struct pid *pid; (pid = radix_next(&v->pids, &index)) != NULL; index++)
+		if (pid->process != NULL)
+			visit_process_locked(pid->process, job);
 }
 
 static int
 run_job(struct priority_job *job)
 {
-	struct task *t;
+	static void (*const visit[])(struct view *, struct priority_job *) = {
+		[PRIO_PROCESS] = visit_one_locked,
+		[PRIO_PGRP] = visit_group_locked,
+		[PRIO_USER] = visit_all_locked,
+	};
 	job->err = -ESRCH;
 	job->lowest = NICE_MAX + 1;
-	if (job->which == PRIO_PROCESS) {
-		int err = find_target(job->who, &t);
-		if (err != 0)
-			return -ESRCH;
-		visit_task(t, job);
-		task_put(t);
-		return job->err;
-	}
-	if (job->who == 0)
-		job->who = job->which == PRIO_PGRP ? (int)sys_getpgid(0) : (int)current_cred()->uid;
-	struct process *p;
-	for (pid_t nr = 1; (p = process_next(current_view(), &nr)) != NULL; nr++) {
-		if (is_meant(p, job))
-			visit_process(p, job);
-		process_put(p);
-		sched_point();
-	}
+	if (job->which == PRIO_USER && job->who == 0)
+		job->who = (int)current_cred()->uid;
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	visit[job->which](current_view(), job);
+	spin_unlock_irq_restore(&tree_lock, flags);
 	return job->err;
 }
 

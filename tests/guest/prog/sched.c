@@ -413,6 +413,46 @@ GUEST_TEST(sched_calls)
 	CHECK_EQ(getpriority(PRIO_PGRP, 0), 4);
 }
 
+static void
+sleep_in_group(void *group)
+{
+	for (;;)
+		pause();
+}
+
+static void
+nice_of_user(void *arg)
+{
+	CHECK_EQ(setresuid(2345, 0, 0), 0);
+	sleep_in_group(NULL);
+}
+
+/* A group and a user as a whole; a number without a group, or a user without a task, is nobody. */
+GUEST_TEST(sched_priority_of_many)
+{
+	pid_t a = guest_spawn(sleep_in_group, NULL), b = guest_spawn(sleep_in_group, NULL);
+	CHECK_EQ(setpgid(a, a), 0);
+	CHECK_EQ(setpgid(b, a), 0);
+	CHECK_EQ(setpriority(PRIO_PGRP, (id_t)a, 7), 0);
+	CHECK_EQ(getpriority(PRIO_PROCESS, (id_t)a), 7);
+	CHECK_EQ(getpriority(PRIO_PROCESS, (id_t)b), 7);
+	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 0);
+	CHECK_EQ(setpriority(PRIO_PROCESS, (id_t)b, 3), 0);
+	CHECK_EQ(getpriority(PRIO_PGRP, (id_t)a), 3);
+	CHECK_ERRNO(setpriority(PRIO_PGRP, (id_t)b, 1), ESRCH);
+	CHECK_ERRNO(getpriority(PRIO_PGRP, 1 << 21), ESRCH);
+	pid_t c = guest_spawn(nice_of_user, NULL);
+	CHECK_SOON(setpriority(PRIO_USER, 2345, 11) == 0);
+	CHECK_EQ(getpriority(PRIO_USER, 2345), 11);
+	CHECK_EQ(getpriority(PRIO_PROCESS, (id_t)c), 11);
+	CHECK_ERRNO(getpriority(PRIO_USER, 2346), ESRCH);
+	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 0);
+	for (pid_t pids[] = {a, b, c}, *p = pids; p < pids + 3; p++) {
+		CHECK_EQ(kill(*p, SIGKILL), 0);
+		CHECK_EQ(guest_reap(*p), SIGKILL);
+	}
+}
+
 /* Without privilege nice only goes up. */
 static void
 nice_as_user(void *arg)
