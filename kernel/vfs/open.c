@@ -105,6 +105,11 @@ open_taken(const struct path *path, uint32_t flags, struct file **out)
 	if (likely(err == 0)) {
 		if (writer)
 			f->kind |= FILE_WRITER;
+		/* Everything else is in the page cache, or has no blocks: as with tmpfs on Linux. */
+		if (unlikely(flags & O_DIRECT) && (i->mode & S_IFMT) != S_IFBLK) {
+			file_put(f);
+			return -EINVAL;
+		}
 		*out = f;
 		return 0;
 	}

@@ -665,6 +665,38 @@ GUEST_TEST(files_tmpfile)
 	end();
 }
 
+#ifndef O_DIRECT
+#define O_DIRECT 0200000
+#endif
+
+/* Nothing goes past the page cache. The file that open(2) would have created is there. */
+GUEST_TEST(files_direct)
+{
+	begin();
+	CHECK_ERRNO(open("new", O_CREAT | O_RDWR | O_DIRECT, 0600), EINVAL);
+	CHECK_EQ(access("new", F_OK), 0);
+	int fd = open("new", O_RDWR);
+	CHECK_EQ(write(fd, "kept", 4), 4);
+	CHECK_ERRNO(fcntl(fd, F_SETFL, O_DIRECT), EINVAL);
+	CHECK_EQ(fcntl(fd, F_GETFL) & O_DIRECT, 0);
+	close(fd);
+	CHECK_ERRNO(open("new", O_RDWR | O_TRUNC | O_DIRECT), EINVAL);
+	check_text("new", "kept");
+	CHECK_ERRNO(open(".", O_TMPFILE | O_RDWR | O_DIRECT, 0600), EINVAL);
+	CHECK_ERRNO(open(".", O_RDONLY | O_DIRECT), EINVAL);
+	CHECK_ERRNO(open("/dev/null", O_RDWR | O_DIRECT), EINVAL);
+	CHECK_ERRNO(open("/proc/self/stat", O_RDONLY | O_DIRECT), EINVAL);
+	CHECK_ERRNO(open("/bin/busybox", O_RDONLY | O_DIRECT), EINVAL);
+	CHECK_EQ(mkfifo("fifo", 0600), 0);
+	CHECK_ERRNO(open("fifo", O_RDWR | O_DIRECT), EINVAL);
+	CHECK_ERRNO(open("fifo", O_WRONLY | O_NONBLOCK), ENXIO); /* no end of it was left open */
+	CHECK_ERRNO(open("fifo", O_WRONLY | O_NONBLOCK | O_DIRECT), ENXIO);
+	fd = open("new", O_PATH | O_DIRECT);
+	CHECK(fd >= 0);
+	close(fd);
+	end();
+}
+
 GUEST_TEST(files_at_calls)
 {
 	begin();
