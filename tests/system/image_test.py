@@ -244,6 +244,10 @@ def flipped_payload_is_an_error_of_that_read():
                 contains(vm.shell("head -c 18 /tmp/block")[1], f"flat block {index:06d}")
             check(vm.shell("cat /opt/test/flat >/tmp/all")[0] != 0, "the whole file was read")
             equal(vm.shell("cat /opt/test/deep | wc -c")[1].strip(), str(TREE_CONTENT * 4096))
+            if base == "initrd":
+                status, said = vm.shell("selftest")
+                equal(status, 1, "status of the self-test")
+                contains(said, "selftest: image: FAILED: /opt/test/flat: I/O error\nselftest: FAILED\n")
             equal(vm.shell("dmesg | grep -c 'block 17 of file'")[1].strip(), "1", "lines in the log")
             equal(vm.shell("ls / >/dev/null")[0], 0)
 

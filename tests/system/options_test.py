@@ -45,8 +45,11 @@ def a_release_image_refuses_run():
 
 @test
 def levels_of_the_console():
-    shown, log = booted("loglevel=3")
+    shown, log = booted("loglevel=3 selftest")
     equal(sources(shown), set(), "sources on the console")
+    for wanted in ("cpus: ok, 2 of them", r"clocks: ok, \d+ s since the start", r"memory: ok, \d\d+ MiB",
+                   r"image: ok, \d\d+ files, \d{4,} KiB", "passed"):
+        check(re.search(rf"^selftest: {wanted}$", shown, re.M), f"selftest says no {wanted!r}: {shown}")
     check({"boot", "random", "smp", "virtio"} <= sources(log), f"sources in the log: {log}")
     shown, _ = booted("")
     check({"boot", "random", "smp"} <= sources(shown), f"sources on the console: {shown}")

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The console's process: login, started again whenever it ends; or, on a development image, the one command that the
- * kernel's command line gives as run="COMMAND", after which the machine powers off.
+ * kernel's command line gives as run="COMMAND", after which the machine powers off. With `selftest` there, that program
+ * comes first, once.
  */
 
 #include <errno.h>
@@ -24,6 +25,7 @@
 #define RETRY_MS      10000
 
 static char *command; /* of run=; NULL: login */
+static bool selftest; /* comes first */
 static pid_t pid;
 static moment_t started_at, start_at;
 static unsigned int quick_exits;
@@ -71,6 +73,7 @@ console_init(void)
 	if (file_read("/proc/cmdline", &line) < 0)
 		return;
 	command = wanted_command(line.text);
+	selftest = cmdline_has(line.text, "selftest");
 	free((void *)(uintptr_t)line.text);
 	if (command == NULL || is_development_image())
 		return;
@@ -84,10 +87,13 @@ run_child(void)
 {
 	char *const login_argv[] = {"/sbin/login", NULL};
 	char *const run_argv[] = {"/bin/sh", "-c", command, NULL};
+	char *const selftest_argv[] = {"/sbin/selftest", NULL};
 
 	child_prepare(CHILD_OWNS_CONSOLE);
 	if (chdir("/") != 0)
 		say("cannot change to /: %s", strerror(errno));
+	if (selftest)
+		child_exec(selftest_argv, run_env);
 	if (command != NULL)
 		child_exec(run_argv, run_env);
 	child_exec(login_argv, login_env);
@@ -147,6 +153,11 @@ console_exited(pid_t who, int status)
 	if (who != pid)
 		return false;
 	pid = 0;
+	if (selftest) {
+		selftest = false;
+		start_at = now();
+		return true;
+	}
 	if (command != NULL)
 		finish_run(status);
 	quick_exits = now() - started_at < QUICK_EXIT_MS ? quick_exits + 1 : 0;
