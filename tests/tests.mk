@@ -147,7 +147,7 @@ $(NET_FUZZ_BIN): $(BUILD)/fuzz/%: $(BUILD)/fuzz/net/tests/fuzz/net/%_fuzz.o $(BU
 		$(SODIUM_HOST)
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^
 UNI_BIN := $(BUILD)/asan/netstack
-$(UNI_BIN): $(patsubst %.c,$(BUILD)/fuzz/net/%.o,tests/netstack/peer.c kernel/net/sock/calls.c $(wildcard tests/netstack/*_test.c)) $(BUILD)/fuzz/net/lib.a \
+$(UNI_BIN): $(patsubst %.c,$(BUILD)/fuzz/net/%.o,tests/netstack/peer.c kernel/net/sock/calls.c kernel/net/sock/unix/rights.c $(wildcard tests/netstack/*_test.c)) $(BUILD)/fuzz/net/lib.a \
 		$(BUILD)/asan/tests/unit/main.o $(BUILD)/fuzz/lib.a $(SODIUM_HOST)
 	$(Q)$(CC) -fsanitize=address,undefined -o $@ $^ -lpthread
 

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "core/timer.h"
+#include "net/sock/cmsg.h"
 #include "net/sock/sock.h"
+#include "net/sock/unix/rights.h"
 #include "obj/handle.h"
 #include "syscall_protos.h"
 #include "tests/netstack/netstack.h"
@@ -55,6 +57,50 @@ handle_install(struct handle_table *t, int h, struct object *o, rights_t rights,
 	CHECK(new_object == NULL);
 	new_object = o;
 	new_rights = rights;
+}
+
+int
+handle_borrow(struct handle_table *t, int h, rights_t need, handle_ref_t *out, rights_t *rights)
+{
+	object_get(&held_file->obj);
+	*out = (handle_ref_t){(uintptr_t)&held_file->obj | 1};
+	*rights = held_rights;
+	return 0;
+}
+
+/* --- What messages of AF_UNIX need besides --- */
+
+const struct object_type file_object_type = {.name = "file"};
+
+uint64_t
+current_rlimit(uint32_t which)
+{
+	return 1024;
+}
+
+void
+user_account_put(struct user_account *a)
+{
+}
+
+void
+unix_gc_lock(void)
+{
+}
+
+void
+unix_gc_unlock(void)
+{
+}
+
+void
+unix_gc_depart(struct scm_rights *r)
+{
+}
+
+void
+unix_gc_arrive(struct scm_rights *r)
+{
 }
 
 static void
@@ -142,6 +188,35 @@ TEST(rights_of_a_socket_say_which_half_may_be_shut_down)
 	CHECK_EQ(sys_shutdown(3, 0), 0);
 	file_put(held_file);
 	netstack_close(l);
+}
+
+/* Whoever made a handle may have left that out. */
+TEST(rights_to_go_in_a_message_are_transfer)
+{
+	struct net_stack *net = uni_begin();
+	struct sock *s = netstack_socket(net, AF_INET, SOCK_STREAM);
+	struct scm_rights *r = rights_alloc(1);
+	struct rights_delivery d;
+	uint8_t control[64];
+	struct cmsg_buffer out = {.data = control, .len = sizeof(control)};
+	held_file = file_of_socket(s);
+	held_rights = RIGHT_ALL & ~RIGHT_TRANSFER;
+	CHECK_EQ(rights_add(r, 3), -EPERM);
+	CHECK_EQ(r->n, 0);
+	CHECK_EQ(refcount_read(&held_file->obj.refs), 1);
+	held_rights = RIGHT_TRANSFER | RIGHT_READ;
+	CHECK_EQ(rights_add(r, 3), 0);
+	CHECK_EQ(r->n, 1);
+	CHECK_EQ(refcount_read(&held_file->obj.refs), 2);
+	/* Who gets it has no more than who sent it had. */
+	rights_begin(&d, r, &out);
+	rights_end(&d, true, false);
+	CHECK(new_object == &held_file->obj);
+	CHECK_EQ(new_rights, RIGHT_TRANSFER | RIGHT_READ);
+	CHECK_EQ(refcount_read(&held_file->obj.refs), 2);
+	object_put(new_object);
+	new_object = NULL;
+	file_put(held_file);
 }
 
 TEST(rights_of_the_other_socket_calls_stand_in_the_table)

@@ -95,6 +95,7 @@ def run_ss(*options):
         vm.login()
         asked = " ".join(f"'{o}'" for o in options)
         output = shell(vm, f"/opt/debian/python3.11 /opt/tests/sockets.py {asked}")
+        check_frames(vm)
     parts = re.split(r"^== (.*)$", output, flags=re.M)
     lines = ([re.sub(r"\s+", " ", line).strip() for line in part.splitlines()] for part in parts[2::2])
     return dict(zip(parts[1::2], ([line for line in part if line] for part in lines)))

@@ -102,6 +102,7 @@ def leases_are_given_back(guest, server, address, address6):
     until(guest, "cat /run/services", r"^netd running \d+ 2 0$")
     until(guest, "netinfo", rf"{address}/24 \(dhcp\)$")
     until(guest, "netinfo", rf"{address6}/128 \(dhcp6\)$")
+    check_frames(guest)
     check("DHCPRELEASE" not in server.text, server.text)
     guest.send("poweroff\n")
     server.wait_for(rf"DHCPRELEASE\(t0\) {address}")
@@ -384,6 +385,7 @@ def a_mistake_in_the_image_leaves_link_local_addresses_only():
         output = guest.shell("ip addr show dev eth0; ip route; cat /etc/resolv.conf")[1]
         check("inet 10." not in output and "default" not in output and "nameserver" not in output, output)
         until(guest, "ip addr show dev eth0", r"inet6 fe80::\S+ scope link (?!tentative)")
+        check_frames(guest)
 
 
 @test
@@ -400,6 +402,7 @@ def nobody_holds_the_boot_up():
             silent = int(guest.shell("cat /run/login-prompt")[1])
             contains(guest.text, "netd: eth0: no DHCP server has answered yet; it has fe80:")
             fails(guest, "netinfo --check", "no address beyond the link")
+            check_frames(guest)
         if silent - alone < 2_000_000_000:
             return
     raise AssertionError(f"the prompt came after {alone / 1e9} s, after {silent / 1e9} s with a silent link")

@@ -9,6 +9,7 @@ import subprocess
 import threading
 
 from harness import check, contains, main, test
+from wire import check_frames
 
 PAGE_PORT = 8080
 CLIENTS = 200
@@ -39,6 +40,23 @@ class Run:
             match = re.search(pattern, self.text, re.M)
         check(match, f"the console did not show {pattern!r} but {self.text!r}")
         return match
+
+    def send(self, text):
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
+    def login(self):
+        self.wait_for(r"^login: ")
+        self.send("root\n")
+        self.wait_for(r"^Password: ")
+        self.send("swordfish\n")
+        self.wait_for(r"^root@swos:~# ")
+
+    def shell(self, command):
+        """As a Vm's: the command's status and output. One command in all: what was shown before is not told apart."""
+        self.send(f"{command}; echo \"status\" $?\n")
+        shown = self.wait_for(r"^status (\d+)$")
+        return int(shown.group(1)), self.text[:shown.start()]
 
     def __enter__(self):
         return self
@@ -78,6 +96,8 @@ def the_url_that_is_printed_shows_the_page():
             check(not bad, f"{len(bad)} of {CLIENTS} clients that asked at once got no page; one got {bad[:1]!r}")
             print("the last of them had its page after", max(float(a.split()[-1]) for a in answers), "s")
             contains(ask(url + "nothing").communicate()[0], "\n404 ")
+            run.login()
+            check_frames(run)
 
 
 @test
