@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Several routers on one link: which of them a packet goes through (RFC 4861, 6.3.6; RFC 4191; RFC 1122, 3.3.1.4). */
 #include "core/timer.h"
+#include "net/link/neigh_impl.h"
 #include "tests/unit/net_stack.h"
 
 static const struct net_addr nodes = {.b = {0xff, 2, [15] = 1}};
@@ -265,4 +266,21 @@ TEST(routers_announce_prefixes_that_sources_come_from)
 		CHECK(net_addr_equal(&ref.neigh->addr, &flow.remote));
 		route_ref_drop(&ref);
 	}
+}
+
+/* A neighbour may say so as often as it likes while nobody has time for it; routers are heard all the same. */
+TEST(routers_that_are_said_to_be_gone_wait_in_bounds)
+{
+	begin();
+	int64_t before = net_mock_objects;
+	for (uint32_t i = 0; i < 1000; i++)
+		nd_router_gone(eth, &other6);
+	CHECK(net_mock_objects - before <= 8);
+	advertise(peer6, 1800, 0);
+	CHECK_GATEWAY(far6, peer6);
+	advertise(other6, 1800, 1);
+	CHECK_GATEWAY(far6, other6);
+	nd_router_gone(eth, &other6);
+	ip_mock_pass(0);
+	CHECK_GATEWAY(far6, peer6);
 }

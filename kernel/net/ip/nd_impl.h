@@ -33,7 +33,7 @@ struct nd_device {
 	struct netif *netif; /* [I] */
 	struct spinlock lock;
 	struct nd_ra *ra_first, *ra_last; /* [lock] */
-	uint32_t ra_count;                /* [lock] */
+	uint32_t ra_count, gone_count; /* [lock] of these: advertisements, what neighbours said */
 	struct net_work ra_work;
 	struct net_work state_work;    /* addresses that changed by themselves: DAD, lifetimes */
 	struct wheel_timer life_timer; /* the next address's or route's lifetime */

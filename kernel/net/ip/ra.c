@@ -87,6 +87,28 @@ nd_start_soliciting(struct netif *nif)
 
 /* --- In: to the worker --- */
 
+/* Takes ra over. What routers say and what is said of them each has its room: none keeps the other out. */
+static void
+enqueue(struct nd_device *nd, struct nd_ra *ra)
+{
+	uint32_t *waiting = ra->gone ? &nd->gone_count : &nd->ra_count;
+	spin_lock_bh(&nd->lock);
+	bool room = *waiting < ND_RA_QUEUE;
+	if (room) {
+		if (nd->ra_first == NULL)
+			nd->ra_first = ra;
+		else
+			nd->ra_last->next = ra;
+		nd->ra_last = ra;
+		++*waiting;
+	}
+	spin_unlock_bh(&nd->lock);
+	if (room)
+		net_work_raise(&nd->ra_work);
+	else
+		kfree(ra);
+}
+
 void
 nd_router_advert_input(struct netif *nif, struct pkt *p)
 {
@@ -101,21 +123,7 @@ nd_router_advert_input(struct netif *nif, struct pkt *p)
 		return;
 	*ra = (struct nd_ra){.router = f.remote, .len = p->len};
 	pkt_copy_out(p, 0, ra->bytes, p->len);
-	spin_lock_bh(&nd->lock);
-	bool room = nd->ra_count < ND_RA_QUEUE;
-	if (room) {
-		if (nd->ra_first == NULL)
-			nd->ra_first = ra;
-		else
-			nd->ra_last->next = ra;
-		nd->ra_last = ra;
-		nd->ra_count++;
-	}
-	spin_unlock_bh(&nd->lock);
-	if (room)
-		net_work_raise(&nd->ra_work);
-	else
-		kfree(ra);
+	enqueue(nd, ra);
 }
 
 /* --- Routes --- */
@@ -318,7 +326,7 @@ take_ra(struct nd_device *nd)
 	struct nd_ra *ra = nd->ra_first;
 	if (ra != NULL) {
 		nd->ra_first = ra->next;
-		nd->ra_count--;
+		--*(ra->gone ? &nd->gone_count : &nd->ra_count);
 	}
 	spin_unlock_bh(&nd->lock);
 	return ra;
@@ -351,15 +359,7 @@ nd_router_gone(struct netif *nif, const struct net_addr *a)
 	*ra = (struct nd_ra){.router = *a, .len = 16, .gone = true};
 	memset(ra->bytes, 0, 16);
 	ra->bytes[0] = ICMP6_ROUTER_ADVERT;
-	spin_lock_bh(&nd->lock);
-	if (nd->ra_first == NULL)
-		nd->ra_first = ra;
-	else
-		nd->ra_last->next = ra;
-	nd->ra_last = ra;
-	nd->ra_count++;
-	spin_unlock_bh(&nd->lock);
-	net_work_raise(&nd->ra_work);
+	enqueue(nd, ra);
 }
 
 /* --- Lifetimes and outcomes --- */
