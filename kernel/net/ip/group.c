@@ -68,8 +68,8 @@ ip_group_is_member(const struct netif *nif, const struct net_addr *a)
 	return false;
 }
 
-static struct netif *
-netif_for(struct net_stack *net, const struct net_addr *group)
+struct netif *
+ip_group_netif(struct net_stack *net, const struct net_addr *group)
 {
 	const struct fib_spec *s =
 		fib_lookup(&(net_addr_is_v4(group) ? net->routes4 : net->routes6)->fib, group, 0);
@@ -93,9 +93,7 @@ ip_group_join(struct net_stack *net, struct netif *nif, const struct net_addr *a
 {
 	if (!net_addr_is_multicast(a))
 		return -EINVAL;
-	if (nif == NULL)
-		nif = netif_for(net, a);
-	struct in_device *in = nif != NULL ? in_device_of(nif, net_addr_is_v4(a)) : NULL;
+	struct in_device *in = in_device_of(nif, net_addr_is_v4(a));
 	if (in == NULL)
 		return -ENODEV;
 	struct ip_group *g = group_find(in, a);
@@ -151,9 +149,7 @@ sweep_groups(struct in_device *in)
 int
 ip_group_leave(struct net_stack *net, struct netif *nif, const struct net_addr *a)
 {
-	if (nif == NULL)
-		nif = netif_for(net, a);
-	struct in_device *in = nif != NULL ? in_device_of(nif, net_addr_is_v4(a)) : NULL;
+	struct in_device *in = in_device_of(nif, net_addr_is_v4(a));
 	struct ip_group *g = in != NULL ? group_find(in, a) : NULL;
 	if (g == NULL || atomic_load_explicit(&g->users, memory_order_relaxed) == 0)
 		return -EADDRNOTAVAIL;

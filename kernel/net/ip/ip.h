@@ -183,12 +183,14 @@ struct ip_listener {
 void ip_add_listener(struct net_stack *net, struct ip_listener *l);
 
 /*
- * Groups of a host: membership is counted per interface and announced by IGMP or MLD. nif NULL: the route's.
+ * Groups of a host: membership is counted per interface and announced by IGMP or MLD.
  * 0, -EINVAL (no group), -ENODEV, -ENOBUFS, -ENOMEM; leave: -EADDRNOTAVAIL. Under config_lock; may sleep.
  */
 int ip_group_join(
 	struct net_stack *net, struct netif *nif, const struct net_addr *group) MUST_CHECK;
 int ip_group_leave(struct net_stack *net, struct netif *nif, const struct net_addr *group);
+/* The interface that routes choose for a group now; NULL: none. Under config_lock, or in an epoch. */
+struct netif *ip_group_netif(struct net_stack *net, const struct net_addr *group);
 
 /* Answers "nobody listens" about a packet that came in (data at its transport header; borrowed). Softirq. */
 void ip_send_port_unreachable(struct pkt *p);

@@ -105,11 +105,8 @@ inet_end(struct inet_sock *i)
 		i->groups = g->next;
 		spin_unlock_bh(&i->s.lock);
 		mutex_lock(&net->config_lock);
-		struct netif *nif = g->ifindex != 0 ? netif_by_index(net, g->ifindex) : NULL;
-		if (g->ifindex == 0 || nif != NULL)
-			(void)ip_group_leave(net, nif, &g->group);
+		inet_group_end(i, g);
 		mutex_unlock(&net->config_lock);
-		kfree(g);
 	}
 	spin_lock_bh(&i->s.lock);
 	route_ref_drop(&i->ref);

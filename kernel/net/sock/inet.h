@@ -42,7 +42,7 @@
 struct inet_group {
 	struct inet_group *next; /* [lock] */
 	struct net_addr group;
-	uint32_t ifindex; /* the interface that was named; 0: by route */
+	uint32_t ifindex; /* where it was joined */
 };
 
 /* The queue of errors (MSG_ERRQUEUE): the offending datagram's payload, and what is said about it. */
@@ -182,6 +182,8 @@ int64_t inet_interface_of(struct net_stack *net, const struct net_addr *a) MUST_
 int inet_group_option(
 	struct inet_sock *i, int level, int name, const void *value, uint32_t len) MUST_CHECK;
 /* Whether a packet to a group is for this socket. lock held. */
+/* Leaves what was taken off the socket's list, and frees it. config_lock. */
+void inet_group_end(struct inet_sock *i, struct inet_group *g);
 bool inet_group_wanted(const struct inet_sock *i, const struct net_flow *flow);
 
 /* Errors. queue: softirq, lock held. */

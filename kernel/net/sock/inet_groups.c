@@ -23,12 +23,21 @@ inet_interface_of(struct net_stack *net, const struct net_addr *a)
 	return index;
 }
 
+/* Where a group is joined, or left: on the interface that was named, 0: on the one that routes choose now. config_lock. */
+static struct netif *
+netif_of(struct net_stack *net, const struct net_addr *group, uint32_t ifindex)
+{
+	return ifindex != 0 ? netif_by_index(net, ifindex) : ip_group_netif(net, group);
+}
+
+/* A membership; ifindex 0: on whichever interface. */
 static struct inet_group **
 find(struct inet_sock *i, const struct net_addr *group, uint32_t ifindex)
 {
 	struct inet_group **link = &i->groups;
 	while (*link != NULL &&
-		!(net_addr_equal(&(*link)->group, group) && (*link)->ifindex == ifindex))
+		!(net_addr_equal(&(*link)->group, group) &&
+			(ifindex == 0 || (*link)->ifindex == ifindex)))
 		link = &(*link)->next;
 	return link;
 }
@@ -40,13 +49,14 @@ join(struct inet_sock *i, const struct net_addr *group, uint32_t ifindex)
 	struct inet_group *g = kmalloc(sizeof(*g), 0);
 	if (g == NULL)
 		return -ENOMEM;
-	*g = (struct inet_group){.group = *group, .ifindex = ifindex};
 	mutex_lock(&net->config_lock);
-	struct netif *nif = ifindex != 0 ? netif_by_index(net, ifindex) : NULL;
-	int err = *find(i, group, ifindex) != NULL ? -EADDRINUSE
-		: ifindex != 0 && nif == NULL      ? -ENODEV
-						   : ip_group_join(net, nif, group);
+	struct netif *nif = netif_of(net, group, ifindex);
+	int err = nif == NULL                         ? -ENODEV
+		: *find(i, group, nif->index) != NULL ? -EADDRINUSE
+						      : ip_group_join(net, nif, group);
 	if (err == 0) {
+		/* It is left there, whatever the routes say then. */
+		*g = (struct inet_group){.group = *group, .ifindex = nif->index};
 		spin_lock_bh(&i->s.lock);
 		g->next = i->groups;
 		i->groups = g;
@@ -62,19 +72,38 @@ static int
 leave(struct inet_sock *i, const struct net_addr *group, uint32_t ifindex)
 {
 	struct net_stack *net = i->s.net;
+	struct inet_group *g = NULL;
+	int err = -EADDRNOTAVAIL;
 	mutex_lock(&net->config_lock);
+	/* IPv4's is sought where it would be joined now, IPv6's anywhere, as on Linux. */
+	if (ifindex == 0 && net_addr_is_v4(group)) {
+		const struct netif *nif = ip_group_netif(net, group);
+		err = nif == NULL ? -ENODEV : err;
+		ifindex = nif != NULL ? nif->index : UINT32_MAX;
+	}
 	spin_lock_bh(&i->s.lock);
-	struct inet_group **link = find(i, group, ifindex), *g = *link;
-	if (g != NULL)
+	struct inet_group **link = find(i, group, ifindex);
+	if (*link != NULL) {
+		g = *link;
 		*link = g->next;
+	}
 	spin_unlock_bh(&i->s.lock);
-	struct netif *nif = ifindex != 0 ? netif_by_index(net, ifindex) : NULL;
-	int err = g == NULL ? -EADDRNOTAVAIL : 0;
-	if (g != NULL && (ifindex == 0 || nif != NULL))
-		err = ip_group_leave(net, nif, group);
+	if (g != NULL) {
+		inet_group_end(i, g);
+		err = 0;
+	}
 	mutex_unlock(&net->config_lock);
-	kfree(g);
 	return err;
+}
+
+void
+inet_group_end(struct inet_sock *i, struct inet_group *g)
+{
+	struct net_stack *net = i->s.net;
+	struct netif *nif = netif_by_index(net, g->ifindex);
+	if (nif != NULL)
+		(void)ip_group_leave(net, nif, &g->group);
+	kfree(g);
 }
 
 /* Group and interface of IPv4's two forms. */
