@@ -8,14 +8,25 @@
  */
 #include "mm/fault_impl.h"
 
+static struct spinlock exec_sync_lock = SPINLOCK_INIT("exec_sync"); /* a leaf */
+
 void
 page_sync_exec(struct page *p)
 {
-	if (likely(vm_page_flags(p) & PG_EXEC_SYNCED))
+	const uint32_t both = PG_EXEC_SYNCED | PG_EXEC_SYNCING;
+	if (likely((vm_page_flags(p) & both) == PG_EXEC_SYNCED))
 		return;
-	/* The mark first: a write that comes in between takes it off again. */
-	atomic_fetch_or_explicit(&p->flags, PG_EXEC_SYNCED, memory_order_acq_rel);
-	arch_sync_icache(page_to_virt(p), PAGE_SIZE);
+	spin_lock(
+		&exec_sync_lock); /* who else maps it, in whatever space, waits until it is done */
+	if (!(vm_page_flags(p) & PG_EXEC_SYNCED)) {
+		/* The mark first: a write that comes in between takes it off again. */
+		atomic_fetch_or_explicit(&p->flags, (uint16_t)both, memory_order_acq_rel);
+		arch_mb();
+		arch_sync_icache(page_to_virt(p), PAGE_SIZE);
+		atomic_fetch_and_explicit(
+			&p->flags, (uint16_t)~PG_EXEC_SYNCING, memory_order_release);
+	}
+	spin_unlock(&exec_sync_lock);
 }
 
 /* Notes that fork has entries to copy here. Many faults may do so at once. */

@@ -129,6 +129,7 @@ vm_page_uptodate(const struct page *p)
 static inline void
 vm_page_written(struct page *p)
 {
+	arch_mb(); /* the bytes before the look: whoever sets or takes a mark now sees them */
 	uint32_t flags = vm_page_flags(p);
 	if (unlikely(flags & PG_EXEC_SYNCED))
 		atomic_fetch_and_explicit(

@@ -67,9 +67,10 @@ _Static_assert(sizeof(struct page) == 48, "a page descriptor is 48 bytes");
 #define PG_LRU        (1u << 5) /* on the page cache's list */
 #define PG_BORROWED \
 	(1u << 6) /* memory that is not the allocator's (an initrd): never freed to it */
-#define PG_EXEC_SYNCED (1u << 7) /* instruction caches were synchronised for it */
-#define PG_VERIFIED    (1u << 8) /* a hash tree node: its own hash was checked (fs/base) */
-#define PG_READ        (1u << 9) /* read ahead, not checked yet: not up to date (mm/readahead.c) */
+#define PG_EXEC_SYNCED  (1u << 7)  /* instruction caches were synchronised for it */
+#define PG_VERIFIED     (1u << 8)  /* a hash tree node: its own hash was checked (fs/base) */
+#define PG_EXEC_SYNCING (1u << 10) /* that is under way: the mark does not count yet */
+#define PG_READ         (1u << 9) /* read ahead, not checked yet: not up to date (mm/readahead.c) */
 
 static inline uint64_t
 page_to_pfn(const struct page *p)
