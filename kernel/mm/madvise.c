@@ -91,7 +91,8 @@ advise_drop(struct vm_space *s, uint64_t start, uint64_t end, int advice)
 		if (err != 0)
 			break;
 		if (advice != MADV_COLD && advice != MADV_PAGEOUT)
-			zap_range(&z, a, max(at, a->start), min(end, a->end), ZAP_ALL);
+			zap_range(&z, a, max(at, a->start), min(end, a->end),
+				ZAP_ALL | ZAP_BESIDE_FAULTS);
 	}
 	zap_finish(&z);
 	rw_read_unlock(&s->lock);

@@ -28,7 +28,8 @@ vm_rmap_unmap_range(struct vm_object *o, uint64_t first, uint64_t last, bool eve
 		if (!area_maps(a, first, last, &start, &end))
 			continue;
 		zap_begin(&z, a->space);
-		zap_range(&z, a, start, end, even_private ? ZAP_ALL : ZAP_OBJECT_PAGES);
+		zap_range(&z, a, start, end,
+			ZAP_BESIDE_FAULTS | (even_private ? ZAP_ALL : ZAP_OBJECT_PAGES));
 		zap_finish(&z);
 	}
 	rw_read_unlock(&o->map_lock);
@@ -94,9 +95,12 @@ unmap_unless_used(struct vm_area *a, struct page *p) NO_LOCK_ANALYSIS
 	} else {
 		pte_set_lazy(m.slot, pte_mkold(pte));
 	}
-	spin_unlock(&m.table->table_lock);
-	/* Without this an entry that was marked old would keep being used unnoticed. */
+	/*
+	 * Without this an entry that was marked old would keep being used unnoticed. Under the lock: a fault may make
+	 * the entry anew at once, with another page.
+	 */
 	arch_tlb_flush_page(a->space, m.va);
+	spin_unlock(&m.table->table_lock);
 	if (!unmap)
 		return false;
 	atomic_fetch_sub_explicit(space_object_rss(a->space, a->object), 1, memory_order_relaxed);

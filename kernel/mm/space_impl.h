@@ -118,6 +118,11 @@ struct zap {
 
 #define ZAP_ALL          0u
 #define ZAP_OBJECT_PAGES 1u /* leave private copies */
+/*
+ * s->lock is not held for writing: a fault may fill an entry as soon as its table's lock is free. So it is flushed
+ * before (break before make).
+ */
+#define ZAP_BESIDE_FAULTS 2u
 
 /* pages[] is not initialised: it is large, and only the first count entries are read. */
 static inline void

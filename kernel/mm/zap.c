@@ -72,9 +72,13 @@ zap_leaf(struct zap *z, struct page *table, pte_t *slot, uint64_t va, uint64_t e
 	if (used == 0)
 		va = end;
 	table->table_used = used;
+	if (!(what & ZAP_BESIDE_FAULTS)) {
+		z->start = min(z->start, first);
+		z->end = max(z->end, last);
+	} else if (first < last) {
+		arch_tlb_flush_range(z->space, first, last);
+	}
 	spin_unlock(&table->table_lock);
-	z->start = min(z->start, first);
-	z->end = max(z->end, last);
 	return va;
 }
 
