@@ -37,7 +37,10 @@ mark_anon(struct vm_area *a)
 		atomic_store_explicit(&a->has_anon, true, memory_order_relaxed);
 }
 
-/* Under the leaf lock, so that truncation, which unmaps after it took the page away, finds what is installed now. */
+/*
+ * Under the leaf lock, so that truncation, which unmaps after it took the page away, finds what is installed now. Nor may
+ * it be a page that came to be behind the end meanwhile, of which truncation does not know.
+ */
 static bool
 source_is_gone(const struct fault *f)
 {
@@ -45,7 +48,8 @@ source_is_gone(const struct fault *f)
 		return false;
 	struct vm_object *o = f->area->object;
 	spin_lock(&o->lock);
-	bool gone = f->source->object != o;
+	bool gone = f->source->object != o ||
+		area_offset_at(f->area, f->va) >> PAGE_SHIFT >= vm_object_page_count(o);
 	spin_unlock(&o->lock);
 	return gone;
 }

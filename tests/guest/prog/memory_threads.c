@@ -271,3 +271,53 @@ GUEST_TEST(threads_unmap_below_a_call)
 		CHECK_EQ(pthread_join(t[i], NULL), 0);
 	close(zero[0]);
 }
+
+/* --- A private copy of a page that the file loses at the same moment. --- */
+
+static struct {
+	atomic_uint round, done; /* the writer does one for each */
+	unsigned char *at;
+} loss;
+
+static void *
+copy_what_is_lost(void *unused)
+{
+	for (unsigned i = 1;; i++) {
+		while (atomic_load(&loss.round) < i) {
+			if (atomic_load(&stop))
+				return NULL;
+			sched_yield();
+		}
+		int sig = memory_write(loss.at, 1);
+		CHECK(sig == 0 || sig == SIGBUS);
+		atomic_store(&loss.done, i);
+	}
+}
+
+/* Behind the end of the file there is nothing, whoever came first. */
+GUEST_TEST(threads_copy_what_is_truncated)
+{
+	pthread_t t;
+	int fd = memfd_create("lost", 0);
+	CHECK(fd >= 0);
+	atomic_store(&stop, false);
+	CHECK_EQ(pthread_create(&t, NULL, copy_what_is_lost, NULL), 0);
+	for (unsigned i = 1; i <= 3000; i++) {
+		CHECK_EQ(ftruncate(fd, 2 * PAGE), 0);
+		unsigned char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+		CHECK(p != MAP_FAILED);
+		CHECK_EQ(memory_read(p, NULL), 0);
+		loss.at = p + PAGE;
+		atomic_store(&loss.round, i);
+		for (volatile unsigned pause = i % 64 * 8; pause > 0; pause--)
+			;
+		CHECK_EQ(ftruncate(fd, PAGE), 0);
+		while (atomic_load(&loss.done) < i)
+			sched_yield();
+		CHECK_EQ(memory_read(p + PAGE, NULL), SIGBUS);
+		CHECK_EQ(munmap(p, 2 * PAGE), 0);
+	}
+	atomic_store(&stop, true);
+	CHECK_EQ(pthread_join(t, NULL), 0);
+	close(fd);
+}
