@@ -286,7 +286,7 @@ open_tmpfile(struct walk *w, const struct how *how, struct file **out)
 		dentry_inode(d)->flags &= ~INODE_TMPFILE; /* nobody else has seen it yet */
 	struct path p = {w->path.mount, d};
 	mount_get(p.mount);
-	return open_taken(&p, how->flags & ~O_TMPFILE_BIT & ~O_DIRECTORY, out);
+	return open_taken(&p, how->flags, out);
 }
 
 static int
@@ -338,6 +338,8 @@ decode_how(uint32_t flags, uint32_t mode, uint32_t lookup, struct how *how)
 {
 	if (flags & O_PATH)
 		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	else
+		flags |= O_LARGEFILE; /* so says Linux where every file may be large */
 	how->flags = flags;
 	how->mode = (flags & (O_CREAT | O_TMPFILE_BIT)) ? mode & 07777 : 0;
 	how->may = (flags & O_PATH) ? 0 : may_of_mode[flags & O_ACCMODE];

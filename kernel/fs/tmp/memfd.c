@@ -58,7 +58,7 @@ memfd_open(const char *name, uint32_t flags, struct file **out)
 	struct path p = {memfd_mount, dentry_create_anon(memfd_mount->super, name, i)};
 	if (p.dentry == NULL)
 		return -ENOMEM;
-	err = file_open_path(&p, O_RDWR, out);
+	err = file_open_path(&p, O_RDWR | O_LARGEFILE, out);
 	dentry_put(p.dentry);
 	return err;
 }
