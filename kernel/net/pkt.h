@@ -27,7 +27,7 @@ struct sock;
 #define PKT_COPY_MAX 192u
 #define PKT_HEAD     (PKT_HEADROOM + PKT_COPY_MAX)
 #define PKT_FRAGS    18u    /* 64 KiB that begins anywhere in a page, and one more */
-#define PKT_LEN_MAX  65535u /* IP's own limit, headers included */
+#define PKT_LEN_MAX  65535u /* IP's own limit: IPv4's header is counted, IPv6's is not */
 
 struct pkt_frag {
 	struct page *page; /* referenced */

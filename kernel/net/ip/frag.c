@@ -373,7 +373,8 @@ reassemble(struct netif *nif, struct pkt *p, const struct fragment *f, uint8_t *
 	struct frag_table *t = nif->net->frags;
 	net_count(nif->net, NET_IP_REASM_REQDS);
 	pkt_pull(p, f->header_len);
-	if (f->start + p->len + f->header_len > PKT_LEN_MAX) {
+	uint32_t uncounted = f->v4 ? 0 : IP6_HEADER + IP6_FRAGMENT_HEADER;
+	if (f->start + p->len + f->header_len - uncounted > PKT_LEN_MAX) {
 		pkt_drop(nif->net, p, NET_DROP_FRAG_OVERLAP);
 		return NULL;
 	}

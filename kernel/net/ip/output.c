@@ -187,7 +187,7 @@ output6(struct net_stack *net, struct route_ref *ref, struct pkt *p, const struc
 	uint8_t tos, uint8_t ttl, uint8_t protocol)
 {
 	bool too_big = p->len + IP6_HEADER > ref->mtu && p->gso == PKT_GSO_NONE;
-	if (unlikely(p->len > PKT_LEN_MAX - IP6_HEADER) ||
+	if (unlikely(p->len > PKT_LEN_MAX) ||
 		(unlikely(too_big) && (ref->flags & (ROUTE_DF | ROUTE_PROBE)) != 0))
 		return output_error(net, p, -EMSGSIZE);
 	ip6_push_header(

@@ -76,13 +76,16 @@ recharge(struct inet_sock *i, struct pkt *p)
 	pkt_hold(p);
 }
 
-/* The most that a datagram may hold. */
+/* The most that a datagram may hold, behind the transport's header. */
 static uint32_t
 limit_of(const struct inet_cork *c, uint32_t header)
 {
 	const struct route_ref *ref = &c->out.ref;
-	bool whole = (ref->flags & (ROUTE_DF | ROUTE_PROBE)) != 0 && c->out.gso_size == 0;
-	return (whole ? min(ref->mtu, PKT_LEN_MAX) : PKT_LEN_MAX) - header;
+	bool v4 = net_addr_is_v4(&c->out.flow.remote), segmented = c->out.gso_size != 0;
+	uint32_t ip_header = v4 ? IP4_HEADER : IP6_HEADER;
+	if ((ref->flags & (ROUTE_DF | ROUTE_PROBE)) != 0 && !segmented)
+		return min(ref->mtu, PKT_LEN_MAX) - ip_header - header;
+	return PKT_LEN_MAX - header - (v4 || segmented ? ip_header : 0);
 }
 
 int
@@ -91,7 +94,6 @@ inet_cork_add(struct inet_sock *i, struct inet_cork *c, struct iter *from, uint3
 	struct pkt *p = c->pkt;
 	size_t n = from->count;
 	int err = 0;
-	header += net_addr_is_v4(&c->out.flow.remote) ? IP4_HEADER : IP6_HEADER;
 	if (n > PKT_LEN_MAX || p->len + n > limit_of(c, header))
 		err = -EMSGSIZE;
 	else if (sock_in_flight(&i->s) > 2ULL * i->s.sndbuf || net_memory_is_short(i->s.net))

@@ -30,7 +30,7 @@ void inet_cork_drop(struct inet_cork *_Atomic *slot);
 int inet_cork_begin(
 	struct inet_sock *i, struct inet_cork *c, const struct inet_send *out) MUST_CHECK;
 /*
- * Adds all of the bytes to what was begun, in front of which `header` bytes of a transport's and IP's will come. 0;
+ * Adds all of the bytes to what was begun, in front of which `header` bytes of a transport's, and IP's, will come. 0;
  * -EMSGSIZE, -ENOBUFS, -EFAULT: all that was gathered is lost, as on Linux. lock held; may sleep.
  */
 int inet_cork_add(

@@ -188,7 +188,9 @@ udp_send(struct net_stack *net, struct route_ref *ref, struct pkt *p, struct net
 	bool v4 = net_addr_is_v4(&flow->remote);
 	uint32_t ip_header = v4 ? IP4_HEADER : IP6_HEADER;
 	int err = route_check(net, ref, flow);
-	if (err == 0 && p->len + UDP_HEADER + ip_header > PKT_LEN_MAX)
+	/* IPv6 does not count its own header; a device that segments does. */
+	uint32_t counted = UDP_HEADER + (v4 || p->gso_size != 0 ? ip_header : 0);
+	if (err == 0 && p->len + counted > PKT_LEN_MAX)
 		err = -EMSGSIZE;
 	if (err == 0 && p->gso_size != 0)
 		err = set_segmentation(p, ref->mtu, ip_header);

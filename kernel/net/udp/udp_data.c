@@ -10,8 +10,6 @@
 #include "net/udp/udp_sock.h"
 #include "wire/udp.h"
 
-#define DATAGRAM_MAX 65507u /* IPv4: what 65,535 bytes leave */
-
 /* --- In --- */
 
 /* The flow that a packet belongs to, seen from here; data at the payload (ping: at the ICMP header). */
@@ -220,7 +218,7 @@ send_now(struct udp_sock *u, struct sock_msg *msg)
 	struct inet_send out = {.gso_size = u->gso_size};
 	size_t n = msg->iter->count;
 	bool to_peer;
-	if (n > DATAGRAM_MAX)
+	if (n > PKT_LEN_MAX)
 		return -EMSGSIZE;
 	bool special = msg->cmsg != NULL || (msg->flags & MSG_DONTROUTE) != 0;
 	int err = prepare(u, msg, &out, &to_peer);

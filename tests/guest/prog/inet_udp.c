@@ -95,6 +95,7 @@ GUEST_TEST(udp_large_datagrams)
 		CHECK(memcmp(in, out, sizes[i]) == 0);
 	}
 	CHECK_ERRNO(sendto(sa, in, 65508, 0, (void *)&b, sizeof(b)), EMSGSIZE);
+	CHECK_ERRNO(sendto(sa, in, 65536, 0, (void *)&b, sizeof(b)), EMSGSIZE);
 }
 
 GUEST_TEST(udp_refused_by_nobody)

@@ -92,6 +92,36 @@ TCP_TEST(pacing_holds_back)
 	CHECK(guest_now() - before >= 0.15);
 }
 
+/* The length that an IPv6 header says leaves that header out: 20 bytes more fit. */
+GUEST_TEST(tcp_beside_largest_datagrams)
+{
+	static const struct {
+		int family;
+		size_t most;
+	} of[] = {{AF_INET, 65507}, {AF_INET6, 65527}};
+	static char block[65536], got[65536];
+	pattern_fill(block, sizeof(block), 0);
+	for (int i = 0; i < 2; i++) {
+		struct sock_name to, own;
+		size_t most = of[i].most;
+		int r = datagrams(of[i].family, &to), s = datagrams(of[i].family, &own);
+		CHECK_EQ(connect(s, &to.sa, to.len), 0);
+		CHECK_ERRNO(send(s, block, most + 1, 0), EMSGSIZE);
+		CHECK_ERRNO(send(s, block, sizeof(block), 0), EMSGSIZE);
+		CHECK_EQ(send(s, block, most, 0), most);
+		CHECK_EQ(recv(r, got, sizeof(got), 0), most);
+		pattern_check(got, most, 0);
+		CHECK_EQ(send(s, block, 40000, MSG_MORE), 40000);
+		CHECK_ERRNO(send(s, block, most - 39999, 0), EMSGSIZE);
+		CHECK_EQ(send(s, block, 40000, MSG_MORE), 40000);
+		CHECK_EQ(send(s, block + 40000, most - 40000, 0), most - 40000);
+		CHECK_EQ(recv(r, got, sizeof(got), 0), most);
+		pattern_check(got, most, 0);
+		close(s);
+		close(r);
+	}
+}
+
 GUEST_TEST(tcp_beside_errors_of_ipv6_datagrams)
 {
 	struct sock_name gone, own;
