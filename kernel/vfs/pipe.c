@@ -701,12 +701,12 @@ fifo_open(struct inode *inode, struct file *f)
 
 /* Slots for a size in bytes, or 0 if it is none. */
 static uint32_t
-slots_for(uint32_t size)
+slots_for(uint64_t size)
 {
 	if (size > 1u << 31)
 		return 0;
 	uint32_t n = 1;
-	while ((uint64_t)n * PAGE_SIZE < size)
+	while (n * PAGE_SIZE < size)
 		n *= 2;
 	return n;
 }
@@ -747,14 +747,14 @@ charge_resize(struct pipe *p, uint32_t n)
 }
 
 static int64_t
-pipe_resize(struct pipe *p, uint32_t size)
+pipe_resize(struct pipe *p, uint64_t size)
 {
 	uint32_t n = slots_for(size);
 	if (n == 0)
 		return -EINVAL;
 	uint64_t bytes = (uint64_t)n * PAGE_SIZE;
 	uint32_t max = atomic_load_explicit(&pipe_size_max, memory_order_relaxed);
-	if (bytes > max &&
+	if (n > pipe_slots(p) && bytes > max &&
 		(!cred_can(current_cred(), LINUX_CAP_SYS_RESOURCE) || bytes > SIZE_MAX_ROOT))
 		return -EPERM;
 	struct pipe_slot *slots = kvmalloc(n * sizeof(*slots));
@@ -783,5 +783,5 @@ pipe_fcntl(struct file *f, uint32_t cmd, uint64_t arg)
 	struct pipe *p = f->priv;
 	if (cmd == F_GETPIPE_SZ)
 		return (int64_t)pipe_slots(p) * (int64_t)PAGE_SIZE;
-	return pipe_resize(p, (uint32_t)arg);
+	return pipe_resize(p, arg);
 }

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #ifndef O_DIRECT
@@ -99,6 +100,27 @@ GUEST_TEST(pipe_size)
 	CHECK_EQ(fcntl(p[0], F_SETPIPE_SZ, 1), 4096);
 	CHECK_EQ(write(p[1], buf, 5000), 4096);
 	CHECK_ERRNO(fcntl(p[0], F_SETPIPE_SZ, -1), EINVAL);
+}
+
+/* Who may not have a pipe so large may still make it smaller, though not small enough for a new one. */
+static void
+shrink_as_user(void *fd)
+{
+	const int *p = fd;
+	CHECK_EQ(setresuid(4747, 4747, 4747), 0);
+	CHECK_EQ(fcntl(p[0], F_SETPIPE_SZ, 2 << 20), 2 << 20);
+	CHECK_ERRNO(fcntl(p[0], F_SETPIPE_SZ, 4 << 20), EPERM);
+	CHECK_EQ(fcntl(p[0], F_SETPIPE_SZ, 4096), 4096);
+}
+
+GUEST_TEST(pipe_size_limits)
+{
+	int p[2];
+	CHECK_EQ(pipe(p), 0);
+	CHECK_ERRNO(syscall(SYS_fcntl, p[0], F_SETPIPE_SZ, 1ul << 32), EINVAL);
+	CHECK_EQ(fcntl(p[0], F_SETPIPE_SZ, 8 << 20), 8 << 20);
+	guest_fork_ok(shrink_as_user, p);
+	CHECK_EQ(fcntl(p[0], F_GETPIPE_SZ), 4096);
 }
 
 GUEST_TEST(pipe_small_writes_are_whole)
