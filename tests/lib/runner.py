@@ -56,7 +56,7 @@ class Outcome:
     def __init__(self, job):
         self.job = job
         self.passed, self.failed = [], []  # names; (name, why)
-        self.lines, self.seconds = [], 0.0
+        self.lines, self.seconds, self.cpu_seconds = [], 0.0, 0.0
 
     def take_line(self, line):
         self.lines.append(line)
@@ -138,10 +138,12 @@ def run_job(context, job):
             line = raw.decode("utf-8", "replace").rstrip("\r\n")
             log.write(line + "\n")
             outcome.take_line(line)
-    status = process.wait()
+    _, raw_status, usage = os.wait4(process.pid, 0)
+    status = process.returncode = os.waitstatus_to_exitcode(raw_status)
     timer.cancel()
     end_group(process.pid)
     outcome.seconds = time.monotonic() - started
+    outcome.cpu_seconds = usage.ru_utime + usage.ru_stime  # its own, and of what it has waited for
     outcome.finish(status, timed_out.is_set())
     return outcome
 
@@ -172,7 +174,7 @@ class Report:
                 print(f"ok {outcome.full(name)}")
         else:
             count = f"{passed} tests, " if outcome.passed != [""] else ""
-            print(f"ok {job.name} ({count}{outcome.seconds:.1f} s)")
+            print(f"ok {job.name} ({count}{outcome.seconds:.1f} s, {outcome.cpu_seconds:.1f} s of CPU)")
         sys.stdout.flush()
 
     def end(self):
