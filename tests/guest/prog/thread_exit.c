@@ -120,11 +120,14 @@ GUEST_TEST(thread_exit_race)
 }
 
 /* The first thread leaves; the process lives until the last one does, and reports the last one's exit code. */
+static volatile int leader_there = 1; /* cleared by the kernel when the leader's end has begun */
+
 static void *
 outlive_leader(void *arg)
 {
 	int *p = arg;
 	char c;
+	CHECK_SOON(leader_there == 0);
 	CHECK_EQ(read(p[0], &c, 1), 1);
 	CHECK_EQ(write(p[3], "y", 1), 1);
 	syscall(SYS_exit, 77);
@@ -136,6 +139,7 @@ leader_leaves(void *arg)
 {
 	pthread_t t;
 	CHECK_EQ(pthread_create(&t, NULL, outlive_leader, arg), 0);
+	syscall(SYS_set_tid_address, &leader_there);
 	syscall(SYS_exit, 9);
 }
 

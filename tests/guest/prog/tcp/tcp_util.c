@@ -141,17 +141,27 @@ tcp_events(int fd)
 	return p.revents;
 }
 
+/* Between two looks at what comes soon, or else when a timer of a second or more is over. Returns false if it never comes. */
+static bool
+look_again(double began)
+{
+	double waited = guest_now() - began;
+	if (waited < 0.05)
+		guest_yield();
+	else
+		guest_sleep_ms(2);
+	return waited < GUEST_SECONDS / 2.0;
+}
+
 void
 tcp_await(int fd, short events)
 {
-	double end = guest_now() + GUEST_SECONDS / 2.0;
+	double began = guest_now();
 	short got;
-	while ((got = tcp_events(fd)) != events) {
-		if (guest_now() > end)
+	while ((got = tcp_events(fd)) != events)
+		if (!look_again(began))
 			guest_fail(__FILE__, __LINE__, "poll says %#x, never %#x", (unsigned)got,
 				events);
-		guest_yield();
-	}
 }
 
 int
@@ -200,13 +210,11 @@ tcp_info_of(int fd)
 void
 tcp_await_state(int fd, int state)
 {
-	double end = guest_now() + GUEST_SECONDS / 2.0;
+	double began = guest_now();
 	int got;
-	while ((got = tcp_info_of(fd).state) != state) {
-		if (guest_now() > end)
+	while ((got = tcp_info_of(fd).state) != state)
+		if (!look_again(began))
 			guest_fail(__FILE__, __LINE__, "state is %d, never %d", got, state);
-		guest_yield();
-	}
 }
 
 void
