@@ -23,11 +23,34 @@ static int report_fd = -1; /* where a test's process writes why it failed */
 void
 guest_register(struct guest_test *t)
 {
-	struct guest_test **at = &tests;
-	while (*at != NULL && strcmp((*at)->name, t->name) < 0)
-		at = &(*at)->next;
-	t->next = *at;
-	*at = t;
+	t->next = tests;
+	tests = t;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(
+		(*(struct guest_test *const *)a)->name, (*(struct guest_test *const *)b)->name);
+}
+
+/* Only who runs tests sorts them: what tests run by exec begins at once. */
+static void
+sort_tests(void)
+{
+	size_t n = 0, i = 0;
+	for (struct guest_test *t = tests; t != NULL; t = t->next)
+		n++;
+	struct guest_test **all = calloc(n + 1, sizeof(*all));
+	if (all == NULL)
+		exit(125);
+	for (struct guest_test *t = tests; t != NULL; t = t->next)
+		all[i++] = t;
+	qsort(all, n, sizeof(all[0]), by_name);
+	for (i = 0; i < n; i++)
+		all[i]->next = all[i + 1];
+	tests = all[0];
+	free(all);
 }
 
 static struct guest_helper *helpers;
@@ -392,6 +415,7 @@ main(int argc, char **argv)
 	int passed = 0, failed = 0;
 	if (argc > 1 && argv[1][0] == '+')
 		return run_helper(argc, argv);
+	sort_tests();
 	bool list = argc > 1 && strcmp(argv[1], "-l") == 0;
 	sigset_t chld;
 	sigemptyset(&chld);
