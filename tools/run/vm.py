@@ -318,13 +318,16 @@ class Vm:
 
     def shell(self, command, timeout=None):
         """Types a command at a shell's prompt; returns its exit status and what it printed."""
-        self.send(command + '; echo "[exit"" $?]"\n')  # what is typed does not look like what it prints
+        typed = command + '; echo "[exit"" $?]"\n'  # which does not look like what it prints
+        self.send(typed)
         with self.state:
             start = self.seen
         match = self.wait_for(r"\[exit (\d+)\]\n", timeout)
         output = self.text[start:self.seen - len(match.group(0))]
-        self.wait_for(r"[#$] $")
-        return int(match.group(1)), output.partition("\n")[2]
+        # Somebody else's line may stand behind a prompt, and before what is typed there.
+        self.wait_for(r"[#$] ")
+        _, end, printed = output.partition(typed[-10:])
+        return int(match.group(1)), printed if end else output.partition("\n")[2]
 
     def wait_exit(self, timeout=None):
         """Waits until QEMU has ended, by the guest's power-off or reset; returns why: guest-shutdown, guest-reset …"""

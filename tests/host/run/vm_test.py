@@ -165,6 +165,14 @@ def shell_gives_status_and_output():
 
 
 @test
+def others_may_write_behind_a_prompt():
+    vm = Scripted(["one\n[exit 0]\n# init: a line\n", "two\n[exit 1]\n# "])
+    vm.wait_for(r"# $")
+    equal(vm.shell("first"), (0, "one\n"))
+    equal(vm.shell("second"), (1, "two\n"))
+
+
+@test
 def base_image_ways():
     text = " ".join(Machine(base="both", base_image="/x,y").command())
     contains(text, "file=/x,,y,format=raw,readonly=on")
