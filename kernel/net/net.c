@@ -115,7 +115,7 @@ net_counter_sum(struct net_stack *net, enum net_counter c)
 {
 	uint64_t sum = 0;
 	for_each_cpu (i)
-		sum += __atomic_load_n(&net->counters[i].n[c], __ATOMIC_RELAXED);
+		sum += relaxed_read(&net->counters[i].n[c]);
 	return sum;
 }
 

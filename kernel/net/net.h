@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "core/cpu.h"
 #include "core/mutex.h"
+#include "core/relaxed.h"
 #include "core/types.h"
 
 enum net_counter {
@@ -22,8 +23,8 @@ enum net_counter {
 };
 
 struct net_counters {
-	uint64_t n[NET_COUNTERS];
-	_Atomic int64_t memory; /* this CPU's share of net_stack.memory (sock/charge.h) */
+	_Atomic uint64_t n[NET_COUNTERS]; /* [its CPU writes] relaxed_add() */
+	_Atomic int64_t memory;           /* this CPU's share of net_stack.memory (sock/charge.h) */
 };
 
 /* Keys of hashes, sequence numbers, ports, IP ids, cookies, timestamps: random at creation, never shown. */
@@ -82,13 +83,13 @@ struct net_stack *current_net(void);
 static inline void
 net_count(struct net_stack *net, enum net_counter c)
 {
-	net->counters[this_cpu()->id].n[c]++;
+	relaxed_add(&net->counters[this_cpu()->id].n[c], 1);
 }
 
 static inline void
 net_count_n(struct net_stack *net, enum net_counter c, uint64_t n)
 {
-	net->counters[this_cpu()->id].n[c] += n;
+	relaxed_add(&net->counters[this_cpu()->id].n[c], n);
 }
 
 uint64_t net_counter_sum(struct net_stack *net, enum net_counter c);

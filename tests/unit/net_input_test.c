@@ -118,7 +118,7 @@ make(const uint8_t to[6], uint16_t type, uint32_t n)
 static void
 check_sum(void)
 {
-	const uint64_t *n = counters[0].n;
+	const _Atomic uint64_t *n = counters[0].n;
 	CHECK_EQ(n[NET_LINK_IN], n[NET_LINK_DELIVERED] + n[NET_LINK_COALESCED] + net_mock_drops);
 	CHECK_EQ(n[NET_LINK_DELIVERED], delivered[0] + delivered[1] + delivered[2]);
 }

@@ -7,7 +7,15 @@
 
 #define WRITE_EVENTS (POLLOUT | POLLWRNORM | POLLWRBAND)
 
-/* Back to what socket() made, but for options; what bind() chose is kept. lock held. */
+void
+tcp_wait_for_readers(struct tcp_sock *t)
+{
+	if (t->was_found)
+		epoch_synchronize();
+	t->was_found = false;
+}
+
+/* Back to what socket() made, but for options; what bind() chose is kept. After tcp_wait_for_readers(); lock held. */
 static void
 forget_peer(struct tcp_sock *t)
 {
@@ -57,9 +65,8 @@ start_connect(struct tcp_sock *t, const struct inet_addr *a)
 {
 	struct sock *s = &t->i.s;
 	uint32_t min_iss = 0;
-	if (t->was_hashed)
-		epoch_synchronize();
-	t->was_hashed = true;
+	tcp_wait_for_readers(t);
+	t->was_found = true;
 	spin_lock_bh(&s->lock);
 	int err = find_way(t, a, &min_iss);
 	if (err != 0) {
@@ -101,6 +108,9 @@ disconnect(struct tcp_sock *t)
 		tcp_close(&t->c, &env, TCP_CLOSE_ABORT, &act);
 		tcp_act(t, &env, &act, &after);
 	}
+	spin_unlock_bh(&s->lock);
+	tcp_wait_for_readers(t);
+	spin_lock_bh(&s->lock);
 	if (!t->bound_by_user)
 		tcp_port_release(s->net, &t->owner);
 	tcp_recvq_purge(t);
@@ -147,6 +157,11 @@ connect_result(struct tcp_sock *t)
 	int err = 0;
 	mutex_lock(&t->user_lock);
 	spin_lock_bh(&s->lock);
+	if (t->call == TCP_CALL_CONNECTING && t->c.state == TCP_CLOSE) {
+		spin_unlock_bh(&s->lock);
+		tcp_wait_for_readers(t);
+		spin_lock_bh(&s->lock);
+	}
 	if (t->call == TCP_CALL_CONNECTING) {
 		if (t->c.state == TCP_CLOSE) {
 			err = sock_take_error(s);

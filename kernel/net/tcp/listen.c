@@ -79,6 +79,7 @@ start_listening(struct tcp_sock *t, uint32_t backlog)
 	struct sock *s = &t->i.s;
 	struct net_stack *net = s->net;
 	int err = 0;
+	tcp_wait_for_readers(t);
 	tcp_port_set_flags(net, &t->owner, tcp_owner_flags(t));
 	if (t->e.flow.local_port == 0) {
 		struct net_addr local = t->e.flow.local;
@@ -94,9 +95,7 @@ start_listening(struct tcp_sock *t, uint32_t backlog)
 		return -ENOBUFS;
 	}
 	atomic_init(&l->backlog, backlog);
-	if (t->was_listener)
-		epoch_synchronize();
-	t->was_listener = true;
+	t->was_found = true;
 	spin_lock_bh(&s->lock);
 	__atomic_store_n(&s->shut, (uint8_t)0, __ATOMIC_RELEASE);
 	__atomic_store_n(&t->listener, l, __ATOMIC_RELEASE);
@@ -206,6 +205,7 @@ tcp_listener_stop(struct tcp_sock *t)
 	spin_unlock_bh(&s->lock);
 	tcp_port_unlisten(net, &t->owner);
 	if (!t->bound_by_user) {
+		tcp_wait_for_readers(t);
 		tcp_port_release(net, &t->owner);
 		t->e.flow.local_port = 0;
 	}

@@ -92,6 +92,7 @@ tcp_sock_for(struct tcp_sock *listener, const struct net_flow *flow)
 		return NULL;
 	t->i.s.uid = t->owner.uid = ls->uid;
 	t->e.flow = *flow;
+	t->was_found = true;
 	tcp_options_inherit(t, listener);
 	sock_filter_inherit(&t->i.s, ls);
 	tcp_recvq_update_space(t);

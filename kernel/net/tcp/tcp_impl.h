@@ -181,10 +181,11 @@ struct tcp_sock {
 	bool timer_started;  /* [lock] */
 	bool bound_by_user;  /* [user_lock, lock] bind() chose the port: close() gives it back */
 	/*
-	 * [user_lock] It has been in the table of connections, of listeners: before it comes there anew, under another name,
-	 * a grace period passes, so that nobody walks from one chain into another, or has found it by its former name.
+	 * [user_lock] It was in the table of connections or listeners since the last grace period: tcp_wait_for_readers()
+	 * before it has another name or comes there anew, so that nobody reads the name meanwhile, has found it by its
+	 * former one, or walks from one chain into another.
 	 */
-	bool was_hashed, was_listener;
+	bool was_found;
 	bool no_space;       /* [lock] somebody waits for room to write */
 	bool closed;         /* [lock] the file is gone */
 	bool orphan_counted; /* [lock] */
@@ -343,6 +344,12 @@ int tcp_tx_route(struct tcp_sock *t);
 uint32_t tcp_secret_isn(struct net_stack *net, const struct net_flow *flow);
 uint32_t tcp_secret_ts_offset(struct net_stack *net, const struct net_flow *flow);
 uint32_t tcp_secret_port(struct net_stack *net, const struct net_flow *flow);
+
+/*
+ * connect.c: a grace period, if readers of the tables may know of t, which is in none any more. user_lock held, no spin
+ * lock; sleeps.
+ */
+void tcp_wait_for_readers(struct tcp_sock *t);
 
 /* listen.c */
 struct tcp_half;
