@@ -326,7 +326,7 @@ class Vm:
         output = self.text[start:self.seen - len(match.group(0))]
         # Somebody else's line may stand behind a prompt, and before what is typed there.
         self.wait_for(r"[#$] ")
-        _, end, printed = output.partition(typed[-10:])
+        _, end, printed = output.partition(typed.partition("\n")[0][-10:] + "\n")
         return int(match.group(1)), printed if end else output.partition("\n")[2]
 
     def wait_exit(self, timeout=None):
