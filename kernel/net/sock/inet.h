@@ -181,9 +181,9 @@ int64_t inet_interface_of(struct net_stack *net, const struct net_addr *a) MUST_
 /* Groups. May sleep. */
 int inet_group_option(
 	struct inet_sock *i, int level, int name, const void *value, uint32_t len) MUST_CHECK;
-/* Whether a packet to a group is for this socket. lock held. */
 /* Leaves what was taken off the socket's list, and frees it. config_lock. */
 void inet_group_end(struct inet_sock *i, struct inet_group *g);
+/* Whether a packet to a group is for this socket. lock held. */
 bool inet_group_wanted(const struct inet_sock *i, const struct net_flow *flow);
 
 /* Errors. queue: softirq, lock held. */
