@@ -8,7 +8,6 @@
 #include <netpacket/packet.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/macros.h"
 #include "netd/filter.h"
@@ -47,25 +46,17 @@ to_everybody(const struct link *l)
 }
 
 static void
-close_arp(struct claim *c)
-{
-	if (c->arp >= 0)
-		close(c->arp);
-	c->arp = -1;
-}
-
-static void
 open_arp(const struct link *l, struct claim *c, uint32_t address)
 {
 	struct sockaddr_ll at = to_everybody(l);
-	close_arp(c);
+	close_fd(&c->arp);
 	/* Bound last: nothing comes before the filter is there. */
 	c->arp = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->arp < 0 || hear_alone(c->arp, address) < 0 ||
 		bind(c->arp, (struct sockaddr *)&at, sizeof(at)) < 0) {
 		warn("%s: nobody looks whether the address is in use: %s", l->name,
 			strerror(errno));
-		close_arp(c);
+		close_fd(&c->arp);
 	}
 }
 
@@ -125,7 +116,7 @@ void
 conflict4_stop(struct claim *c)
 {
 	acd4_stop(&c->acd);
-	close_arp(c);
+	close_fd(&c->arp);
 }
 
 void

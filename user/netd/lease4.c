@@ -8,7 +8,6 @@
 #include <netpacket/packet.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/macros.h"
 #include "netd/filter.h"
@@ -24,14 +23,6 @@ static bool
 speaks_raw(const struct link *l)
 {
 	return l->applied4.address == 0;
-}
-
-static void
-close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
 }
 
 /* Whole datagrams for a client's port alone. */

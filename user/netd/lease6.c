@@ -114,9 +114,7 @@ lease6_stop(struct netd *n, struct link *l)
 	dhcp6_stop(&l->dhcp6);
 	l->dhcp6_running = l->dhcp6.deadline_ms != DHCP_NEVER; /* a lease's end is watched */
 	l->dhcp6_stateful = false;
-	if (l->dhcp6_port >= 0)
-		close(l->dhcp6_port);
-	l->dhcp6_port = -1;
+	close_fd(&l->dhcp6_port);
 }
 
 void

@@ -86,6 +86,7 @@ struct netd {
 /* main.c */
 uint64_t now_ms(void); /* monotonic, sleeping time included */
 uint32_t random_u32(void);
+void close_fd(int *fd); /* and makes it -1, as it may be already */
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2))); /* to the log */
 
 /* config.c: reads the file; a mistake is logged with line and column, and the machine has link-local addresses only. */
