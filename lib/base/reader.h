@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading numbers out of bytes: loads of either byte order from any alignment, and a cursor that cannot leave its
+ * Numbers in bytes: loads of either byte order from any alignment, a store, and a cursor that cannot leave its
  * buffer. A cursor that was asked for more than there is stays failed and gives zeros, so that a decoder may check
  * once, at its end.
  */
@@ -16,6 +16,14 @@ load_le16(const void *at)
 {
 	const uint8_t *p = at;
 	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static inline void
+store_le16(void *at, uint32_t v)
+{
+	uint8_t *p = at;
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
 }
 
 static inline uint32_t

@@ -33,13 +33,6 @@
 /* --- Sending. --- */
 
 static void
-put_le16(uint8_t *at, uint32_t v)
-{
-	at[0] = (uint8_t)v;
-	at[1] = (uint8_t)(v >> 8);
-}
-
-static void
 write_gso(const struct pkt *p, uint8_t *header)
 {
 	uint32_t start = (uint32_t)p->csum_start - p->head_off;
@@ -51,8 +44,8 @@ write_gso(const struct pkt *p, uint8_t *header)
 		[PKT_GSO_UDP] = GSO_UDP_L4};
 	bool ecn = (p->flags & PKT_TSO_ECN) != 0;
 	header[FIELD_GSO_TYPE] = (uint8_t)(kinds[p->gso] | (ecn ? GSO_ECN : 0));
-	put_le16(header + FIELD_HEADER_LEN, start + transport);
-	put_le16(header + FIELD_GSO_SIZE, p->gso_size);
+	store_le16(header + FIELD_HEADER_LEN, start + transport);
+	store_le16(header + FIELD_GSO_SIZE, p->gso_size);
 }
 
 void
@@ -62,8 +55,8 @@ vnet_tx_header(const struct pkt *p, uint8_t header[VNET_HEADER])
 	if (p->csum != PKT_CSUM_PARTIAL)
 		return;
 	header[FIELD_FLAGS] = FLAG_NEEDS_CSUM;
-	put_le16(header + FIELD_CSUM_START, (uint32_t)p->csum_start - p->head_off);
-	put_le16(header + FIELD_CSUM_OFFSET, p->csum_offset);
+	store_le16(header + FIELD_CSUM_START, (uint32_t)p->csum_start - p->head_off);
+	store_le16(header + FIELD_CSUM_OFFSET, p->csum_offset);
 	if (p->gso != PKT_GSO_NONE)
 		write_gso(p, header);
 }

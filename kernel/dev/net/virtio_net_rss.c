@@ -3,16 +3,15 @@
 
 #include <string.h>
 
-#include "base/macros.h"
+#include "base/reader.h"
 
 /* VIRTIO_NET_HASH_TYPE_*: addresses of IPv4 and IPv6, with ports of TCP and UDP; not those with extension headers. */
 #define HASH_TYPES 0x3fu
 
 static uint8_t *
-put_le16(uint8_t *at, uint32_t n)
+append_le16(uint8_t *at, uint32_t n)
 {
-	at[0] = (uint8_t)n;
-	at[1] = (uint8_t)(n >> 8);
+	store_le16(at, n);
 	return at + 2;
 }
 
@@ -20,20 +19,20 @@ uint32_t
 vnet_rss_order(uint8_t out[VNET_RSS_ORDER], const uint8_t limits[VNET_RSS_LIMITS], uint32_t pairs,
 	const uint8_t key[VNET_RSS_KEY])
 {
-	uint32_t most = limits[1] | (uint32_t)limits[2] << 8;
+	uint32_t most = load_le16(limits + 1);
 	uint32_t types = limits[3] & HASH_TYPES;
 	uint32_t entries = VNET_RSS_TABLE;
 	while (entries > most)
 		entries /= 2;
 	if (limits[0] < VNET_RSS_KEY || types == 0 || entries < pairs)
 		return 0;
-	uint8_t *at = put_le16(out, types);
-	at = put_le16(at, 0);
-	at = put_le16(at, entries - 1);
-	at = put_le16(at, 0); /* the queue of what is not hashed */
+	uint8_t *at = append_le16(out, types);
+	at = append_le16(at, 0);
+	at = append_le16(at, entries - 1);
+	at = append_le16(at, 0); /* the queue of what is not hashed */
 	for (uint32_t i = 0; i < entries; i++)
-		at = put_le16(at, i % pairs);
-	at = put_le16(at, pairs); /* that we send by */
+		at = append_le16(at, i % pairs);
+	at = append_le16(at, pairs); /* that we send by */
 	*at++ = VNET_RSS_KEY;
 	memcpy(at, key, VNET_RSS_KEY);
 	return (uint32_t)(at - out) + VNET_RSS_KEY;
