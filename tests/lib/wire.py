@@ -126,12 +126,16 @@ class Listener:
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
+    def stop(self):
+        """Ends the process; when this returns, its ports are free for another."""
+        self.process.kill()
+        self.process.wait()
+
     def __enter__(self):
         return self
 
     def __exit__(self, kind, value, traceback):
-        self.process.kill()
-        self.process.wait()
+        self.stop()
         self.reader.join(5)
         if self.process.stdin and not self.process.stdin.closed:
             with contextlib.suppress(BrokenPipeError):

@@ -49,7 +49,7 @@ def leases_and_advertisements():
             first.wait_for(rf"DHCPREQUEST\(t0\) {address}")  # renewed in time
             first.wait_for(rf"DHCPACK\(t0\) {address}")
             check("DHCPNAK" not in first.text and first.text.count("DHCPOFFER") == 1, first.text)
-            first.process.kill()
+            first.stop()
             another_server_takes_over(guest, netns, range4, address)
             a_server_refuses(guest, netns, address)
 
