@@ -97,25 +97,28 @@ $(foreach s,$(IP_KERNEL_SRC) tests/fuzz/net_stack_fuzz.c,$(eval $(BUILD)/fuzz/$(
 
 # The kernel's sources under TSan find the mock of the machine before the machine.
 FILES_TEST_CFLAGS := -Itests/tsan/mock -Ikernel -Ikernel/arch/include -Ikernel/arch/aarch64/include
-$(TSAN_KERNEL_SRC:%.c=$(BUILD)/tsan/%.o) $(BUILD)/tsan/tests/tsan/files.o: TSAN_CFLAGS += $(FILES_TEST_CFLAGS)
+HOSTED_SRC := tests/hosted/panic.c tests/hosted/usermem.c
+FILES_TEST_SRC := tests/tsan/files.c $(HOSTED_SRC) $(TSAN_KERNEL_SRC)
+$(FILES_TEST_SRC:%.c=$(BUILD)/tsan/%.o): TSAN_CFLAGS += $(FILES_TEST_CFLAGS)
 
 # The kernel's core on several CPUs (tests/tsan/cpus/machine.h): objects of their own, since this machine is another one.
 CPUS_KERNEL_SRC := $(patsubst %,kernel/core/%.c,sched thread timer timerwheel softirq epoch wait wallclock ipi irq mutex \
 	loadavg)
 CPUS_TEST_CFLAGS := -Itests/tsan/cpus -Ikernel -Ikernel/arch/include -Ikernel/arch/aarch64/include
 CPUS_BIN := $(BUILD)/tsan/cpus-test
-$(CPUS_BIN): $(patsubst %.c,$(BUILD)/tsan/cpus/%.o,$(wildcard tests/tsan/cpus/*.c) $(CPUS_KERNEL_SRC)) \
+$(CPUS_BIN): $(patsubst %.c,$(BUILD)/tsan/cpus/%.o,$(wildcard tests/tsan/cpus/*.c) tests/hosted/panic.c \
+		$(CPUS_KERNEL_SRC)) \
 		$(BUILD)/tsan/tests/unit/main.o $(BUILD)/tsan/lib.a
 	$(Q)$(CC) -fsanitize=thread -o $@ $^ -lpthread
 
 # The network as a whole, from sockets down to interfaces (tests/netstack/netstack.h), over such a machine.
 NETSTACK_CFLAGS := -Itests/netstack
-NETSTACK_SRC := tests/netstack/netstack.c kernel/vfs/iter.c $(wildcard kernel/net/*.c kernel/net/link/*.c) \
+NETSTACK_SRC := tests/netstack/netstack.c tests/hosted/usermem.c kernel/vfs/iter.c $(wildcard kernel/net/*.c kernel/net/link/*.c) \
 	$(wildcard kernel/net/udp/*.c kernel/net/tcp/*.c) $(filter-out kernel/net/ip/ioctl%,$(wildcard kernel/net/ip/*.c)) \
 	$(filter-out %/calls.c %/ioctl.c %/message.c,$(wildcard kernel/net/sock/*.c))
 NET_TSAN_BIN := $(BUILD)/tsan/net-test
 $(NET_TSAN_BIN): $(patsubst %.c,$(BUILD)/tsan/net/%.o,$(wildcard tests/tsan/net/*.c) $(NETSTACK_SRC)) \
-		$(patsubst %.c,$(BUILD)/tsan/cpus/%.o,tests/tsan/cpus/machine.c $(CPUS_KERNEL_SRC)) \
+		$(patsubst %.c,$(BUILD)/tsan/cpus/%.o,tests/tsan/cpus/machine.c tests/hosted/panic.c $(CPUS_KERNEL_SRC)) \
 		$(BUILD)/tsan/tests/unit/main.o $(BUILD)/tsan/lib.a $(SODIUM_HOST)
 	$(Q)$(CC) -fsanitize=thread -o $@ $^ -lpthread
 
@@ -126,7 +129,7 @@ $(BUILD)/$(1)/lib.a: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(LIB_SRC) $(2)) $(MAKEFIL
 endef
 
 $(eval $(call lib_archive,asan,$(UNIT_KERNEL_SRC)))
-$(eval $(call lib_archive,tsan,$(TSAN_KERNEL_SRC)))
+$(eval $(call lib_archive,tsan,$(TSAN_KERNEL_SRC) $(HOSTED_SRC)))
 $(eval $(call lib_archive,fuzz,$(FUZZ_KERNEL_SRC)))
 
 $(UNIT_BIN): $(UNIT_SRC:%.c=$(BUILD)/asan/%.o) $(BUILD)/asan/lib.a $(SODIUM_HOST)
@@ -137,7 +140,7 @@ $(TSAN_BIN): $(BUILD)/tsan/%: $(BUILD)/tsan/tests/tsan/%.o $(BUILD)/tsan/tests/u
 	$(Q)$(CC) -fsanitize=thread -o $@ $^ -lpthread
 
 # The same on one CPU in virtual time: fuzzers of what comes in, of sockets' calls, and attacks.
-UNI_SRC := tests/netstack/uni.c $(filter-out kernel/net/worker.c,$(NETSTACK_SRC)) \
+UNI_SRC := tests/netstack/uni.c tests/hosted/panic.c $(filter-out kernel/net/worker.c,$(NETSTACK_SRC)) \
 	$(patsubst %,kernel/core/%.c,timer timerwheel softirq epoch wait wallclock mutex)
 $(BUILD)/fuzz/net/lib.a: $(patsubst %.c,$(BUILD)/fuzz/net/%.o,$(UNI_SRC))
 	$(Q)rm -f $@; $(AR) rcs $@ $^
@@ -211,7 +214,7 @@ $(LINT_FLAGS): | $(GENERATED)
 	$(file >>$@,tests/unit/timerwheel_test.c $(HOST_CFLAGS) -DSWOS_TEST -Ikernel)
 	$(foreach s,tests/unit/ip_mock tests/unit/net_stack_test.c tests/unit/net_routers_test.c tests/unit/net_attack_test.c tests/unit/net_sysctl_test.c tests/fuzz/net_stack_fuzz.c tests/host/net,\
 		$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST $(IP_TEST_CFLAGS)))
-	$(file >>$@,tests/tsan $(HOST_CFLAGS) -DSWOS_TEST $(FILES_TEST_CFLAGS))
+	$(foreach s,tests/tsan tests/hosted,$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST $(FILES_TEST_CFLAGS)))
 	$(file >>$@,tests/tsan/cpus $(HOST_CFLAGS) -DSWOS_TEST $(CPUS_TEST_CFLAGS))
 	$(foreach s,tests/tsan/net tests/netstack tests/fuzz/net,$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST $(NETSTACK_CFLAGS) $(CPUS_TEST_CFLAGS)))
 	$(foreach s,tests/unit/sigrecord_test.c tests/fuzz/sigrecord_fuzz.c,$(file >>$@,$(s) $(HOST_CFLAGS) -DSWOS_TEST \

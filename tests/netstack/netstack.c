@@ -180,66 +180,13 @@ netstack_leak(void)
 	return netstack_live_pages() != 0 ? "page" : NULL;
 }
 
-/* --- User memory is the host's --- */
-
-int
-copy_from_user(void *dst, uaddr_t src, size_t n)
-{
-	memcpy(dst, (void *)src.addr, n);
-	return 0;
-}
-
-int
-copy_to_user(uaddr_t dst, const void *src, size_t n)
-{
-	memcpy((void *)dst.addr, src, n);
-	return 0;
-}
-
-size_t
-copy_from_user_partial(void *dst, uaddr_t src, size_t n)
-{
-	return (size_t)copy_from_user(dst, src, n);
-}
-
-size_t
-copy_to_user_partial(uaddr_t dst, const void *src, size_t n)
-{
-	return (size_t)copy_to_user(dst, src, n);
-}
-
-size_t
-clear_user_partial(uaddr_t dst, size_t n)
-{
-	memset((void *)dst.addr, 0, n);
-	return 0;
-}
-
-int
-put_user_u32(uaddr_t u, uint32_t value)
-{
-	return copy_to_user(u, &value, sizeof(value));
-}
-
-int
-get_user_u8(uint8_t *out, uaddr_t u)
-{
-	return copy_from_user(out, u, sizeof(*out));
-}
-
-int
-get_user_u32(uint32_t *out, uaddr_t u)
-{
-	return copy_from_user(out, u, sizeof(*out));
-}
+/* --- Futexes, processes, files, and families that are not here --- */
 
 int
 user_cmpxchg_u32(uaddr_t u, uint32_t expected, uint32_t desired, uint32_t *seen)
 {
 	panic("the network has no futexes");
 }
-
-/* --- Processes, files, and families that are not here --- */
 
 static struct view only_view;
 const struct cred vfs_kernel_cred;
@@ -254,12 +201,6 @@ struct view *
 current_view(void)
 {
 	return &only_view;
-}
-
-void
-refcount_misused(void)
-{
-	panic("a reference count was misused");
 }
 
 void

@@ -2,7 +2,6 @@
 /* The machine of uni.h: what lies below the kernel's softirqs, epochs, timers and wait queues. */
 #include "tests/netstack/uni.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,21 +32,6 @@ const uint8_t uni_mac[6] = {2, 0, 0, 0, 0, 1};
 static nsec_t now, alarm_at; /* alarm_at: the CPU's timer; UINT64_MAX: stopped */
 static uint64_t seed;
 static bool masked;
-
-void
-panic(const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	abort();
-}
-
-void
-log_write(enum log_level level, const char *source, const char *fmt, ...)
-{
-}
 
 /* --- Memory: a list of what is alive, so that it can be forgotten --- */
 

@@ -7,7 +7,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,22 +52,6 @@ static struct process the_process;
 static _Atomic int64_t live_pages, live_objects;
 
 /* Below the sources under test. */
-
-void
-panic(const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	abort();
-}
-
-void
-refcount_misused(void)
-{
-	panic("reference count misused");
-}
 
 void
 spin_lock_contended(struct spinlock *l)
@@ -263,69 +246,6 @@ void
 page_destroy(struct page *p)
 {
 	page_free(p, 0);
-}
-
-size_t
-copy_from_user_partial(void *dst, uaddr_t src, size_t n)
-{
-	memcpy(dst, (const void *)src.addr, n);
-	return 0;
-}
-
-size_t
-copy_to_user_partial(uaddr_t dst, const void *src, size_t n)
-{
-	memcpy((void *)dst.addr, src, n);
-	return 0;
-}
-
-size_t
-clear_user_partial(uaddr_t dst, size_t n)
-{
-	memset((void *)dst.addr, 0, n);
-	return 0;
-}
-
-int
-copy_from_user(void *dst, uaddr_t src, size_t n)
-{
-	return (int)copy_from_user_partial(dst, src, n);
-}
-
-int
-copy_to_user(uaddr_t dst, const void *src, size_t n)
-{
-	return (int)copy_to_user_partial(dst, src, n);
-}
-
-int
-get_user_u8(uint8_t *out, uaddr_t u)
-{
-	return copy_from_user(out, u, sizeof(*out));
-}
-
-int
-get_user_u32(uint32_t *out, uaddr_t u)
-{
-	return copy_from_user(out, u, sizeof(*out));
-}
-
-int
-get_user_u64(uint64_t *out, uaddr_t u)
-{
-	return copy_from_user(out, u, sizeof(*out));
-}
-
-int
-put_user_u64(uaddr_t u, uint64_t value)
-{
-	return copy_to_user(u, &value, sizeof(value));
-}
-
-int
-put_user_u32(uaddr_t u, uint32_t value)
-{
-	return copy_to_user(u, &value, sizeof(value));
 }
 
 int

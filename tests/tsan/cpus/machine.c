@@ -5,7 +5,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -73,21 +72,6 @@ static _Thread_local bool masked;
 static _Thread_local uint32_t seed;
 
 void sched_finish_switch(void);
-
-void
-panic(const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	abort();
-}
-
-void
-log_write(enum log_level level, const char *source, const char *fmt, ...)
-{
-}
 
 /* ---- memory */
 
