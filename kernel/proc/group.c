@@ -378,36 +378,36 @@ sys_setpgid(int pid, int pgid)
 	return err;
 }
 
-int64_t
-sys_getpgid(int pid)
+/* The group of a process by its number, 0: the caller's; NULL: there is none, or it has ended. Under tree_lock. */
+static struct process_group *
+group_of_locked(int pid)
 {
-	int64_t r = -ESRCH;
-	uint64_t flags = spin_lock_irq_save(&tree_lock);
 	struct process *p = current_process();
 	if (pid != 0) {
 		struct pid *entry = pid_lookup_locked(p->view, pid);
 		p = entry != NULL ? entry->process : NULL;
 	}
-	if (p != NULL && p->group != NULL)
-		r = p->group->id;
+	return p != NULL ? p->group : NULL;
+}
+
+int64_t
+sys_getpgid(int pid)
+{
+	uint64_t flags = spin_lock_irq_save(&tree_lock);
+	struct process_group *g = group_of_locked(pid);
+	int64_t id = g != NULL ? g->id : -ESRCH;
 	spin_unlock_irq_restore(&tree_lock, flags);
-	return r;
+	return id;
 }
 
 int64_t
 sys_getsid(int pid)
 {
-	int64_t r = -ESRCH;
 	uint64_t flags = spin_lock_irq_save(&tree_lock);
-	struct process *p = current_process();
-	if (pid != 0) {
-		struct pid *entry = pid_lookup_locked(p->view, pid);
-		p = entry != NULL ? entry->process : NULL;
-	}
-	if (p != NULL && p->group != NULL)
-		r = p->group->session->id;
+	struct process_group *g = group_of_locked(pid);
+	int64_t id = g != NULL ? g->session->id : -ESRCH;
 	spin_unlock_irq_restore(&tree_lock, flags);
-	return r;
+	return id;
 }
 
 int64_t
