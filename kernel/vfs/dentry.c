@@ -19,6 +19,7 @@ struct dentry_table dentry_table;
 static struct slab_cache *dentry_cache;
 
 struct spinlock dentry_name_lock = SPINLOCK_INIT("dentry names");
+_Atomic uint64_t dentry_moves;
 static struct spinlock lru_lock = SPINLOCK_INIT("dentry lru");
 static struct list_node lru = LIST_INIT(lru); /* [lru_lock] least recently used first */
 static uint64_t lru_count;                    /* [lru_lock] */
@@ -326,6 +327,8 @@ dentry_move(struct dentry *d, struct dentry *target, bool exchange)
 	struct dentry_bucket *to = dentry_bucket_of(target->parent, target->hash);
 	lock_buckets(from, to);
 	spin_lock(&dentry_name_lock);
+	if (d->parent != target->parent)
+		atomic_fetch_add_explicit(&dentry_moves, 1, memory_order_release);
 	bool target_hashed = (flags_of(target) & DENTRY_HASHED) != 0;
 	bool d_hashed = (flags_of(d) & DENTRY_HASHED) != 0; /* reclaim may have taken it out */
 	if (d_hashed)

@@ -29,6 +29,7 @@ path_equal(const struct path *a, const struct path *b)
 #define LOOKUP_NO_SYMLINK 8u /* any symlink: -ELOOP (RESOLVE_NO_SYMLINKS) */
 #define LOOKUP_BENEATH    16u
 #define LOOKUP_IN_ROOT    32u
+#define LOOKUP_SCOPED     (LOOKUP_BENEATH | LOOKUP_IN_ROOT)
 #define LOOKUP_NO_XDEV    64u
 #define LOOKUP_NO_MAGIC   128u
 #define LOOKUP_NO_MOUNT   256u /* do not cross a mount point in the last component */

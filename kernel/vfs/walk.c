@@ -107,7 +107,8 @@ static int
 start_here(struct walk *w, const char *name)
 {
 	w->inode = dentry_inode(w->path.dentry);
-	if (unlikely(w->flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT))) {
+	if (unlikely(w->flags & LOOKUP_SCOPED)) {
+		w->moves = tree_moves();
 		w->root = w->path;
 		path_get(&w->root);
 		w->owned |= WALK_OWNS_ROOT;
@@ -126,7 +127,7 @@ walk_begin_at(struct walk *w, const struct path *base, const char *name, uint32_
 		return walk_begin(w, AT_FDCWD, name, flags);
 	walk_init(w, flags);
 	w->path = *base;
-	if (*name != '/' || (flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT)))
+	if (*name != '/' || (flags & LOOKUP_SCOPED))
 		return start_here(w, name);
 	int err = to_root(w);
 	if (err != 0)
@@ -161,7 +162,7 @@ int
 walk_begin(struct walk *w, int dirfd, const char *name, uint32_t flags)
 {
 	walk_init(w, flags);
-	if (*name == '/' && !(flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT | LOOKUP_NO_XDEV)))
+	if (*name == '/' && !(flags & (LOOKUP_SCOPED | LOOKUP_NO_XDEV)))
 		return to_root(w);
 	if (dirfd != AT_FDCWD)
 		return begin_at_handle(w, dirfd, name);
@@ -220,11 +221,10 @@ cross_mounts(struct walk *w)
 	return 0;
 }
 
-/* "..": to the parent, leaving mounts by their roots, never above the root. */
+/* To the parent, leaving mounts by their roots, never above the root. */
 static int
-walk_up(struct walk *w)
+to_parent_of_here(struct walk *w)
 {
-	need_root(w);
 	for (;;) {
 		if (path_equal(&w->path, &w->root))
 			return w->flags & LOOKUP_BENEATH ? -EXDEV : 0;
@@ -242,7 +242,18 @@ walk_up(struct walk *w)
 	struct path p = {w->path.mount, dentry_parent(w->path.dentry)};
 	mount_get(p.mount);
 	move_to(w, &p);
-	return cross_mounts(w);
+	return 0;
+}
+
+/* "..". A directory that was moved meanwhile may have another parent than the way here had: then a scope would be left. */
+static int
+walk_up(struct walk *w)
+{
+	need_root(w);
+	int err = to_parent_of_here(w);
+	if (unlikely(w->flags & LOOKUP_SCOPED) && err == 0 && tree_moves() != w->moves)
+		err = -EAGAIN;
+	return err != 0 ? err : cross_mounts(w);
 }
 
 static int
@@ -255,20 +266,21 @@ follow_magic(struct walk *w, struct dentry *d, const char *rest)
 	if (err != 0)
 		return err;
 	w->rights &= target.rights;
+	if ((w->flags & LOOKUP_SCOPED) ||
+		((w->flags & LOOKUP_NO_XDEV) && target.path.mount != w->path.mount))
+		err = -EXDEV;
+	else if (target.file != NULL && *rest != '\0')
+		err = -ENOTDIR;
 	if (target.file == NULL) {
-		if ((w->flags & LOOKUP_NO_XDEV) && target.path.mount != w->path.mount)
-			err = -EXDEV;
-		if (w->flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT))
-			err = -EXDEV;
 		if (err != 0)
 			path_put(&target.path);
 		else
 			move_to(w, &target.path);
 		return err;
 	}
-	if (*rest != '\0') {
+	if (err != 0) {
 		file_put(target.file);
-		return -ENOTDIR;
+		return err;
 	}
 	drop_position(w);
 	w->path = (struct path){0};

@@ -50,6 +50,7 @@ struct walk {
 	struct inode *inode;     /* path.dentry's */
 	const struct cred *cred; /* borrowed */
 	struct path root;
+	uint64_t moves;    /* LOOKUP_SCOPED: tree_moves() at the beginning */
 	uint32_t flags;    /* LOOKUP_* */
 	uint8_t owned;     /* WALK_OWNS_* */
 	uint8_t links;     /* symlinks followed */
@@ -187,6 +188,15 @@ int dentry_find_hashed(struct dentry *dir, const char *name, uint32_t len, uint3
 void dentry_move(struct dentry *d, struct dentry *target, bool exchange);
 void dentry_evict_super(struct super *s);
 extern struct spinlock dentry_name_lock; /* [leaf] names and parents */
+extern _Atomic uint64_t
+	dentry_moves; /* names that got another parent [dentry_name_lock to change] */
+/* How often the tree of names has changed but for names that came and went: who saw a new parent sees another count. */
+static inline uint64_t
+tree_moves(void)
+{
+	return atomic_load_explicit(&dentry_moves, memory_order_acquire) +
+		atomic_load_explicit(&mount_seq, memory_order_acquire);
+}
 /* The parent, referenced; d itself's for a root. */
 struct dentry *dentry_parent(struct dentry *d);
 /* Whether a is b or above b; rename_lock held. */
