@@ -182,13 +182,15 @@ link_here(struct make *m, const struct walk *old)
 	struct inode *i = old->inode, *dir = m->w.inode;
 	if (old->path.mount != m->w.path.mount)
 		return -EXDEV;
+	int err = may_link(i);
+	if (err != 0)
+		return err;
 	if ((i->mode & S_IFMT) == S_IFDIR || dir->ops->link == NULL || (i->flags & INODE_IMMUTABLE))
 		return -EPERM;
 	if (i->super != dir->super)
 		return -EXDEV;
 	rw_write_lock(&i->lock);
-	int err = i->nlink == 0 && !(i->flags & INODE_TMPFILE) ? -ENOENT
-							       : dir->ops->link(dir, m->d, i);
+	err = i->nlink == 0 && !(i->flags & INODE_TMPFILE) ? -ENOENT : dir->ops->link(dir, m->d, i);
 	rw_write_unlock(&i->lock);
 	return err;
 }

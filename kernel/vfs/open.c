@@ -239,6 +239,17 @@ unlock:
 	return err;
 }
 
+/* With O_CREAT: what was there already, in a directory of this mode and owner. */
+static int
+open_existing(struct walk *w, const struct how *how, uint32_t dir_mode, uint32_t dir_uid,
+	struct file **out)
+{
+	int err = 0;
+	if (w->file == NULL && !is_dir(w->inode))
+		err = may_take_for_new(w, dir_mode, dir_uid);
+	return err != 0 ? err : open_here(w, how, false, out);
+}
+
 /* With O_CREAT: the last component. w->next: see walk_last(). */
 static int
 open_last(struct walk *w, const struct how *how, struct file **out)
@@ -246,11 +257,15 @@ open_last(struct walk *w, const struct how *how, struct file **out)
 	if (w->slash && w->last_type == LAST_NAME)
 		return -EISDIR;
 	for (;;) {
+		const struct inode *dir = w->inode;
+		uint32_t dir_mode = dir != NULL ? dir->mode : 0,
+			 dir_uid = dir != NULL ? dir->uid : 0;
 		int err = walk_last(w);
 		if (err == 0 && w->next != NULL)
 			return 0;
 		if (err == 0)
-			return how->flags & O_EXCL ? -EEXIST : open_here(w, how, false, out);
+			return how->flags & O_EXCL ? -EEXIST
+						   : open_existing(w, how, dir_mode, dir_uid, out);
 		if (err != -ENOENT || w->last_type != LAST_NAME || w->path.dentry == NULL)
 			return err;
 		bool created = false;

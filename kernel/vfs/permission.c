@@ -113,3 +113,43 @@ may_delete(const struct walk *w, struct inode *victim, bool want_dir)
 		return -EISDIR;
 	return 0;
 }
+
+/*
+ * Where everybody may make names, and nobody but its owner takes one away again, a name may be a trap. What Linux has as
+ * fs.protected_symlinks, _hardlinks, _regular and _fifos (Documentation/admin-guide/sysctl/fs.rst), each at 1.
+ */
+static inline bool
+is_shared(uint32_t dir_mode)
+{
+	return (dir_mode & (S_ISVTX | 0002)) == (S_ISVTX | 0002);
+}
+
+int
+may_follow_last(const struct walk *w, const struct inode *link)
+{
+	const struct inode *dir = w->inode;
+	if (likely(!is_shared(dir->mode)) || link->uid == w->cred->fsuid || link->uid == dir->uid)
+		return 0;
+	return -EACCES;
+}
+
+int
+may_link(struct inode *i)
+{
+	uint32_t both = S_ISGID | 0010;
+	if (inode_owner_or_root(i))
+		return 0;
+	if ((i->mode & S_IFMT) != S_IFREG || (i->mode & S_ISUID) || (i->mode & both) == both ||
+		cred_permission(vfs_cred(), i, MAY_READ | MAY_WRITE) != 0)
+		return -EPERM;
+	return 0;
+}
+
+int
+may_take_for_new(const struct walk *w, uint32_t dir_mode, uint32_t dir_uid)
+{
+	const struct inode *i = w->inode;
+	if (likely(!is_shared(dir_mode)) || i->uid == dir_uid || i->uid == w->cred->fsuid)
+		return 0;
+	return -EACCES;
+}

@@ -44,12 +44,6 @@ unlock_dirs(struct dentry *a, struct dentry *b) NO_LOCK_ANALYSIS
 	mutex_unlock(&a->super->rename_lock);
 }
 
-static inline bool
-is_dir(const struct inode *i)
-{
-	return (i->mode & S_IFMT) == S_IFDIR;
-}
-
 /* Whether both names are what the flags want them to be. */
 static int
 check_existence(const struct rename *r)

@@ -13,12 +13,6 @@
 
 #define LINKS_MAX 40 /* as Linux: -ELOOP */
 
-static inline bool
-is_dir(const struct inode *i)
-{
-	return (i->mode & S_IFMT) == S_IFDIR;
-}
-
 static inline void
 drop_position(struct walk *w)
 {
@@ -379,7 +373,11 @@ step_slow(struct walk *w, struct dentry *d, const char *rest, bool follow)
 	if ((i->mode & S_IFMT) == S_IFLNK && follow) {
 		if (*rest == '\0' && w->slash)
 			w->flags |= LOOKUP_DIRECTORY;
-		return follow_link(w, d, rest);
+		int err = *rest == '\0' ? may_follow_last(w, i) : 0;
+		if (err == 0)
+			return follow_link(w, d, rest);
+		dentry_put(d);
+		return err;
 	}
 	enter(w, d, i);
 	return cross_mounts(w);

@@ -207,6 +207,19 @@ void dentry_init(void);
 int may_create(const struct walk *w) MUST_CHECK;
 int may_delete(const struct walk *w, struct inode *victim, bool want_dir) MUST_CHECK;
 
+static inline bool
+is_dir(const struct inode *i)
+{
+	return (i->mode & S_IFMT) == S_IFDIR;
+}
+
+/* Whether the walk, in the link's directory, may follow it as the last of a name: -EACCES. */
+int may_follow_last(const struct walk *w, const struct inode *link) MUST_CHECK;
+/* Whether the file may get one more name from who can see it: -EPERM. */
+int may_link(struct inode *i) MUST_CHECK;
+/* O_CREAT found where the walk is, in a directory like this, a file of somebody else's: -EACCES. */
+int may_take_for_new(const struct walk *w, uint32_t dir_mode, uint32_t dir_uid) MUST_CHECK;
+
 /* Search permission: nearly every directory has all three x bits. */
 static inline int
 may_search(const struct cred *c, struct inode *dir)

@@ -271,6 +271,14 @@ show_pipe_max_size(struct proc_node *n, struct proc_text *t)
 	return 0;
 }
 
+/* Always on: vfs/permission.c. */
+static int
+show_protected(struct proc_node *n, struct proc_text *t)
+{
+	proc_printf(t, "1\n");
+	return 0;
+}
+
 static int
 write_pipe_max_size(struct proc_node *n, char *text)
 {
@@ -363,6 +371,10 @@ static const struct proc_entry fs_entries[] = {
 		.show = show_pipe_user_pages, .write = write_pipe_user_hard},
 	{"pipe-user-pages-soft", S_IFREG | 0644, .write_caps = CAP_CONSOLE,
 		.show = show_pipe_user_pages, .write = write_pipe_user_soft},
+	{"protected_fifos", S_IFREG | 0444, .show = show_protected},
+	{"protected_hardlinks", S_IFREG | 0444, .show = show_protected},
+	{"protected_regular", S_IFREG | 0444, .show = show_protected},
+	{"protected_symlinks", S_IFREG | 0444, .show = show_protected},
 };
 static const struct proc_dir fs_dir = {.id = PROC_DIR_SYS_FS, PROC_ENTRIES(fs_entries)};
 
