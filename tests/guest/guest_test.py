@@ -37,7 +37,7 @@ def run(name, machine):
     """Runs the tests on one machine and prints their results with its name; returns how many failed."""
     machine = {"base": "initrd", "mem": "512M", **machine}
     try:
-        _, output = run_in_guest(f"/tests/guest -hostile* {LEFT_OUT.get(name, '')}", timeout=1100, base_image=build_path("guest/base.img"),
+        _, output = run_in_guest(f"/tests/guest -hostile* {LEFT_OUT.get(name, '')}", timeout=1700, base_image=build_path("guest/base.img"),
                                  append="loglevel=4", **machine)
     except VmError as e:
         print(f"not ok {name}: {e}", flush=True)

@@ -38,7 +38,7 @@ SHOWN_LINES = 400
 class Job:
     name: str  # SUITE/REST, unique
     argv: list
-    timeout: float = 600
+    timeout: float = 1800  # for what hangs: a busy host needs five times what a quiet one does
     env: dict = dataclasses.field(default_factory=dict)
     alone: bool = False  # nothing else runs at the same time: for tests that measure
 

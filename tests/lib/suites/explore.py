@@ -11,4 +11,4 @@ TCP = {"sack": ["-d", "5"], "dupacks": ["-d", "5", "-n"], "both-connect": ["-d",
 
 def jobs(context):
     program = context.path("explore", "tcp")
-    return [Job(f"explore/tcp/{name}", [program, "-q"] + args, timeout=600) for name, args in TCP.items()]
+    return [Job(f"explore/tcp/{name}", [program, "-q"] + args) for name, args in TCP.items()]

@@ -26,10 +26,10 @@ def jobs(context):
     os.makedirs(found, exist_ok=True)
     result = []
     for name in names:
-        argv = [context.path("fuzz", name), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
+        argv = [context.path("fuzz", name), f"-max_total_time={seconds}", "-timeout=60", "-rss_limit_mb=2048",
                 "-verbosity=0", f"-artifact_prefix={found}/{name}-"]
         dictionary = f"tests/fuzz/{name}.dict"
         if os.path.exists(dictionary):
             argv.append(f"-dict={dictionary}")
-        result.append(Job(f"fuzz/{name}", argv + corpus(context, name), timeout=seconds + 300))
+        result.append(Job(f"fuzz/{name}", argv + corpus(context, name)))
     return result

@@ -16,5 +16,5 @@ def jobs(context):
     for p in programs("tests/guest"):
         for machines in MACHINES.get(p, [[]]):
             name = "/".join([os.path.relpath(p, "tests"), *machines[:1]])
-            found.append(Job(name, [os.path.abspath(p), *machines], timeout=1200))
+            found.append(Job(name, [os.path.abspath(p), *machines]))
     return found

@@ -10,5 +10,4 @@ ORDER = 80
 
 
 def jobs(context):
-    return [Job(os.path.relpath(p, "tests"), [os.path.abspath(p)], timeout=1200)
-            for p in programs("tests/regress")]
+    return [Job(os.path.relpath(p, "tests"), [os.path.abspath(p)]) for p in programs("tests/regress")]

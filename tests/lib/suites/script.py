@@ -8,5 +8,5 @@ TRACES = 12  # `make campaign-script` does as many as are wanted
 
 
 def jobs(context):
-    return [Job("script/tcp", ["tests/script/play"], timeout=600),
-            Job("script/random", ["tests/script/random_traces", "-n", str(TRACES)], timeout=600)]
+    return [Job("script/tcp", ["tests/script/play"]),
+            Job("script/random", ["tests/script/random_traces", "-n", str(TRACES)])]

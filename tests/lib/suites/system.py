@@ -12,5 +12,5 @@ LONG = ("image_test.py", "wires_test.py", "net_test.py", "devices_test.py")  # f
 
 
 def jobs(context):
-    return [Job(os.path.relpath(p, "tests"), [os.path.abspath(p)], timeout=1200, alone=p in ALONE)
+    return [Job(os.path.relpath(p, "tests"), [os.path.abspath(p)], alone=p in ALONE)
             for p in sorted(programs("tests/system"), key=lambda p: os.path.basename(p) not in LONG)]

@@ -7,5 +7,5 @@ ORDER = 20
 
 
 def jobs(context):
-    return [Job("unit", [context.path("asan", "unit")], timeout=600),
-            Job("unit/netstack", [context.path("asan", "netstack")], timeout=600)]
+    return [Job("unit", [context.path("asan", "unit")]),
+            Job("unit/netstack", [context.path("asan", "netstack")])]
