@@ -49,11 +49,12 @@ struct epoll {
 	struct rb_root entries;
 	struct spinlock ready_lock; /* irq-safe */
 	struct list_node ready;     /* [ready_lock] struct epoll_entry.ready_node */
-	struct wait_queue waiters;  /* epoll_pwait() */
-	struct wait_queue pollers;  /* who polls the set itself */
-	struct file *file;          /* [I] */
-	uint64_t visit;             /* [epoll_lock] the last nesting check that came here */
-	uint32_t depth;             /* [epoll_lock] what it found: levels of sets from here down */
+	bool asking; /* [ready_lock] entries of the list are with a call that asks them */
+	struct wait_queue waiters; /* epoll_pwait() */
+	struct wait_queue pollers; /* who polls the set itself */
+	struct file *file;         /* [I] */
+	uint64_t visit;            /* [epoll_lock] the last nesting check that came here */
+	uint32_t depth;            /* [epoll_lock] what it found: levels of sets from here down */
 };
 
 /* Beyond the one that an entry has room for: few files announce changes on more than one queue. */
@@ -472,19 +473,29 @@ sys_epoll_ctl(int epfd, int op, int fd, uaddr_t event)
 	return err;
 }
 
-static inline bool
-ready_empty(const struct epoll *ep)
+/*
+ * Whether no entry is ready. While another call asks the entries, some may be, though the list is empty then: who is
+ * told so asks too, after that call, and misses nothing that it puts back.
+ */
+static bool
+nothing_ready(struct epoll *ep)
 {
-	return list_empty(&ep->ready);
+	if (!list_empty(&ep->ready))
+		return false;
+	uint64_t irq = spin_lock_irq_save(&ep->ready_lock);
+	bool nothing = list_empty(&ep->ready) && !ep->asking;
+	spin_unlock_irq_restore(&ep->ready_lock, irq);
+	return nothing;
 }
 
-/* Moves the ready list to a list of the caller's; ep->lock is held. */
+/* Moves the ready list to a list of the caller's, until ready_return(); ep->lock is held. */
 static void
 ready_take(struct epoll *ep, struct list_node *mine)
 {
 	list_init(mine);
 	uint64_t irq = spin_lock_irq_save(&ep->ready_lock);
 	list_splice_tail(mine, &ep->ready);
+	ep->asking = true;
 	spin_unlock_irq_restore(&ep->ready_lock, irq);
 }
 
@@ -518,6 +529,7 @@ ready_return(struct epoll *ep, struct list_node *mine)
 	uint64_t irq = spin_lock_irq_save(&ep->ready_lock);
 	list_splice_tail(mine, &ep->ready);
 	list_splice_tail(&ep->ready, mine);
+	ep->asking = false;
 	spin_unlock_irq_restore(&ep->ready_lock, irq);
 }
 
@@ -593,17 +605,17 @@ static int64_t
 epoll_wait(struct epoll *ep, uaddr_t events, uint32_t max, nsec_t deadline)
 {
 	for (;;) {
-		int64_t n = ready_empty(ep) ? 0 : collect_to_user(ep, events, max);
+		int64_t n = nothing_ready(ep) ? 0 : collect_to_user(ep, events, max);
 		if (n != 0) {
 			/* What is left, or level-triggered, is for the next thread. */
-			if (!ready_empty(ep) && !list_empty(&ep->waiters.waiters))
+			if (!list_empty(&ep->waiters.waiters) && !nothing_ready(ep))
 				wake_one(&ep->waiters, POLLIN | POLLRDNORM);
 			return n;
 		}
 		if (deadline == 0)
 			return 0;
 		int err = wait_event_flags(&ep->waiters, WAIT_INTERRUPTIBLE, deadline,
-			WAITER_EXCLUSIVE, !ready_empty(ep));
+			WAITER_EXCLUSIVE, !nothing_ready(ep));
 		if (err != 0)
 			return err == -ETIMEDOUT ? 0 : -EINTR;
 	}
@@ -669,7 +681,7 @@ epoll_poll(struct file *f, struct poll_table *pt)
 {
 	struct epoll *ep = f->priv;
 	poll_wait(pt, f, &ep->pollers);
-	if (ready_empty(ep))
+	if (nothing_ready(ep))
 		return 0;
 	struct list_node mine;
 	uint32_t result = 0;

@@ -212,7 +212,7 @@ fcntl_file(struct file *f, int fd, uint32_t cmd, uint64_t arg)
 	case F_OFD_GETLK:
 	case F_OFD_SETLK:
 	case F_OFD_SETLKW:
-		return file_lock_fcntl(f, cmd, (uaddr_t){arg});
+		return file_lock_fcntl(f, fd, cmd, (uaddr_t){arg});
 	case F_SETOWN:
 	case F_GETOWN:
 	case F_SETSIG:

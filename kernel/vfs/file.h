@@ -255,7 +255,7 @@ uint32_t handle_limit(void);
  * Record locks and flocks (lock.c): fcntl's commands, lock being a struct flock, may sleep; what ends with a file; what
  * ends when a process closes a handle of its table.
  */
-int64_t file_lock_fcntl(struct file *f, uint32_t cmd, uaddr_t lock) MUST_CHECK;
+int64_t file_lock_fcntl(struct file *f, int fd, uint32_t cmd, uaddr_t lock) MUST_CHECK;
 void lock_release_file(struct file *f);
 void lock_release_posix(struct file *f, struct handle_table *owner);
 /* F_ADD_SEALS, F_GET_SEALS (memfd.c); -EINVAL for files that have none. */

@@ -326,8 +326,43 @@ check_access(const struct file *f, int type)
 	return 0;
 }
 
+/* Whether the running task's handle fd still is the file. */
+static bool
+still_open(const struct file *f, int fd)
+{
+	struct file_ref ref;
+	if (file_borrow(fd, 0, &ref) != 0)
+		return false;
+	bool same = ref.file == f;
+	file_return(&ref);
+	return same;
+}
+
+/*
+ * Sets a lock, for which fd was used. Closing gives a process's locks back: one that was set when another thread had
+ * closed fd already would stay for ever.
+ */
 static int
-record_command(struct file *f, uint32_t cmd, struct linux_flock *io)
+record_lock(struct file *f, int fd, const struct file_lock *request, bool wait)
+{
+	struct inode_locks *locks = locks_make(f->inode);
+	struct file_lock *want = kmalloc(sizeof(*want), 0);
+	int err = -ENOLCK;
+	if (locks != NULL && want != NULL) {
+		*want = *request;
+		err = records_set(locks, want, false, wait);
+	}
+	if (err != 0) {
+		kfree(want);
+	} else if (request->kind == LOCK_POSIX && !still_open(f, fd)) {
+		lock_release_posix(f, current_task()->handles);
+		err = -EBADF;
+	}
+	return err;
+}
+
+static int
+record_command(struct file *f, int fd, uint32_t cmd, struct linux_flock *io)
 {
 	bool ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
 	bool get = cmd == F_GETLK || cmd == F_OFD_GETLK;
@@ -352,28 +387,18 @@ record_command(struct file *f, uint32_t cmd, struct linux_flock *io)
 	err = check_access(f, io->l_type);
 	if (err != 0)
 		return err;
-	locks = locks_make(f->inode);
-	struct file_lock *want = kmalloc(sizeof(*want), 0);
-	if (locks == NULL || want == NULL) {
-		kfree(want);
-		return -ENOLCK;
-	}
-	*want = request;
-	err = records_set(locks, want, false, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
-	if (err != 0)
-		kfree(want);
-	return err;
+	return record_lock(f, fd, &request, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
 }
 
 int64_t
-file_lock_fcntl(struct file *f, uint32_t cmd, uaddr_t lock)
+file_lock_fcntl(struct file *f, int fd, uint32_t cmd, uaddr_t lock)
 {
 	struct linux_flock io;
 	if (f->inode == NULL || (f->kind & FILE_PATH_ONLY))
 		return f->inode == NULL ? -EINVAL : -EBADF;
 	int err = copy_from_user(&io, lock, sizeof(io));
 	if (err == 0)
-		err = record_command(f, cmd, &io);
+		err = record_command(f, fd, cmd, &io);
 	if (err == 0 && (cmd == F_GETLK || cmd == F_OFD_GETLK))
 		err = copy_to_user(lock, &io, sizeof(io));
 	return err;

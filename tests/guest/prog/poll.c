@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -286,6 +287,43 @@ GUEST_TEST(epoll_many)
 		seen[e[i].data.fd] = true;
 	}
 	CHECK_EQ(epoll_wait(ep, e, 7, 0), 7);
+}
+
+struct asked_set {
+	int set;
+	_Atomic bool over;
+};
+
+static void *
+ask_set(void *arg)
+{
+	struct asked_set *a = arg;
+	struct pollfd p = {.fd = a->set, .events = POLLIN};
+	while (!a->over)
+		CHECK_EQ(poll(&p, 1, 0), 1);
+	return NULL;
+}
+
+/* What is ready is so for everybody, also while another call looks at it. */
+GUEST_TEST(race_epoll_ready_for_all)
+{
+	enum { ASKERS = 2, ROUNDS = 4000 };
+	struct asked_set a = {.set = epoll_create1(0)};
+	struct epoll_event e = {.events = EPOLLIN};
+	pthread_t t[ASKERS];
+	int fd = eventfd(1, 0);
+	CHECK_EQ(epoll_ctl(a.set, EPOLL_CTL_ADD, fd, &e), 0);
+	for (int i = 0; i < ASKERS; i++)
+		CHECK_EQ(pthread_create(&t[i], NULL, ask_set, &a), 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		CHECK_EQ(epoll_wait(a.set, &e, 1, 0), 1);
+		CHECK_EQ(epoll_wait(a.set, &e, 1, -1), 1);
+	}
+	a.over = true;
+	for (int i = 0; i < ASKERS; i++)
+		CHECK_EQ(pthread_join(t[i], NULL), 0);
+	close(fd);
+	close(a.set);
 }
 
 GUEST_TEST(eventfd_counts)
