@@ -192,6 +192,8 @@ sys_mmap(uint64_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd, uin
 	struct mapping_request r = {
 		.addr = addr, .len = len, .offset = offset, .prot = prot, .flags = flags};
 	if (flags & MAP_ANONYMOUS) {
+		if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE) /* a file's mappings only know it */
+			return -EINVAL;
 		int err = decode(&r);
 		return err != 0 ? err : map_anonymous(&r);
 	}

@@ -361,7 +361,7 @@ setpgid_locked(pid_t pid, pid_t pgid, struct process_group *fresh, struct proces
 int64_t
 sys_setpgid(int pid, int pgid)
 {
-	if (pgid < 0)
+	if (pgid < 0 || (pgid == 0 && pid < 0))
 		return -EINVAL;
 	struct process_group *fresh = group_create(NULL), *old = NULL;
 	if (fresh == NULL)

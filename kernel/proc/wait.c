@@ -93,15 +93,19 @@ take_news(struct process *child, const struct wait_request *r, struct wait_resul
 	}
 }
 
-/* Looks at one child, under tree_lock. Whether it is one that the request may wait for. */
+/*
+ * Looks at one child, under tree_lock. Whether it is one that the request may wait for: a zombie neither stops nor
+ * continues any more.
+ */
 static bool
 look_at(struct process *child, const struct wait_request *r, struct wait_result *out)
 {
 	if (!is_eligible(child, r))
 		return false;
 	if (child->state == PROCESS_ZOMBIE) {
-		if (r->options & WEXITED)
-			take_zombie(child, r, out);
+		if (!(r->options & WEXITED))
+			return false;
+		take_zombie(child, r, out);
 	} else if (r->options & (WSTOPPED | WCONTINUED)) {
 		take_news(child, r, out);
 	}

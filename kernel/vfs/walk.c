@@ -371,8 +371,8 @@ step_slow(struct walk *w, struct dentry *d, const char *rest, bool follow)
 		return -ENOENT;
 	}
 	if ((i->mode & S_IFMT) == S_IFLNK && follow) {
-		if (*rest == '\0' && w->slash)
-			w->flags |= LOOKUP_DIRECTORY;
+		if (*rest == '\0' && w->slash) /* and what a link leads to is followed as well */
+			w->flags |= LOOKUP_DIRECTORY | LOOKUP_FOLLOW;
 		int err = *rest == '\0' ? may_follow_last(w, i) : 0;
 		if (err == 0)
 			return follow_link(w, d, rest);

@@ -191,9 +191,17 @@ GUEST_TEST(files_symlinks)
 	CHECK_EQ(st.st_size, 4);
 	CHECK_EQ(lstat("ld/", &st), 0);
 	CHECK(S_ISDIR(st.st_mode));
+	CHECK_EQ(symlink("ld", "lld"), 0); /* a slash follows a link of a link to its end */
+	CHECK_EQ(lstat("lld/", &st), 0);
+	CHECK(S_ISDIR(st.st_mode));
+	int dir = open("lld/", O_RDONLY | O_NOFOLLOW);
+	CHECK(dir >= 0);
+	close(dir);
+	CHECK_ERRNO(open("lld", O_RDONLY | O_NOFOLLOW), ELOOP);
 	CHECK_EQ(symlink("loop2", "loop1"), 0);
 	CHECK_EQ(symlink("loop1", "loop2"), 0);
 	CHECK_ERRNO(stat("loop1", &st), ELOOP);
+	CHECK_ERRNO(lstat("loop1/", &st), ELOOP);
 	CHECK_ERRNO(symlink("", "empty"), ENOENT);
 	CHECK_EQ(symlink("nowhere", "dangling"), 0);
 	CHECK_ERRNO(stat("dangling", &st), ENOENT);

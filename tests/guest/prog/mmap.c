@@ -93,6 +93,7 @@ GUEST_TEST(mmap_errors)
 	CHECK_ERRNO((long)mmap(NULL, 0, RW, ANON, -1, 0), EINVAL);
 	CHECK_ERRNO((long)mmap((void *)0x10000001, PAGE, RW, ANON | MAP_FIXED, -1, 0), EINVAL);
 	CHECK_ERRNO((long)mmap(NULL, PAGE, RW, MAP_ANONYMOUS, -1, 0), EINVAL);
+	CHECK_ERRNO((long)mmap(NULL, PAGE, RW, MAP_ANONYMOUS | MAP_SHARED_VALIDATE, -1, 0), EINVAL);
 	CHECK_ERRNO(syscall(SYS_mmap, NULL, ~0ul, RW, ANON, -1, 0), ENOMEM);
 	CHECK_ERRNO(syscall(SYS_mmap, NULL, ~0ul - PAGE, RW, ANON, -1, 0), ENOMEM);
 	CHECK_ERRNO(syscall(SYS_mmap, NULL, 1ul << 48, RW, ANON, -1, 0), ENOMEM);

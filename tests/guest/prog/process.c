@@ -396,6 +396,7 @@ GUEST_TEST(groups_and_sessions)
 	CHECK_ERRNO(setsid(), EPERM); /* the test's process leads a group */
 	CHECK_ERRNO(setpgid(1 << 21, 0), ESRCH);
 	CHECK_ERRNO(setpgid(0, -1), EINVAL);
+	CHECK_ERRNO(setpgid(-1, 0), EINVAL);
 	CHECK_ERRNO(getpgid(1 << 21), ESRCH);
 	CHECK_ERRNO(getsid(1 << 21), ESRCH);
 	CHECK_ERRNO(setpgid(1, 0), ESRCH); /* not a child */

@@ -83,6 +83,20 @@ GUEST_TEST(wait_errors)
 	CHECK_ERRNO(syscall(SYS_wait4, pid, (int *)8, 0, NULL), EFAULT);
 }
 
+/* A zombie stops and continues no more: who waits for that alone has nobody to wait for, and does not wait for ever. */
+GUEST_TEST(wait_for_stops_of_the_dead)
+{
+	int release;
+	siginfo_t info;
+	pid_t pid = waiting_child(4, &release);
+	CHECK_EQ(waitid(P_ALL, 0, &info, WSTOPPED | WCONTINUED | WNOHANG), 0);
+	close(release);
+	CHECK_ERRNO(waitid(P_PID, (id_t)pid, &info, WSTOPPED), ECHILD);
+	CHECK_ERRNO(waitid(P_ALL, 0, &info, WSTOPPED | WCONTINUED), ECHILD);
+	CHECK_ERRNO(waitid(P_PGID, (id_t)getpgrp(), &info, WCONTINUED | WNOHANG), ECHILD);
+	CHECK_EQ(WEXITSTATUS(guest_reap(pid)), 4);
+}
+
 /* A status of a kill: the signal, no exit code. */
 GUEST_TEST(wait_reports_signals)
 {
