@@ -236,6 +236,7 @@ static const struct proc_entry entries[] = {
 	{"oom_score_adj", S_IFREG | 0644, .show = show_oom_score_adj, .write = write_oom_score_adj},
 	{"personality", S_IFREG | 0400, PROC_PRIVATE, .show = show_personality},
 	{"root", S_IFLNK | 0777, PROC_PRIVATE, .readlink = readlink_root, .follow = follow_root},
+	{"smaps", S_IFREG | 0444, PROC_PRIVATE, .show = proc_show_smaps},
 	{"stat", S_IFREG | 0444, .show = proc_show_pid_stat},
 	{"statm", S_IFREG | 0444, .show = proc_show_pid_statm},
 	{"status", S_IFREG | 0444, .show = proc_show_pid_status},

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What a process's address space tells: maps, command line, environment, auxiliary vector, program. */
+/* What a process's address space tells: maps, smaps, command line, environment, auxiliary vector, program. */
 #include <string.h>
 
 #include "abi/linux/stat.h"
 #include "fs/proc/internal.h"
 #include "mm/slab.h"
 #include "mm/space.h"
+#include "mm/usage.h"
 
 #define MAPS_NAME_COLUMN 73 /* as Linux on 64-bit machines */
 
@@ -82,9 +83,52 @@ show_area(struct proc_text *t, const struct vm_space *s, const struct vm_area *a
 	proc_write_text(t, "\n", 1);
 }
 
+/* As Linux's, without those of what is not there: huge pages, swap. */
+static void
+show_area_flags(struct proc_text *t, uint32_t flags)
+{
+	static const struct {
+		uint32_t flag;
+		char name[3];
+	} names[] = {{VM_READ, "rd"}, {VM_WRITE, "wr"}, {VM_EXEC, "ex"}, {VM_SHARED, "sh"},
+		{VM_MAYREAD, "mr"}, {VM_MAYWRITE, "mw"}, {VM_MAYEXEC, "me"}, {VM_GROWSDOWN, "gd"},
+		{VM_LOCKED, "lo"}, {VM_DONTFORK, "dc"}, {VM_NORESERVE, "nr"}, {VM_WIPEONFORK, "wf"},
+		{VM_DONTDUMP, "dd"}};
+	proc_printf(t, "VmFlags:");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (flags & names[i].flag)
+			proc_printf(t, " %s", names[i].name);
+	proc_printf(t, "\n");
+}
+
+static void
+show_area_usage(struct proc_text *t, const struct vm_area *a)
+{
+	struct vm_usage u;
+	vm_area_usage(a, &u);
+	uint64_t shared = u.shared_clean + u.shared_dirty;
+	uint64_t resident = shared + u.private_clean + u.private_dirty;
+	const struct {
+		const char *name;
+		uint64_t bytes;
+	} rows[] = {{"Size:", a->end - a->start}, {"KernelPageSize:", PAGE_SIZE},
+		{"MMUPageSize:", PAGE_SIZE}, {"Rss:", resident * PAGE_SIZE}, {"Pss:", u.share},
+		{"Shared_Clean:", u.shared_clean * PAGE_SIZE},
+		{"Shared_Dirty:", u.shared_dirty * PAGE_SIZE},
+		{"Private_Clean:", u.private_clean * PAGE_SIZE},
+		{"Private_Dirty:", u.private_dirty * PAGE_SIZE},
+		{"Referenced:", u.referenced * PAGE_SIZE}, {"Anonymous:", u.anon * PAGE_SIZE},
+		{"LazyFree:", 0}, {"AnonHugePages:", 0}, {"Swap:", 0}, {"SwapPss:", 0},
+		{"Locked:", a->flags & VM_LOCKED ? u.share : 0}};
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		proc_printf(t, "%-16s%8llu kB\n", rows[i].name,
+			(unsigned long long)rows[i].bytes / 1024);
+	show_area_flags(t, a->flags);
+}
+
 /* The cursor is the address from which on areas have not been shown. */
-int
-proc_show_maps(struct proc_node *n, struct proc_text *t)
+static int
+show_areas(struct proc_node *n, struct proc_text *t, bool usage)
 {
 	struct vm_space *s = proc_node_space(n);
 	if (s == NULL)
@@ -96,6 +140,8 @@ proc_show_maps(struct proc_node *n, struct proc_text *t)
 		struct vm_area *a = vm_area_find(s, t->cursor);
 		for (; a != NULL && !proc_text_full(t); a = vm_area_next(a)) {
 			show_area(t, s, a, name);
+			if (usage)
+				show_area_usage(t, a);
 			t->cursor = a->end;
 		}
 		t->more = a != NULL;
@@ -104,6 +150,18 @@ proc_show_maps(struct proc_node *n, struct proc_text *t)
 	kfree(name);
 	vm_space_put(s);
 	return err;
+}
+
+int
+proc_show_maps(struct proc_node *n, struct proc_text *t)
+{
+	return show_areas(n, t, false);
+}
+
+int
+proc_show_smaps(struct proc_node *n, struct proc_text *t)
+{
+	return show_areas(n, t, true);
 }
 
 /* --- Memory as files. --- */

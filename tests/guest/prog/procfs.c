@@ -222,6 +222,71 @@ GUEST_TEST(proc_maps_of_many_areas)
 	munmap(at, AREAS * page);
 }
 
+/* A row of /proc/self/smaps, in kB, of the area that holds addr; -1: none. */
+static long
+smaps_of(const void *addr, const char *row)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	CHECK(f != NULL);
+	char line[512];
+	bool inside = false;
+	unsigned long low, high, value = 0;
+	size_t len = strlen(row);
+	long found = -1;
+	while (found < 0 && fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "%lx-%lx ", &low, &high) == 2)
+			inside = low <= (unsigned long)addr && (unsigned long)addr < high;
+		else if (inside && strncmp(line, row, len) == 0 &&
+			sscanf(line + len, ": %lu kB", &value) == 1)
+			found = (long)value;
+	}
+	fclose(f);
+	return found;
+}
+
+static void
+check_shared_page(void *page)
+{
+	CHECK_EQ(smaps_of(page, "Shared_Dirty"), 4);
+	CHECK_EQ(smaps_of(page, "Private_Dirty"), 0);
+	CHECK_EQ(smaps_of(page, "Pss"), 2);
+	*(volatile char *)page = 2; /* a copy of its own */
+	CHECK_EQ(smaps_of(page, "Shared_Dirty"), 0);
+	CHECK_EQ(smaps_of(page, "Private_Dirty"), 4);
+}
+
+/* Redis looks so whether the kernel has a bug, and does not start where it cannot. */
+GUEST_TEST(proc_smaps)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *at = mmap(NULL, 4 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(at != MAP_FAILED);
+	char *one = at + page; /* between others, so that it is an area */
+	CHECK_EQ(mprotect(one, page, PROT_READ | PROT_WRITE), 0);
+	CHECK_EQ(smaps_of(one, "Size"), 4);
+	CHECK_EQ(smaps_of(one, "Rss"), 0);
+	CHECK_EQ(*(volatile char *)one, 0); /* the zero page counts nowhere */
+	CHECK_EQ(smaps_of(one, "Rss"), 0);
+	*(volatile char *)one = 1;
+	CHECK_EQ(smaps_of(one, "Rss"), 4);
+	CHECK_EQ(smaps_of(one, "Pss"), 4);
+	CHECK_EQ(smaps_of(one, "Anonymous"), 4);
+	CHECK_EQ(smaps_of(one, "Private_Dirty"), 4);
+	CHECK_EQ(smaps_of(one, "Locked"), 0);
+	guest_fork_ok(check_shared_page, one);
+	CHECK_EQ(smaps_of(one, "Private_Dirty"), 4);
+	CHECK_EQ(mlock(one, page), 0);
+	CHECK_EQ(smaps_of(one, "Locked"), 4);
+	CHECK_EQ(madvise(at + 2 * page, 2 * page, MADV_DONTFORK), 0);
+	CHECK_EQ(smaps_of(at + 2 * page, "Size"), 8);
+	munmap(at, 4 * page);
+	CHECK_EQ(smaps_of(one, "Size"), -1);
+	/* Code is a file's: clean, no anonymous page. */
+	CHECK(smaps_of((const void *)(uintptr_t)smaps_of, "Rss") > 0);
+	CHECK_EQ(smaps_of((const void *)(uintptr_t)smaps_of, "Anonymous"), 0);
+	CHECK_EQ(smaps_of((const void *)(uintptr_t)smaps_of, "Shared_Dirty"), 0);
+}
+
 GUEST_TEST(proc_cmdline_and_environ)
 {
 	char text[8192];
@@ -549,6 +614,7 @@ look_around(void *arg)
 	CHECK(readlink(proc_path(n->equal, "fd/0"), text, sizeof(text)) > 0);
 	CHECK(slurp(proc_path(n->stronger, "stat"), text, sizeof(text)) > 0);
 	CHECK_ERRNO(open(proc_path(n->stronger, "maps"), O_RDONLY), EACCES);
+	CHECK_ERRNO(open(proc_path(n->stronger, "smaps"), O_RDONLY), EACCES);
 	CHECK_ERRNO(open(proc_path(n->stronger, "fd/0"), O_RDONLY), EACCES);
 }
 
