@@ -21,5 +21,7 @@ $(BUILD)/k/%.o: %.S $(FLAGFILES) | $(GENERATED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_ASFLAGS) -MMD -MP -c -o $@ $<
 
-# Third-party trees below build/ have their own ideas of what *.d is.
--include $(shell find $(BUILD) \( -path build/ports -o -path 'build/base*' \) -prune -o -name '*.d' -type f -print 2>/dev/null)
+# Third-party trees below build/ have their own ideas of what *.d is; the debug kernel's are for its own make, and what
+# tests build in build/test is nobody's: a file of theirs may be half written just now.
+-include $(shell find $(BUILD) \( -path build/ports -o -path 'build/base*' -o -path $(BUILD)/debug -o -path build/test \) \
+	-prune -o -name '*.d' -type f -print 2>/dev/null)

@@ -251,6 +251,8 @@ campaign-net-flood: all build/guest/base.img $(NET_FLOOD) ## SYN, ACK and RST fl
 	tests/net/flood.py $(FLOOD_SECONDS)
 
 .PHONY: campaign-explore test test-unit test-tsan test-fuzz campaign-fuzz campaign-ltp test-bins lint
+# The programs nobody here wrote: two tests of whole machines want them, and may run side by side.
+test-bins: $(GUEST_PORTS_STAMP)
 test-bins: $(EXPLORE_BIN) $(UNIT_BIN) $(NET_TAP) $(GUEST_TCP) $(TSAN_BIN) $(CPUS_BIN) $(NET_TSAN_BIN) $(FUZZ_BIN) $(NET_FUZZ_BIN) $(UNI_BIN) $(DTBS) $(LINT_FLAGS)
 
 RUN_TESTS = BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run
