@@ -314,7 +314,7 @@ class Vm:
         self.send(user + "\n")
         self.wait_for(r"Password: ")
         self.send(password + "\n")
-        self.wait_for(r"[#$] $" if user != "root" else r"# $")
+        self.wait_for(r"[#$] " if user != "root" else r"# ")  # somebody else's line may stand behind it
 
     def shell(self, command, timeout=None):
         """Types a command at a shell's prompt; returns its exit status and what it printed."""
