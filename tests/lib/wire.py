@@ -17,11 +17,25 @@ from harness import check, equal
 from vm import Nic
 
 SECONDS = 120  # a server's deadline; hosts stall
+# A new namespace has what the host's own is set to, whatever that is. These answer for what is theirs, and forward nothing.
+SETTINGS = {"rp_filter": 0, "arp_ignore": 0, "arp_announce": 0, "arp_filter": 0, "arp_accept": 0, "proxy_arp": 0, "forwarding": 0}
 
 
 def ip(*arguments, inside=None):
     """Runs ip, in a namespace if one is named."""
     subprocess.run(["ip", *(("-n", inside) if inside else ()), *arguments], check=True)
+
+
+def configure(netns, settings):
+    """Sets what /proc/sys/net/… of the namespace says: path -> number."""
+    script = "".join(f"echo {value} >/proc/sys/net/{path}; " for path, value in settings.items())
+    subprocess.run(["ip", "netns", "exec", netns, "sh", "-ec", script], check=True)
+
+
+def before_others(process):
+    """What plays another machine runs before others, where it may: a guest waits a fraction of a second for its answer."""
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(process.pid, os.SCHED_FIFO, os.sched_param(1))
 
 
 @contextlib.contextmanager
@@ -30,6 +44,7 @@ def namespace(purpose="wire"):
     name = f"swos-{purpose}-{os.getpid()}"
     ip("netns", "add", name)
     try:
+        configure(name, {f"ipv4/conf/{where}/{key}": value for where in ("all", "default") for key, value in SETTINGS.items()})
         ip("link", "set", "lo", "up", inside=name)
         yield name
     finally:
@@ -83,8 +98,8 @@ def web_server(netns, content):
     with tempfile.TemporaryDirectory() as directory:
         with open(os.path.join(directory, "f"), "wb") as f:
             f.write(content)
-        server = subprocess.Popen(["ip", "netns", "exec", netns, sys.executable, "-m", "http.server", "8000", "--bind", "::",
-                                   "--directory", directory], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(["ip", "netns", "exec", netns, sys.executable, "-u", "-m", "http.server", "8000",
+                                   "--bind", "::", "--directory", directory], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
             server.stdout.readline()  # it serves
             yield
@@ -100,6 +115,7 @@ class Listener:
         self.name = name
         self.process = subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                         text=True)
+        before_others(self.process)
         self.text, self.seen, self.state = "", 0, threading.Condition()
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
@@ -147,7 +163,7 @@ class Listener:
 # Lines of its input go to a TCP server, what that says goes to its output, and "[end]" when no more will come.
 CLIENT = """import socket, sys, threading
 try:
-    s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 60)
+    s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 300)
 except OSError as e:
     sys.exit(f"[{type(e).__name__}]")
 s.settimeout(None)

@@ -10,7 +10,7 @@ import re
 
 from harness import check, contains, equal, main, test
 from vm import Vm
-from wire import Dnsmasq, check_frames, ip, namespace, python, segment, until, web_server
+from wire import Dnsmasq, check_frames, configure, ip, namespace, python, segment, until, web_server
 
 CONTENT = os.urandom(300_000)
 FAR4, FAR6 = "10.9.99.2", "fd00:9:99::2"
@@ -50,9 +50,9 @@ def beyond(netns):
             ip("link", "set", "f0", "up", inside=where)
         ip("route", "add", "default", "via", "10.9.99.1", inside=far)
         ip("-6", "route", "add", "default", "via", "fd00:9:99::1", inside=far)
-        with python(netns, "for name in 'ipv4/ip_forward', 'ipv6/conf/all/forwarding': open('/proc/sys/net/' + name, 'w')"
-                    ".write('1')") as process:
-            equal(process.wait(30), 0)
+        configure(netns, {"ipv4/conf/all/forwarding": 1, "ipv6/conf/all/forwarding": 1})
+        for where in (netns, far):  # traces are answered as often as they ask
+            configure(where, {"ipv4/icmp_ratelimit": 0, "ipv6/icmp/ratelimit": 0})
         yield far
 
 
@@ -197,7 +197,7 @@ def everything():
                     "--address=/short.swos.test/fd00:9::77"), \
             Vm(netns=netns, nics=(nic,), base="initrd", smp=2) as guest:
         guest.login()
-        contains(guest.shell("netinfo")[1], f"{ADDRESS}/24 (dhcp)")
+        until(guest, "netinfo", rf"{ADDRESS}/24 \(dhcp\)$")
         says(guest, f"ip -6 addr add {ADDRESS6}/64 dev eth0")
         until(guest, "ip -6 addr show dev eth0", rf"inet6 {ADDRESS6}/64 scope global (?!tentative)")
         Wire.guest, Wire.netns = guest, netns

@@ -54,7 +54,7 @@ def udp():
     except ConnectionRefusedError:
         print("refused")
 
-deadline = time.monotonic() + 10
+deadline = time.monotonic() + 100
 while True:
     try:
         echo() if what == "echo" else udp()
@@ -83,12 +83,12 @@ def stack(mtu):
             yield name
             process.stdin.close()
             errors = process.stderr.read()
-            equal((process.wait(timeout=20), errors), (0, ""), "the stack's end")
+            equal((process.wait(timeout=200), errors), (0, ""), "the stack's end")
 
 
 def run_in(netns, *command):
     return subprocess.run(["ip", "netns", "exec", netns, *command], check=True, text=True, stdout=subprocess.PIPE,
-                          timeout=60).stdout.strip()
+                          timeout=300).stdout.strip()
 
 
 def peer(netns, what, address, size=1):
