@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True
 
 from harness import check, equal, main, test  # noqa: E402
 from vm import Nic, Vm  # noqa: E402
-from wire import check_frames, free_port, taps, web_server  # noqa: E402
+from wire import check_frames, namespace, taps, web_server  # noqa: E402
 
 BASE = {"base": "initrd", "smp": 2}
 SIZE = 3_000_000
@@ -222,11 +222,10 @@ def two_devices():
 @test
 def two_guests_over_ipv6():
     """Datagrams between two QEMUs carry the frames: no offload, and nobody in between."""
-    ports = [free_port(socket.SOCK_DGRAM) for _ in range(2)]
     ends = [Nic(f"dgram,local.type=inet,local.host=127.0.0.1,local.port={a},"
                 f"remote.type=inet,remote.host=127.0.0.1,remote.port={b}", mac=f"52:54:00:53:58:0{n}")
-            for n, (a, b) in enumerate((ports, ports[::-1]))]
-    with Vm(nics=ends[:1], **BASE) as one, Vm(nics=ends[1:], **BASE) as other:
+            for n, (a, b) in enumerate(((1001, 1002), (1002, 1001)))]
+    with namespace() as netns, Vm(netns=netns, nics=ends[:1], **BASE) as one, Vm(netns=netns, nics=ends[1:], **BASE) as other:
         for guest, last in ((one, 1), (other, 2)):
             guest.login()
             equal(guest.shell("ifconfig eth0 up")[0], 0)
