@@ -30,7 +30,10 @@ def printed_command(machine):
 
 def run_gdb(command, *steps):
     """Runs the printed command with these steps and ends the machine; what gdb said."""
-    argv = [command[0], "-nx", "-batch", *command[1:]]
+    argv = [command[0], "-nx", "-batch"]
+    for step in (f"set tcp connect-timeout {GDB_SECONDS}", f"set remotetimeout {GDB_SECONDS}"):  # QEMU may be slow to come
+        argv += ["-ex", step]
+    argv += command[1:]
     for step in ("set pagination off", "set width 0", *steps, "kill"):
         argv += ["-ex", step]
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -81,7 +81,7 @@ def what_is_typed_in_the_guest_works():
 @test
 def what_the_text_and_the_table_name_works():
     guest = Wire.guest
-    for command in set(PAGE.inline):
+    for command in sorted(set(PAGE.inline)):
         if command in EXAMPLES:
             typed, look, pattern = EXAMPLES[command]
             equal(guest.shell(typed)[0], 0, typed)

@@ -119,7 +119,7 @@ def make_programs_image():
 
 
 def run_all(**machine):
-    with Vm(base_image=IMAGE, mem="512M", timeout=120, **machine) as guest:
+    with Vm(base_image=IMAGE, mem="512M", timeout=300, **machine) as guest:
         guest.login()
         for command, wanted in COMMANDS:
             status, output = guest.shell(command)

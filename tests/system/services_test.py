@@ -70,7 +70,7 @@ def login_waits_for_who_says_that_it_is_ready():
     guest = Wire.guest
     prompt = int(until(guest, "cat /run/login-prompt", r"^(\d+)$").group(1)) / 1e9
     ready = float(until(guest, "cat /run/ready", r"^([\d.]+)$").group(1))
-    check(ready < prompt < ready + 30, f"the prompt came at {prompt}, the word at {ready}")
+    check(ready < prompt < ready + 50, f"the prompt came at {prompt}, the word at {ready}")
     # Who is late has nobody wait, and may still say it; its pipe does not end it.
     until(guest, "cat /run/late 2>&1", "^said it$")
     equal((service("late")[0], service("late")[2]), ("running", 1), "state and starts of the late one")

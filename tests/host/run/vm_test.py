@@ -59,7 +59,7 @@ KERNEL = guest()
 
 
 def machine(**more):
-    return Vm(kernel=KERNEL, base="none", mem="64M", timeout=30, **more)
+    return Vm(kernel=KERNEL, base="none", mem="64M", timeout=180, **more)
 
 
 @test
