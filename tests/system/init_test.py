@@ -64,6 +64,11 @@ def machine(**more):
     return Vm(**({"smp": 4, "base": "initrd"} | more))
 
 
+def run(vm, command):
+    """What a command printed, without what init said meanwhile of services."""
+    return re.sub(r"^init: .*\n", "", vm.shell(command)[1], flags=re.M)
+
+
 def states(vm):
     """What /run/services says: name to [state, pid, starts, last exit]."""
     lines = [line.split() for line in vm.shell("cat /run/services")[1].strip().split("\n")]
@@ -89,10 +94,10 @@ def until(vm, wanted, what):
 @test
 def services_start_as_their_files_say():
     with machine(base_image=IMAGE) as vm:
-        vm.wait_for(r"^login: $")
+        vm.wait_for(r"^login: ")  # what init says of a service may stand behind it
         said = vm.text
         vm.send("root\nswordfish\n")
-        vm.wait_for(r"# $")
+        vm.wait_for(r"# ")
         vm.shell("until test $(cat /run/order | wc -l) = 2; do sleep 0.1; done")
         now = until(vm, lambda s: all(s[n][0] == "ended" for n in ("hidden", "ghost", "done")) and s["gone"][3] == 127,
                     "the end of those that end")
@@ -110,7 +115,7 @@ def services_start_as_their_files_say():
         equal(now["ghost"][3], 126, "status of ghost")
         vm.expect_absent("this must not be seen|nor this")
         # Processes are numbered as they start. By name, the second would have been the first.
-        equal(vm.shell("sort -n /run/order | cut -d' ' -f2")[1], "first\nsecond\n", "the order")
+        equal(run(vm, "sort -n /run/order | cut -d' ' -f2"), "first\nsecond\n", "the order")
 
 
 @test
@@ -129,7 +134,7 @@ def services_come_again_later_and_later():
     with machine(base_image=IMAGE) as vm:
         vm.login()
         until(vm, lambda s: s["failing"][2] >= 5, "the fifth start")  # so the fourth has said when it was
-        starts = [float(t) for t in vm.shell("cat /run/failing")[1].split()]
+        starts = [float(t) for t in run(vm, "cat /run/failing").split()]
         gaps = [later - sooner for sooner, later in zip(starts, starts[1:])]
         check(all(gap >= least - 0.02 for gap, least in zip(gaps, (1, 2, 4))), f"it started at {starts}")
         now = states(vm)
@@ -138,7 +143,7 @@ def services_come_again_later_and_later():
         vm.shell(f"kill -9 {now['steady'][1]}")
         again = until(vm, lambda s: s["steady"][2] == 2 and s["steady"][0] == "running", "what was killed")
         check(again["steady"][1] != now["steady"][1] and again["steady"][3] == 137, f"{again['steady']}")
-        equal(vm.shell("cat /run/steady")[1], "started\nstarted\n", "what it did")
+        equal(run(vm, "cat /run/steady"), "started\nstarted\n", "what it did")
 
 
 @test
@@ -149,10 +154,10 @@ def orphans_are_reaped():
         vm.shell("while ps -o stat,args | grep -q -e '^Z' -e '[s]leep 0[.]'; do sleep 1; done")
         # A service that forks away has ended as far as init is concerned; what it left belongs to init.
         until(vm, lambda s: s["forker"][0] == "ended", "the end of forker")
-        pid = vm.shell("cat /run/forked")[1].strip()
-        equal(vm.shell(f"awk '{{print $4}}' /proc/{pid}/stat")[1].strip(), "1", "the parent of what was left")
+        pid = run(vm, "cat /run/forked").strip()
+        equal(run(vm, f"awk '{{print $4}}' /proc/{pid}/stat").strip(), "1", "the parent of what was left")
         vm.shell(f"kill {pid}")
-        equal(vm.shell(f"while test -e /proc/{pid}; do sleep 0.1; done; echo gone")[1].strip(), "gone")
+        equal(run(vm, f"while test -e /proc/{pid}; do sleep 0.1; done; echo gone").strip(), "gone")
 
 
 # ---- Signals
@@ -165,7 +170,7 @@ def signals_do_not_harm_init():
                  "do kill -$s 1; done")
         vm.shell("i=0; while test $i -lt 2000; do kill -CHLD 1; i=$((i + 1)); done")
         # What init says of a service that it starts again may stand between; then it runs just now.
-        said = vm.shell("cat /proc/1/comm; grep ^State /proc/1/status")[1]
+        said = run(vm, "cat /proc/1/comm; grep ^State /proc/1/status")
         check(re.search(r"^init\n", said, re.M) and re.search(r"^State:\t(S \(sleeping|R \(running)\)$", said, re.M), said)
         pid = states(vm)["steady"][1]
         vm.shell(f"kill -9 {pid}")
