@@ -175,14 +175,17 @@
 #define IP_ADD_SOURCE_MEMBERSHIP  39
 #define IP_DROP_SOURCE_MEMBERSHIP 40
 #define IP_MULTICAST_ALL          49
-#define IP_UNICAST_IF             50
-#define IP_LOCAL_PORT_RANGE       51
-#define IP_PMTUDISC_DONT          0
-#define IP_PMTUDISC_WANT          1
-#define IP_PMTUDISC_DO            2
-#define IP_PMTUDISC_PROBE         3
-#define IP_PMTUDISC_INTERFACE     4
-#define IP_PMTUDISC_OMIT          5
+/* of SOL_IP and SOL_IPV6 (RFC 3678) */
+#define MCAST_JOIN_GROUP      42
+#define MCAST_LEAVE_GROUP     45
+#define IP_UNICAST_IF         50
+#define IP_LOCAL_PORT_RANGE   51
+#define IP_PMTUDISC_DONT      0
+#define IP_PMTUDISC_WANT      1
+#define IP_PMTUDISC_DO        2
+#define IP_PMTUDISC_PROBE     3
+#define IP_PMTUDISC_INTERFACE 4
+#define IP_PMTUDISC_OMIT      5
 
 #define MCAST_JOIN_GROUP         42
 #define MCAST_BLOCK_SOURCE       43
@@ -368,6 +371,10 @@ struct ip_mreq_source_user {
 struct ipv6_mreq_user {
 	uint8_t multiaddr[16];
 	uint32_t ifindex;
+};
+struct group_req_user {
+	uint32_t ifindex, pad;
+	uint8_t group[128]; /* sockaddr_in or sockaddr_in6 */
 };
 
 struct packet_mreq_user {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "net/ip/internal.h"
+#include "net/sock/inet.h"
 #include "tests/netstack/netstack.h"
 #include "tests/netstack/uni.h"
 #include "tests/unit/test.h"
@@ -84,4 +85,36 @@ TEST(groups_end_with_their_socket_whatever_became_of_the_routes)
 	netstack_close(s);
 	CHECK(!is_in(eth[0]) && !is_in(eth[1]));
 	route_groups_to(NULL);
+}
+
+/* IPv6's groups need no route: who names no interface gets the first that is up. */
+TEST(groups_of_ipv6_need_no_route)
+{
+	struct sock *four = begin(), *s = netstack_socket(net, AF_INET6, SOCK_DGRAM);
+	struct ipv6_mreq_user m = {.multiaddr = {0xff, 2, [15] = 0xfb}};
+	struct net_addr group;
+	memcpy(group.b, m.multiaddr, sizeof(group.b));
+	CHECK_EQ(s->ops->setsockopt(s, SOL_IPV6, IPV6_JOIN_GROUP, &m, sizeof(m)), 0);
+	CHECK(ip_group_is_member(eth[0], &group) != ip_group_is_member(eth[1], &group));
+	CHECK_EQ(s->ops->setsockopt(s, SOL_IPV6, IPV6_LEAVE_GROUP, &m, sizeof(m)), 0);
+	CHECK(!ip_group_is_member(eth[0], &group) && !ip_group_is_member(eth[1], &group));
+	netstack_close(s);
+	netstack_close(four);
+}
+
+/* Without IP_MULTICAST_ALL a socket hears what it joined where it joined it, and what this host sent itself. */
+TEST(groups_are_heard_where_they_were_joined)
+{
+	struct sock *s = begin();
+	struct net_flow flow = {.local = net_addr_v4(net_swap32(GROUP)), .ifindex = eth[1]->index};
+	int32_t off = 0;
+	CHECK_EQ(set(s, IP_ADD_MEMBERSHIP, eth[0]->index), 0);
+	CHECK(inet_group_wanted(inet_of(s), &flow));
+	CHECK_EQ(s->ops->setsockopt(s, SOL_IP, IP_MULTICAST_ALL, &off, sizeof(off)), 0);
+	CHECK(!inet_group_wanted(inet_of(s), &flow));
+	flow.ifindex = eth[0]->index;
+	CHECK(inet_group_wanted(inet_of(s), &flow));
+	flow.ifindex = net->loopback->index;
+	CHECK(inet_group_wanted(inet_of(s), &flow));
+	netstack_close(s);
 }

@@ -71,8 +71,10 @@ ip_group_is_member(const struct netif *nif, const struct net_addr *a)
 struct netif *
 ip_group_netif(struct net_stack *net, const struct net_addr *group)
 {
-	const struct fib_spec *s =
-		fib_lookup(&(net_addr_is_v4(group) ? net->routes4 : net->routes6)->fib, group, 0);
+	bool v4 = net_addr_is_v4(group);
+	const struct fib_spec *s = fib_lookup(&(v4 ? net->routes4 : net->routes6)->fib, group, 0);
+	if (s == NULL && !v4) /* IPv6's groups need no route */
+		return route_first_link(net);
 	return s != NULL ? s->netif : NULL;
 }
 

@@ -232,17 +232,16 @@ way_by_table(struct net_stack *net, const struct route_ref *ref, const struct ne
 	return 0;
 }
 
-/* IPv6's groups need no route: the first link that is up serves who did not say which. */
-static int
-way_on_first_link(struct net_stack *net, const struct net_addr *dst, uint8_t type, struct way *w)
+struct netif *
+route_first_link(struct net_stack *net)
 {
 	struct netif *nif;
 	epoch_list_for_each_entry(nif, &net->netifs, node)
 	{
 		if (nif != net->loopback && fib_netif_is_up(nif))
-			return way_on_link(net, nif->index, dst, type, w);
+			return nif;
 	}
-	return -ENETUNREACH;
+	return NULL;
 }
 
 static int
@@ -266,8 +265,10 @@ find_way(struct net_stack *net, const struct route_ref *ref, const struct net_fl
 			return way_on_link(net, s->netif->index, dst, type, w);
 	}
 	int err = way_by_table(net, ref, flow, 0, w);
-	if (err == -ENETUNREACH && !net_addr_is_v4(dst))
-		return way_on_first_link(net, dst, type, w);
+	if (err == -ENETUNREACH && !net_addr_is_v4(dst)) {
+		const struct netif *nif = route_first_link(net);
+		return nif != NULL ? way_on_link(net, nif->index, dst, type, w) : err;
+	}
 	if (err != 0)
 		return err;
 	w->next_hop = *dst;
@@ -294,9 +295,7 @@ settle_source(struct net_stack *net, const struct route_ref *ref, const struct w
 		return kind == IP_LOCAL ? 0 : -EINVAL;
 	}
 	if (w->type == ROUTE_TYPE_LOCAL) {
-		flow->local = v4 && w->spec->prefix != 32 ? flow->remote
-			: w->spec->has_prefsrc            ? w->spec->prefsrc
-							  : flow->remote;
+		flow->local = w->spec->has_prefsrc ? w->spec->prefsrc : flow->remote;
 		return 0;
 	}
 	if (w->spec != NULL && w->spec->has_prefsrc) {

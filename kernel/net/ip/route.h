@@ -114,6 +114,8 @@ route_is_valid(struct net_stack *net, const struct route_ref *ref, bool v4)
 int route_resolve(struct net_stack *net, struct route_ref *ref, struct net_flow *flow) MUST_CHECK;
 /* The same for who only asks: makes no neighbour, and *ref cannot be sent with. */
 int route_ask(struct net_stack *net, struct route_ref *ref, struct net_flow *flow) MUST_CHECK;
+/* The link that serves IPv6's groups for who did not say which: the first that is up. NULL: none. config_lock or epoch. */
+struct netif *route_first_link(struct net_stack *net);
 
 /* Resolves anew if a new generation has begun; the fast case is one comparison. Errors as route_resolve(). */
 static inline int

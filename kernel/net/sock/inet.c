@@ -55,6 +55,20 @@ inet_addr_decode(const struct sock *s, const struct sock_addr *from, struct inet
 	return 0;
 }
 
+int
+inet_addr_decode_on_link(const struct sock *s, const struct sock_addr *from, uint32_t mcast_if,
+	struct inet_addr *out)
+{
+	int err = inet_addr_decode(s, from, out);
+	const uint8_t *b = out->addr.b;
+	bool group = net_addr_is_multicast(&out->addr);
+	bool on_link = group ? (b[1] & 0xf) == 2 : net_addr_is_link_local(&out->addr);
+	if (err == 0 && on_link && !net_addr_is_v4(&out->addr) && out->scope == 0 &&
+		s->bound_if == 0 && !(group && mcast_if != 0))
+		err = -EINVAL;
+	return err;
+}
+
 void
 inet_addr_encode(const struct sock *s, const struct net_addr *a, uint16_t port, uint32_t scope,
 	struct sock_addr *out)
@@ -88,8 +102,11 @@ inet_may_bind(const struct inet_sock *i, const struct inet_addr *a)
 	if (net_addr_is_any(&a->addr) || inet_has(i, INET_FREEBIND))
 		return 0;
 	bh_disable();
+	bool has_link = a->scope == 0 || netif_by_index(net, a->scope) != NULL;
 	enum ip_local kind = ip_classify(net, &a->addr, a->scope != 0 ? a->scope : i->s.bound_if);
 	bh_enable();
+	if (!has_link)
+		return -ENODEV;
 	if (kind == IP_LOCAL || kind == IP_LOCAL_BROADCAST || kind == IP_LOCAL_MULTICAST)
 		return 0;
 	return net_addr_is_multicast(&a->addr) ? 0 : -EADDRNOTAVAIL;

@@ -103,7 +103,7 @@ inet_interface_to(const struct inet_sock *i, const struct net_addr *to, uint32_t
 void inet_init(struct inet_sock *i);
 void inet_end(struct inet_sock *i); /* leaves groups, drops errors and the route; may sleep */
 
-/* An address of the socket's family. *scope: sin6_scope_id, or 0. 0; -EINVAL, -EAFNOSUPPORT. */
+/* An address of the socket's family. scope: sin6_scope_id, or 0. 0; -EINVAL, -EAFNOSUPPORT. */
 struct inet_addr {
 	struct net_addr addr;
 	uint16_t port; /* network order */
@@ -111,6 +111,12 @@ struct inet_addr {
 };
 int inet_addr_decode(
 	const struct sock *s, const struct sock_addr *from, struct inet_addr *out) MUST_CHECK;
+/*
+ * One to bind or connect to: if it means something on its link alone, it says of which (-EINVAL otherwise), or the
+ * socket is bound to one, or, of a group, mcast_if is the socket's choice.
+ */
+int inet_addr_decode_on_link(const struct sock *s, const struct sock_addr *from, uint32_t mcast_if,
+	struct inet_addr *out) MUST_CHECK;
 /* As the socket's family writes it; an AF_INET6 socket shows IPv4 addresses mapped. */
 void inet_addr_encode(const struct sock *s, const struct net_addr *a, uint16_t port, uint32_t scope,
 	struct sock_addr *out);
@@ -129,7 +135,7 @@ inet_resolve_any(const struct sock *s, struct net_addr *a)
 	*a = s->family == AF_INET || net_addr_is_v4(a) ? net_addr_v4(net_swap32(0x7f000001))
 						       : (struct net_addr){.b = {[15] = 1}};
 }
-/* What bind() may bind to: 0; -EADDRNOTAVAIL, -EACCES (a low port without NETADMIN), -EINVAL. */
+/* What bind() may bind to: 0; -EADDRNOTAVAIL, -ENODEV, -EACCES (a low port without NETADMIN). */
 int inet_may_bind(const struct inet_sock *i, const struct inet_addr *a) MUST_CHECK;
 
 /* Options of SOL_IP, SOL_IPV6 and what SOL_SOCKET leaves to families. 1: not one of these. May sleep. */

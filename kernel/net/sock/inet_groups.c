@@ -139,6 +139,28 @@ decode6(const void *value, uint32_t len, struct net_addr *group, uint32_t *ifind
 	return net_addr_is_multicast(group) && !net_addr_is_v4(group) ? 0 : -EINVAL;
 }
 
+/* Of the form that both versions have. */
+static int
+decode_request(bool v4, const void *value, uint32_t len, struct net_addr *group, uint32_t *ifindex)
+{
+	struct group_req_user m;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	if (len < sizeof(m))
+		return -EINVAL;
+	memcpy(&m, value, sizeof(m));
+	memcpy(&in, m.group, sizeof(in));
+	memcpy(&in6, m.group, sizeof(in6));
+	if (in.sin_family != (v4 ? AF_INET : AF_INET6))
+		return -EADDRNOTAVAIL;
+	if (v4)
+		*group = net_addr_v4(in.sin_addr);
+	else
+		memcpy(group->b, in6.sin6_addr, sizeof(group->b));
+	*ifindex = m.ifindex;
+	return net_addr_is_multicast(group) && net_addr_is_v4(group) == v4 ? 0 : -EINVAL;
+}
+
 int
 inet_group_option(struct inet_sock *i, int level, int name, const void *value, uint32_t len)
 {
@@ -146,6 +168,13 @@ inet_group_option(struct inet_sock *i, int level, int name, const void *value, u
 	uint32_t ifindex;
 	int err;
 	bool v4 = level == SOL_IP;
+	if (name == MCAST_JOIN_GROUP || name == MCAST_LEAVE_GROUP) {
+		err = decode_request(v4, value, len, &group, &ifindex);
+		if (err != 0)
+			return err;
+		return name == MCAST_JOIN_GROUP ? join(i, &group, ifindex)
+						: leave(i, &group, ifindex);
+	}
 	if (name != (v4 ? IP_ADD_MEMBERSHIP : IPV6_JOIN_GROUP) &&
 		name != (v4 ? IP_DROP_MEMBERSHIP : IPV6_LEAVE_GROUP))
 		return 1;
@@ -161,8 +190,11 @@ inet_group_wanted(const struct inet_sock *i, const struct net_flow *flow)
 {
 	if (!net_addr_is_multicast(&flow->local) || inet_has(i, INET_MCAST_ALL))
 		return true;
+	/* IPv6's memberships are for the socket, wherever they were made, as on Linux; what is our own comes by loopback. */
+	bool anywhere = !net_addr_is_v4(&flow->local) || flow->ifindex == i->s.net->loopback->index;
 	for (const struct inet_group *g = i->groups; g != NULL; g = g->next) {
-		if (net_addr_equal(&g->group, &flow->local))
+		if (net_addr_equal(&g->group, &flow->local) &&
+			(anywhere || g->ifindex == flow->ifindex))
 			return true;
 	}
 	return false;

@@ -66,11 +66,30 @@ number(const struct cmsg_item *item, int32_t low, int32_t high, int32_t *v)
 	return *v >= low && *v <= high ? 0 : -EINVAL;
 }
 
+/* What a message may carry though it is nothing to this socket, and Linux passes over: AF_UNIX's, other levels'. */
+static bool
+is_for_others(const struct inet_sock *i, const struct cmsg_item *item)
+{
+	switch (item->level) {
+	case SOL_IP:
+	case SOL_UDP:
+		return false;
+	case SOL_IPV6:
+		return i->s.family == AF_INET;
+	case SOL_SOCKET:
+		return item->type == SCM_RIGHTS || item->type == SCM_CREDENTIALS;
+	default:
+		return true;
+	}
+}
+
 static int
 send_item(struct inet_sock *i, const struct cmsg_item *item, struct inet_send *out)
 {
 	int32_t v = 0;
 	int err;
+	if (is_for_others(i, item))
+		return 0;
 	if (item->level == SOL_UDP && item->type == UDP_SEGMENT) {
 		if (item->len != sizeof(out->gso_size))
 			return -EINVAL;

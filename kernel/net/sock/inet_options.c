@@ -66,15 +66,30 @@ set_flag(struct inet_sock *i, uint32_t flag, bool on)
 		atomic_fetch_and_explicit(&i->flags, ~flag, memory_order_relaxed);
 }
 
-/* An integer, or a single byte, as IP's options take them. */
-static bool
-get_number(const void *value, uint32_t len, int32_t *v)
+/* An integer, a single byte, or nothing, which is 0, as IP's options take them. */
+static int32_t
+get_number(const void *value, uint32_t len)
 {
-	if (len >= sizeof(*v))
-		memcpy(v, value, sizeof(*v));
-	else if (len >= 1)
-		*v = *(const uint8_t *)value;
-	return len >= 1;
+	int32_t v;
+	if (len < sizeof(v))
+		return len != 0 ? *(const uint8_t *)value : 0;
+	memcpy(&v, value, sizeof(v));
+	return v;
+}
+
+/*
+ * Whether there is an interface of that number (none: by route), and the socket is not bound to another. 0; absent,
+ * -EINVAL.
+ */
+static int
+check_interface(struct inet_sock *i, uint32_t index, int absent)
+{
+	bh_disable();
+	bool there = index == 0 || netif_by_index(i->s.net, index) != NULL;
+	bh_enable();
+	if (!there)
+		return absent;
+	return index != 0 && i->s.bound_if != 0 && i->s.bound_if != index ? -EINVAL : 0;
 }
 
 /* IP_MULTICAST_IF: by index, or by one of its addresses; none of both: by route. -EINVAL, -EADDRNOTAVAIL. */
@@ -95,8 +110,9 @@ set_mcast_interface(struct inet_sock *i, const void *value, uint32_t len)
 		struct net_addr a = net_addr_v4(m.address);
 		index = inet_interface_of(i->s.net, &a);
 	}
-	if (index < 0)
-		return (int)index;
+	int err = index < 0 ? -EADDRNOTAVAIL : check_interface(i, (uint32_t)index, -EADDRNOTAVAIL);
+	if (err != 0)
+		return err;
 	i->mcast_if = (uint32_t)index;
 	i->mcast_addr = m.address;
 	return 0;
@@ -106,15 +122,17 @@ set_mcast_interface(struct inet_sock *i, const void *value, uint32_t len)
 static int
 set_unicast_interface(struct inet_sock *i, uint32_t index)
 {
-	bh_disable();
-	bool there = index == 0 || netif_by_index(i->s.net, index) != NULL;
-	bh_enable();
-	if (!there)
-		return -EADDRNOTAVAIL;
-	if (index != 0 && i->s.bound_if != 0 && i->s.bound_if != index)
-		return -EINVAL;
-	i->ucast_if = index;
-	return 0;
+	int err = check_interface(i, index, -EADDRNOTAVAIL);
+	if (err == 0)
+		i->ucast_if = index;
+	return err;
+}
+
+/* A traffic class; a stream's ECN bits are its transport's. */
+static uint8_t
+with_ecn_of(const struct inet_sock *i, uint8_t before, int32_t v)
+{
+	return i->s.type == SOCK_STREAM ? (uint8_t)((v & ~3) | (before & 3)) : (uint8_t)v;
 }
 
 static int
@@ -124,8 +142,7 @@ set_ip(struct inet_sock *i, int name, int32_t v, const void *value, uint32_t len
 		return -EINVAL;
 	switch (name) {
 	case IP_TOS:
-		/* A stream's ECN bits are its transport's. */
-		i->tos = i->s.type == SOCK_STREAM ? (uint8_t)((v & ~3) | (i->tos & 3)) : (uint8_t)v;
+		i->tos = with_ecn_of(i, i->tos, v);
 		return 0;
 	case IP_TTL:
 		if (v != -1 && (v < 1 || v > 255))
@@ -165,7 +182,7 @@ set_ip6(struct inet_sock *i, int name, int32_t v)
 	case IPV6_TCLASS:
 		if (v < -1 || v > 255)
 			return -EINVAL;
-		i->tclass = v == -1 ? 0 : (uint8_t)v;
+		i->tclass = with_ecn_of(i, i->tclass, v == -1 ? 0 : v);
 		return 0;
 	case IPV6_UNICAST_HOPS:
 		if (v < -1 || v > 255)
@@ -182,9 +199,12 @@ set_ip6(struct inet_sock *i, int name, int32_t v)
 			return -EINVAL;
 		set_flag(i, INET_MCAST_NO_LOOP, v == 0);
 		return 0;
-	case IPV6_MULTICAST_IF:
-		i->mcast_if = (uint32_t)v;
-		return 0;
+	case IPV6_MULTICAST_IF: {
+		int err = check_interface(i, (uint32_t)v, -ENODEV);
+		if (err == 0)
+			i->mcast_if = (uint32_t)v;
+		return err;
+	}
 	case IPV6_MTU_DISCOVER:
 		if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_OMIT)
 			return -EINVAL;
@@ -240,7 +260,7 @@ bind_to_device(struct inet_sock *i, int option, const void *value, uint32_t len)
 int
 inet_setsockopt(struct inet_sock *i, int level, int name, const void *value, uint32_t len)
 {
-	int32_t v = 0;
+	int32_t v;
 	if (level == SOL_SOCKET)
 		return name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX
 			? bind_to_device(i, name, value, len)
@@ -253,7 +273,8 @@ inet_setsockopt(struct inet_sock *i, int level, int name, const void *value, uin
 	if (level == SOL_IP && name == IP_OPTIONS)
 		return len == 0 ? 0
 				: -EOPNOTSUPP; /* source routes and their like: not sent by us */
-	if (!get_number(value, len, &v) || (level == SOL_IPV6 && len < sizeof(v)))
+	v = get_number(value, len);
+	if (level == SOL_IPV6 && len < sizeof(v))
 		return -EINVAL;
 	uint32_t flag = option_flag(level, name);
 	if (flag != 0) {

@@ -300,7 +300,7 @@ raw_bind(struct sock *s, const struct sock_addr *addr)
 {
 	struct raw_sock *r = raw_of(s);
 	struct inet_addr a;
-	int err = inet_addr_decode(s, addr, &a);
+	int err = inet_addr_decode_on_link(s, addr, 0, &a);
 	a.port = 0;
 	if (err == 0)
 		err = inet_may_bind(&r->i, &a);
@@ -322,7 +322,7 @@ raw_connect(struct sock *s, const struct sock_addr *addr, uint32_t flags)
 	if (addr->len < sizeof(addr->family))
 		return -EINVAL;
 	bool leave = addr->family == AF_UNSPEC;
-	int err = leave ? 0 : inet_addr_decode(s, addr, &a);
+	int err = leave ? 0 : inet_addr_decode_on_link(s, addr, r->i.mcast_if, &a);
 	if (err != 0)
 		return err;
 	spin_lock_bh(&s->lock);

@@ -5,6 +5,7 @@
 #include "net/sock/msg.h"
 #include "net/tcp/tcp_impl.h"
 
+#define ANY_LINK     1u /* a group is refused in any case, but not for this */
 #define WRITE_EVENTS (POLLOUT | POLLWRNORM | POLLWRBAND)
 
 void
@@ -187,7 +188,7 @@ tcp_sock_connect(struct sock *s, const struct sock_addr *addr, uint32_t flags)
 	if (addr->len < sizeof(addr->family))
 		return -EINVAL;
 	bool unspec = addr->family == AF_UNSPEC;
-	int err = unspec ? 0 : tcp_addr_decode(s, addr, &a);
+	int err = unspec ? 0 : inet_addr_decode_on_link(s, addr, ANY_LINK, &a);
 	if (err != 0) /* what has a peer needs no address to refuse another */
 		return t->call == TCP_CALL_CONNECTED || tcp_state(t) == TCP_LISTEN ? -EISCONN : err;
 	inet_resolve_any(s, &a.addr);

@@ -140,23 +140,12 @@ bind_locked(struct tcp_sock *t, const struct inet_addr *a)
 	return err;
 }
 
-/* An address, which if it is link-local says of which link, or the socket does. */
-int
-tcp_addr_decode(const struct sock *s, const struct sock_addr *from, struct inet_addr *a)
-{
-	int err = inet_addr_decode(s, from, a);
-	bool needs_scope = net_addr_is_link_local(&a->addr) && !net_addr_is_v4(&a->addr);
-	if (err == 0 && needs_scope && a->scope == 0 && s->bound_if == 0)
-		err = -EINVAL;
-	return err;
-}
-
 static int
 tcp_bind(struct sock *s, const struct sock_addr *addr)
 {
 	struct tcp_sock *t = tcp_of(s);
 	struct inet_addr a;
-	int err = tcp_addr_decode(s, addr, &a);
+	int err = inet_addr_decode_on_link(s, addr, 0, &a);
 	if (err == 0 && net_addr_is_multicast(&a.addr))
 		err = -EADDRNOTAVAIL;
 	if (err == 0)

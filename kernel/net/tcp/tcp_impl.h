@@ -237,10 +237,6 @@ void tcp_sock_destroy(struct sock *s);
 /* The core's defaults, as the stack's tunables say. lock held, or nobody else has it. */
 void tcp_sock_init_conn(struct tcp_sock *t);
 
-/* An address, which if it is link-local says of which link, or the socket does. -EINVAL, -EAFNOSUPPORT. */
-int tcp_addr_decode(
-	const struct sock *s, const struct sock_addr *from, struct inet_addr *a) MUST_CHECK;
-
 /* connect.c */
 int tcp_sock_connect(struct sock *s, const struct sock_addr *addr, uint32_t flags);
 

@@ -66,7 +66,7 @@ udp_sock_create(
 	inet_init(&u->i);
 	u->kind = kind;
 	udp_end_init(&u->end, net, &end_ops, u->i.s.uid);
-	u->end.flow.local = inet_any(&u->i.s);
+	u->end.flow.local = u->bound_local = inet_any(&u->i.s);
 	take_options(u);
 	*out = &u->i.s;
 	return 0;
@@ -89,7 +89,7 @@ udp_sock_bind(struct sock *s, const struct sock_addr *addr)
 {
 	struct udp_sock *u = udp_of(s);
 	struct inet_addr a;
-	int err = inet_addr_decode(s, addr, &a);
+	int err = inet_addr_decode_on_link(s, addr, 0, &a);
 	if (err == 0)
 		err = inet_may_bind(&u->i, &a);
 	if (err != 0)
@@ -104,19 +104,23 @@ udp_sock_bind(struct sock *s, const struct sock_addr *addr)
 		u->end.flow.ifindex = ifindex;
 	} else {
 		err = udp_bind(&u->end, u->kind, &a.addr, a.port, ifindex);
+		u->port_was_bound = err == 0 && a.port != 0;
 	}
+	if (err == 0)
+		u->bound_local = a.addr;
 	spin_unlock_bh(&s->lock);
 	return err == -EAGAIN ? -EADDRINUSE : err;
 }
 
-/* Away from the peer; lock held. */
+/* Away from the peer, and from the address and port that were chosen because of it; lock held. */
 static void
 disconnect(struct udp_sock *u)
 {
-	struct net_addr local = u->end.flow.local;
 	route_ref_drop(&u->i.ref);
 	if (u->end.flow.local_port != 0)
-		udp_connect(&u->end, u->kind, &local, NULL, 0);
+		udp_connect(&u->end, u->kind, &u->bound_local, NULL, 0);
+	if (!u->port_was_bound)
+		udp_unbind(&u->end, u->kind);
 }
 
 /* Finds the way and the local address, then connects; lock held. */
@@ -162,7 +166,7 @@ udp_sock_connect(struct sock *s, const struct sock_addr *addr, uint32_t flags)
 		spin_unlock_bh(&s->lock);
 		return 0;
 	}
-	err = inet_addr_decode(s, addr, &a);
+	err = inet_addr_decode_on_link(s, addr, u->i.mcast_if, &a);
 	if (err != 0)
 		return err;
 	inet_resolve_any(s, &a.addr);
@@ -195,8 +199,8 @@ udp_sock_shutdown(struct sock *s, int how)
 	struct udp_sock *u = udp_of(s);
 	spin_lock_bh(&s->lock);
 	bool connected = u->end.connected;
-	if (connected)
-		__atomic_store_n(&s->shut, (uint8_t)(s->shut | (how + 1)), __ATOMIC_RELEASE);
+	/* Without a peer it is an error, and ends the wait of who receives all the same, as on Linux. */
+	__atomic_store_n(&s->shut, (uint8_t)(s->shut | (how + 1)), __ATOMIC_RELEASE);
 	spin_unlock_bh(&s->lock);
 	sock_wake(s, SOCK_ALL_EVENTS);
 	return connected ? 0 : -ENOTCONN;

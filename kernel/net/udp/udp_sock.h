@@ -22,6 +22,8 @@ struct udp_sock {
 	struct inet_cork *_Atomic cork; /* MSG_MORE, UDP_CORK */
 	uint16_t gso_size;              /* UDP_SEGMENT */
 	bool closed;                    /* [lock] */
+	bool port_was_bound;            /* [lock] bind() named it: it stays when the peer goes */
+	struct net_addr bound_local;    /* [lock] what bind() named, or any address */
 	struct epoch_head epoch;
 };
 
