@@ -197,6 +197,8 @@ set_number(struct sock *s, int name, int32_t v)
 		return 0;
 	case SO_RCVLOWAT:
 		s->rcvlowat = v < 0 ? INT32_MAX : v == 0 ? 1 : (uint32_t)v;
+		if (s->ops->option_changed != NULL)
+			s->ops->option_changed(s, name);
 		return 0;
 	case SO_MARK:
 		if (!current_has_caps(CAP_NETADMIN))

@@ -244,6 +244,19 @@ tcp_getsockopt(struct sock *s, int level, int name, void *value, uint32_t *len)
 	return err != 0 ? err : sock_answer(value, len, &v, sizeof(v));
 }
 
+/* SO_RCVLOWAT: no more than half of what the buffer may be, which grows so far unless the user chose. lock held. */
+static void
+fit_low_water(struct tcp_sock *t)
+{
+	struct sock *s = &t->i.s;
+	bool chosen = (atomic_load_explicit(&s->opts, memory_order_relaxed) &
+			      SOCK_OPT_RCVBUF_LOCKED) != 0;
+	uint32_t most = chosen ? s->rcvbuf : tcp_sysctl(s->net)->rmem[2];
+	s->rcvlowat = min(s->rcvlowat, most / 2);
+	if (!chosen && s->rcvbuf < 2 * s->rcvlowat)
+		s->rcvbuf = 2 * s->rcvlowat;
+}
+
 void
 tcp_option_changed(struct sock *s, int name)
 {
@@ -271,9 +284,12 @@ tcp_option_changed(struct sock *s, int name)
 	case SO_REUSEPORT:
 		tcp_port_set_flags(s->net, &t->owner, tcp_owner_flags(t));
 		break;
+	case SO_RCVLOWAT:
 	case SO_RCVBUF:
 	case SO_RCVBUFFORCE:
 		spin_lock_bh(&s->lock);
+		if (name == SO_RCVLOWAT)
+			fit_low_water(t);
 		tcp_recvq_update_space(t);
 		spin_unlock_bh(&s->lock);
 		break;

@@ -187,8 +187,9 @@ readable_events(const struct tcp_sock *t)
 	uint32_t avail =
 		atomic_load_explicit((_Atomic uint32_t *)&t->rcv_avail, memory_order_acquire);
 	uint32_t target = t->i.s.rcvlowat;
-	if (target > 1) /* never more than what the buffer lets in */
-		target = max(min(target, t->c.rcv_buffer), 1u);
+	int32_t offered = (int32_t)(t->c.rcv_wup + t->c.rcv_wnd - t->c.rcv_nxt);
+	if (target > 1 && offered <= (int32_t)t->c.rcv_mss)
+		target = 1; /* no more will come before some of it is read */
 	if (t->urgent_valid && t->c.rcv_up == t->c.read_seq &&
 		(t->i.s.opts & SOCK_OPT_OOBINLINE) == 0)
 		target++; /* the urgent byte is in the queue, but not to be read */

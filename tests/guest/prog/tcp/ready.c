@@ -118,6 +118,27 @@ TCP_TEST(poll_is_woken)
 	}
 }
 
+/* A low-water mark that no buffer holds is one that is reached when no more will come. */
+TCP_TEST(poll_of_a_low_water_mark)
+{
+	static char data[1 << 16];
+	int fd[2];
+	tcp_pair(net, fd);
+	sock_set(fd[1], SOL_SOCKET, SO_RCVLOWAT, INT32_MAX);
+	CHECK(sock_int(fd[1], SOL_SOCKET, SO_RCVLOWAT) < INT32_MAX);
+	send_all(fd[0], "few", 3);
+	CHECK_SOON(recv(fd[1], data, 3, MSG_PEEK | MSG_DONTWAIT) == 3);
+	CHECK_EQ(tcp_events(fd[1]), POLLOUT);
+	set_nonblock(fd[0]);
+	struct pollfd p = {fd[1], POLLIN, 0};
+	do
+		(void)send(fd[0], data, sizeof(data), MSG_NOSIGNAL);
+	while (poll(&p, 1, 1) == 0);
+	CHECK_EQ(p.revents, POLLIN);
+	sock_set(fd[1], SOL_SOCKET, SO_RCVLOWAT, 0);
+	CHECK_EQ(sock_int(fd[1], SOL_SOCKET, SO_RCVLOWAT), 1);
+}
+
 TCP_TEST(poll_is_woken_by_connections)
 {
 	struct sock_name reach;
