@@ -41,6 +41,8 @@ tcp_sock_shutdown(struct sock *s, int how)
 		bool opening = t->c.state == TCP_SYN_SENT;
 		if (opening)
 			atomic_store_explicit(&s->error, ECONNRESET, memory_order_release);
+		if (s->shut == (SOCK_SHUT_RD | SOCK_SHUT_WR))
+			t->c.flags |= TCPF_DEAF;
 		if (opening || (bits & SOCK_SHUT_WR)) {
 			struct tcp_env env = tcp_env_of(t);
 			tcp_shutdown(&t->c, &env, &act);

@@ -91,6 +91,9 @@ enum tcp_cc { TCP_CC_CUBIC, TCP_CC_RENO };
 #define TCPF_URG_IN \
 	(1u << 24) /* rcv_up counts: the peer announced urgent data that was not read past yet */
 #define TCPF_URG_HERE (1u << 25) /* its byte was received */
+/* said by the socket: */
+#define TCPF_DEAF \
+	(1u << 26) /* shut both ways: what is sent to it still is refused, as when it is closed */
 
 /* tcp_conn.todo: what tcp_output() is to see to. */
 #define TCPT_ACK_NOW   1u

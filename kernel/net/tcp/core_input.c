@@ -230,15 +230,15 @@ after_ack(struct tcp_conn *c, struct tcp_actions *act)
 		tcp_done(c, 0, act);
 }
 
-/* Data for a socket that is closed: nobody will ever read it, and the peer ought to know (RFC 1122, 4.2.2.13). */
+/* Data for a socket that is closed or shut: nobody will read it, and the peer ought to know (RFC 1122, 4.2.2.13). */
 static bool
 for_nobody(struct tcp_conn *c, const struct tcp_segment *seg, struct tcp_actions *act)
 {
-	if (!(c->flags & TCPF_ORPHAN) || seg->len == 0 ||
+	if (!(c->flags & (TCPF_ORPHAN | TCPF_DEAF)) || seg->len == 0 ||
 		!tcp_seq_after(seg->seq + seg->len, c->rcv_nxt))
 		return false;
 	c->todo |= TCPT_RST;
-	tcp_done(c, 0, act);
+	tcp_done(c, (c->flags & TCPF_ORPHAN) ? 0 : ECONNRESET, act);
 	act->drop = TCP_DROP_CLOSED;
 	return true;
 }

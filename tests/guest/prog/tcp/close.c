@@ -76,6 +76,21 @@ TCP_TEST(shutdown_of_both)
 	tcp_await(fd[1], ENDED);
 }
 
+TCP_TEST(sent_to_who_has_shut_both)
+{
+	int fd[2];
+	tcp_pair(net, fd);
+	CHECK_EQ(shutdown(fd[0], SHUT_RD), 0);
+	CHECK_EQ(shutdown(fd[0], SHUT_WR), 0);
+	expect_eof(fd[1]);
+	/* It would never be read: the sender is told (RFC 1122, 4.2.2.13), and so is who has shut. */
+	send_all(fd[1], "x", 1);
+	CHECK_SOON((tcp_events(fd[1]) & POLLERR) != 0);
+	CHECK_ERRNO(send(fd[1], "y", 1, MSG_NOSIGNAL), EPIPE);
+	CHECK_SOON((tcp_events(fd[0]) & POLLERR) != 0);
+	CHECK_EQ(sock_int(fd[0], SOL_SOCKET, SO_ERROR), ECONNRESET);
+}
+
 static void *
 shut_writing(void *arg)
 {
