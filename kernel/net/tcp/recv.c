@@ -67,6 +67,19 @@ copy(struct tcp_sock *t, uint32_t skip, uint32_t n, struct sock_msg *msg, nsec_t
 	return done;
 }
 
+/* When the byte came that lies so far behind the queue's beginning; read_lock held. */
+static nsec_t
+stamp_of(const struct tcp_sock *t, uint32_t at)
+{
+	struct pkt *p = __atomic_load_n(&t->rcv_first, __ATOMIC_RELAXED);
+	at += tcp_recvq_consumed(p);
+	while (at >= __atomic_load_n(&p->len, __ATOMIC_RELAXED)) {
+		at -= __atomic_load_n(&p->len, __ATOMIC_RELAXED);
+		p = __atomic_load_n(&p->next, __ATOMIC_RELAXED);
+	}
+	return __atomic_load_n(&p->tstamp, __ATOMIC_RELAXED);
+}
+
 /* n bytes were read, or are to be skipped: makes room for others. */
 static void
 consume(struct tcp_sock *t, uint32_t n)
@@ -147,6 +160,7 @@ read_some(struct tcp_sock *t, struct sock_msg *msg, struct reading *r)
 	uint32_t done = n;
 	if (unlikely(r->discard)) {
 		msg->iter->count -= n;
+		r->stamp = stamp_of(t, ahead + n - 1);
 	} else {
 		done = copy(t, ahead, n, msg, &r->stamp);
 		if (done < n)

@@ -3,6 +3,7 @@
  * Datagrams and sequenced packets: messages with boundaries. A datagram's receiver takes a few before its senders have
  * to wait, each sender has its sndbuf on top; packets have one sender, and its sndbuf alone.
  */
+#include "core/wallclock.h"
 #include "dev/rng/random.h"
 #include "net/sock/cmsg.h"
 #include "net/sock/filter.h"
@@ -255,6 +256,13 @@ filter(struct unix_sock *p, struct unix_msg *m)
 	return wanted != 0;
 }
 
+static bool
+wants_stamps(const struct unix_sock *p)
+{
+	return (atomic_load_explicit((_Atomic uint32_t *)&p->s.opts, memory_order_relaxed) &
+		       SOCK_OPT_TIMESTAMPS) != 0;
+}
+
 static ssize_t
 send_to(struct unix_sock *u, struct unix_sock *p, struct sock_msg *msg)
 {
@@ -270,6 +278,8 @@ send_to(struct unix_sock *u, struct unix_sock *p, struct sock_msg *msg)
 	struct unix_msg *m;
 	if (err == 0)
 		err = (unix_shut(u) & SOCK_SHUT_WR) ? -EPIPE : make_message(u, msg, &m);
+	if (err == 0 && unlikely(wants_stamps(p)))
+		m->stamp = time_realtime();
 	if (err == 0 && filter(p, m))
 		err = deliver_waiting(u, p, m, deadline);
 	else if (err == 0)
@@ -370,6 +380,11 @@ give(struct unix_sock *u, struct unix_msg *m, struct sock_msg *msg)
 	}
 	if (msg->addr != NULL)
 		unix_fill_name(unix_is_connection(u) ? unix_peer(u) : m->sender, msg->addr);
+	if (unlikely(wants_stamps(u)) && msg->cmsg != NULL) {
+		if (m->stamp == 0) /* sent before anybody asked */
+			m->stamp = time_realtime();
+		sock_put_timestamp(&u->s, m->stamp, msg->cmsg);
+	}
 	if (msg->cmsg != NULL || rights != NULL)
 		unix_cmsg_deliver(u, msg, &m->creds, rights);
 	return (msg->flags & MSG_TRUNC) ? (ssize_t)m->len : (ssize_t)n;

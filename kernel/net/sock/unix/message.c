@@ -70,6 +70,7 @@ msg_alloc(const struct unix_sock *u, uint32_t n, struct unix_msg **out)
 	m->pos = 0;
 	m->truesize = UNIX_MSG_SIZE;
 	m->nr_pages = 0;
+	m->stamp = 0;
 	*out = m;
 	return 0;
 }

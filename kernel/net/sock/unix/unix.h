@@ -62,6 +62,7 @@ struct unix_msg {
 	uint32_t truesize;
 	uint32_t nr_pages;    /* 0: the bytes are in data[] and bufs */
 	uint32_t page_offset; /* where the bytes begin in the first of the pages */
+	nsec_t stamp; /* datagrams: when it was sent, if the receiver asked to be told; or 0 */
 	union {
 		uint8_t data[0];
 		struct page *pages[0]; /* referenced */
