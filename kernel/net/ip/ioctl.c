@@ -5,15 +5,13 @@
 #include <string.h>
 
 #include "abi/linux/if.h"
+#include "abi/linux/socket.h"
 #include "arch/uaccess.h"
 #include "caps.h"
 #include "net/ip/internal.h"
 #include "net/ip/ioctl_impl.h"
 #include "net/link/netif.h"
 #include "proc/task.h"
-
-#define AF_INET  2
-#define AF_INET6 10
 
 bool
 ip_ioctl_is_known(uint32_t cmd)
@@ -205,6 +203,9 @@ get_link(struct netif *nif, uint32_t cmd, struct linux_ifreq *r)
 	case SIOCGIFMETRIC:
 	case SIOCGIFMAP:
 		return 0;
+	case SIOCSIFMETRIC:
+	case SIOCETHTOOL: /* what devices have none of: programs go on without */
+		return -EOPNOTSUPP;
 	default:
 		return -ENOTTY;
 	}

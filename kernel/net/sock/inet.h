@@ -38,6 +38,8 @@
 #define INET_DONTFRAG      (1u << 14)
 #define INET_OLD_PKTINFO6  (1u << 15) /* IPV6_2292PKTINFO */
 #define INET_OLD_HOPLIMIT6 (1u << 16)
+#define INET_RECVOPTS      (1u << 17)
+#define INET_RETOPTS       (1u << 18)
 
 struct inet_group {
 	struct inet_group *next; /* [lock] */

@@ -6,6 +6,7 @@
 #include "net/sock/inet.h"
 #include "net/sock/pktio.h"
 #include "proc/time.h"
+#include "wire/ip4.h"
 
 void
 inet_pkt_addresses(const struct pkt *p, struct net_addr *src, struct net_addr *dst)
@@ -181,6 +182,18 @@ put_int(struct cmsg_buffer *out, int level, int type, int32_t v)
 	cmsg_put(out, level, type, &v, sizeof(v));
 }
 
+/* The header's options as they came, if it has any; what would go back is the same, since source routes are dropped. */
+static void
+put_options(const struct inet_sock *i, const struct pkt *p, struct cmsg_buffer *out)
+{
+	const uint8_t *h = p->head + p->net_off;
+	uint32_t n = (h[0] & 15u) * 4 - IP4_HEADER;
+	if (n != 0 && inet_has(i, INET_RECVOPTS))
+		cmsg_put(out, SOL_IP, IP_RECVOPTS, h + IP4_HEADER, n);
+	if (n != 0 && inet_has(i, INET_RETOPTS))
+		cmsg_put(out, SOL_IP, IP_RETOPTS, h + IP4_HEADER, n);
+}
+
 static void
 put_v4(const struct inet_sock *i, const struct pkt *p, const struct net_addr *dst,
 	struct cmsg_buffer *out)
@@ -193,6 +206,8 @@ put_v4(const struct inet_sock *i, const struct pkt *p, const struct net_addr *ds
 		put_int(out, SOL_IP, IP_TTL, p->ttl);
 	if (inet_has(i, INET_RECVTOS))
 		cmsg_put(out, SOL_IP, IP_TOS, &p->tos, 1);
+	if (unlikely(inet_has(i, INET_RECVOPTS | INET_RETOPTS)))
+		put_options(i, p, out);
 }
 
 /* Where it came to, by the name that the socket knows it by: RFC 3542's, or the older RFC 2292's, or both. */

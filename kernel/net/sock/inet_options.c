@@ -19,6 +19,10 @@ option_flag(int level, int name)
 			return INET_RECVTTL;
 		case IP_RECVTOS:
 			return INET_RECVTOS;
+		case IP_RECVOPTS:
+			return INET_RECVOPTS;
+		case IP_RETOPTS:
+			return INET_RETOPTS;
 		case IP_RECVERR:
 			return INET_RECVERR;
 		case IP_FREEBIND:

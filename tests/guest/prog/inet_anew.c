@@ -3,11 +3,16 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include "guest.h"
+
+#define SIOCETHTOOL 0x8946
 
 union name {
 	struct sockaddr sa;
@@ -212,4 +217,61 @@ GUEST_TEST(inet_options_of_no_length)
 	CHECK_EQ(getsockopt(s, IPPROTO_IP, IP_PKTINFO, &v, &len), 0);
 	CHECK_EQ(v, 0);
 	CHECK_ERRNO(setsockopt(s, IPPROTO_IP, 999, NULL, 0), ENOPROTOOPT);
+}
+
+/* The options of a header that came in, for who wants them: ping(8) asks, and warns where it may not. */
+GUEST_TEST(udp_tells_options_of_ip)
+{
+	struct {
+		struct iphdr ip;
+		uint8_t options[4];
+		struct udphdr udp;
+		char data;
+	} __attribute__((packed)) out = {.ip = {.version = 4,
+						 .ihl = 6,
+						 .ttl = 9,
+						 .protocol = IPPROTO_UDP,
+						 .daddr = htonl(INADDR_LOOPBACK)},
+		.options = {0x94, 4, 0, 0}, /* router alert */
+		.udp = {.len = htons(9)},
+		.data = 'o'};
+	union name to = name4("127.0.0.1", 0);
+	char byte;
+	_Alignas(struct cmsghdr) char control[128];
+	struct iovec v = {&byte, 1};
+	struct msghdr m = {.msg_iov = &v,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
+	int s = socket(AF_INET, SOCK_DGRAM, 0), raw = socket(AF_INET, SOCK_RAW, IPPROTO_RAW),
+	    on = 1;
+	CHECK_EQ(bind(s, &to.sa, sizeof(to)), 0);
+	to = own(s);
+	out.udp.dest = to.in.sin_port;
+	CHECK_EQ(setsockopt(s, IPPROTO_IP, IP_RECVOPTS, &on, sizeof(on)), 0);
+	CHECK_EQ(sendto(raw, &out, sizeof(out), 0, &to.sa, sizeof(to)), sizeof(out));
+	CHECK_EQ(recvmsg(s, &m, 0), 1);
+	CHECK_EQ(byte, 'o');
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+	CHECK(h != NULL && h->cmsg_level == IPPROTO_IP && h->cmsg_type == IP_RECVOPTS);
+	CHECK_EQ(h->cmsg_len, CMSG_LEN(4));
+	CHECK(memcmp(CMSG_DATA(h), out.options, 4) == 0);
+	/* What has none tells none. */
+	m.msg_controllen = sizeof(control);
+	CHECK_EQ(sendto(s, "n", 1, 0, &to.sa, sizeof(to)), 1);
+	CHECK_EQ(recvmsg(s, &m, 0), 1);
+	CHECK_EQ(m.msg_controllen, 0);
+	CHECK_EQ(setsockopt(s, IPPROTO_IP, IP_RETOPTS, &on, sizeof(on)), 0);
+}
+
+/* What ethtool asks is not there, which captures take as such; another error ends them. */
+GUEST_TEST(inet_devices_have_no_tools)
+{
+	struct ifreq r = {.ifr_name = "lo"};
+	uint32_t command[2] = {0xffff};
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	r.ifr_data = (void *)command;
+	CHECK_ERRNO(ioctl(s, SIOCETHTOOL, &r), EOPNOTSUPP);
+	strcpy(r.ifr_name, "none");
+	CHECK_ERRNO(ioctl(s, SIOCETHTOOL, &r), ENODEV);
 }

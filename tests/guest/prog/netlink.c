@@ -149,12 +149,18 @@ read_dump(int fd, uint16_t type, size_t size, bool *interrupted)
 }
 
 static void
-start_dump(int fd, uint16_t type, uint8_t family)
+start_dump_by(int fd, uint16_t flags, uint16_t type, uint8_t family)
 {
 	struct request r;
 	uint8_t fixed[16] = {family};
-	begin(&r, type, NLM_F_DUMP, fixed, sizeof(fixed));
+	begin(&r, type, flags, fixed, sizeof(fixed));
 	transmit(fd, &r);
+}
+
+static void
+start_dump(int fd, uint16_t type, uint8_t family)
+{
+	start_dump_by(fd, NLM_F_DUMP, type, family);
 }
 
 static unsigned
@@ -299,6 +305,20 @@ GUEST_TEST(netlink_routes)
 }
 
 /* What a strict request filters by, and what it must not say. */
+/* Either bit of NLM_F_DUMP asks for all: busybox's `ip route show cache` sets one. */
+GUEST_TEST(netlink_dumps_by_either_bit)
+{
+	static const uint16_t bits[] = {NLM_F_ROOT, NLM_F_MATCH};
+	int fd = nl_open(0);
+	bool interrupted;
+	for (int i = 0; i < 2; i++) {
+		start_dump_by(fd, bits[i], RTM_GETLINK, AF_UNSPEC);
+		CHECK(read_dump(fd, RTM_NEWLINK, 8192, &interrupted) >= 1);
+		start_dump_by(fd, bits[i], RTM_GETROUTE, AF_INET);
+		CHECK(read_dump(fd, RTM_NEWROUTE, 8192, &interrupted) >= 1);
+	}
+}
+
 GUEST_TEST(netlink_strict_dumps)
 {
 	int fd = nl_open(0), on = 1;

@@ -10,7 +10,7 @@
 struct handler {
 	uint16_t type;
 	int (*run)(struct nl_call *c);
-	int (*dump)(struct nl_call *c); /* with NLM_F_DUMP; NULL: run */
+	int (*dump)(struct nl_call *c); /* with a bit of NLM_F_DUMP; what asks has it */
 	bool changes;                   /* takes CAP_NETADMIN, and config_lock is taken for it */
 };
 
@@ -74,8 +74,7 @@ run_route(struct nl_call *c)
 		return nl_refuse(&c->extack, -EOPNOTSUPP, "there is no such request");
 	if (h->changes)
 		return run_change(h, c);
-	if ((header->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP ||
-		(h->run == NULL && (header->nlmsg_flags & NLM_F_DUMP) != 0))
+	if ((header->nlmsg_flags & NLM_F_DUMP) != 0) /* either of its bits, as on Linux */
 		return h->dump(c);
 	return h->run != NULL ? h->run(c) : -EOPNOTSUPP;
 }
