@@ -112,6 +112,16 @@ inet_may_bind(const struct inet_sock *i, const struct inet_addr *a)
 	return net_addr_is_multicast(&a->addr) ? 0 : -EADDRNOTAVAIL;
 }
 
+int
+inet_shutdown(struct sock *s, bool connected, int how)
+{
+	spin_lock_bh(&s->lock);
+	__atomic_store_n(&s->shut, (uint8_t)(s->shut | (how + 1)), __ATOMIC_RELEASE);
+	spin_unlock_bh(&s->lock);
+	sock_wake(s, SOCK_ALL_EVENTS);
+	return connected ? 0 : -ENOTCONN;
+}
+
 void
 inet_end(struct inet_sock *i)
 {

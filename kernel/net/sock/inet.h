@@ -140,6 +140,17 @@ inet_resolve_any(const struct sock *s, struct net_addr *a)
 /* What bind() may bind to: 0; -EADDRNOTAVAIL, -ENODEV, -EACCES (a low port without NETADMIN). */
 int inet_may_bind(const struct inet_sock *i, const struct inet_addr *a) MUST_CHECK;
 
+/* shutdown() of datagrams. -ENOTCONN: there is no peer, and yet the wait of who receives ends, as on Linux. */
+int inet_shutdown(struct sock *s, bool connected, int how) MUST_CHECK;
+/* What poll says of a datagram socket that is shut. */
+static inline uint32_t
+inet_shut_events(const struct sock *s)
+{
+	uint8_t shut = __atomic_load_n(&s->shut, __ATOMIC_ACQUIRE);
+	return ((shut & SOCK_SHUT_RD) ? POLLRDHUP | POLLIN | POLLRDNORM : 0) |
+		(shut == (SOCK_SHUT_RD | SOCK_SHUT_WR) ? POLLHUP : 0);
+}
+
 /* Options of SOL_IP, SOL_IPV6 and what SOL_SOCKET leaves to families. 1: not one of these. May sleep. */
 int inet_setsockopt(
 	struct inet_sock *i, int level, int name, const void *value, uint32_t len) MUST_CHECK;

@@ -237,6 +237,8 @@ destination(struct raw_sock *r, const struct sock_msg *msg, struct inet_send *ou
 	if (err == 0 && !given && !r->connected)
 		err = -EDESTADDRREQ;
 	out->flow.remote = given ? a.addr : r->remote;
+	if (err == 0 && s->family == AF_INET6 && net_addr_is_v4(&out->flow.remote))
+		err = -ENETUNREACH;
 	out->flow.ifindex = inet_interface_to(&r->i, &out->flow.remote, a.scope);
 	if (!net_addr_is_any(&r->local))
 		out->flow.local = r->local;
@@ -355,7 +357,7 @@ raw_poll(struct sock *s, struct poll_table *pt)
 		ready |= POLLERR;
 	if (!sock_rxqueue_is_empty(&r->rx))
 		ready |= POLLIN | POLLRDNORM;
-	return ready;
+	return ready | inet_shut_events(s);
 }
 
 static int64_t
@@ -423,7 +425,7 @@ raw_getsockopt(struct sock *s, int level, int name, void *value, uint32_t *len)
 	}
 	int32_t v;
 	if (level == SOL_IP && name == IP_HDRINCL && s->family == AF_INET)
-		v = inet_has(&r->i, INET_HDRINCL);
+		v = user_makes_header(r);
 	else if (level == SOL_RAW && name == ICMP_FILTER && s->protocol == IPPROTO_ICMP)
 		v = (int32_t)r->icmp_filter;
 	else if (names_checksum(s, level, name))
@@ -440,7 +442,7 @@ raw_getsockopt(struct sock *s, int level, int name, void *value, uint32_t *len)
 static int
 raw_shutdown(struct sock *s, int how)
 {
-	return raw_of(s)->connected ? 0 : -ENOTCONN;
+	return inet_shutdown(s, raw_of(s)->connected, how);
 }
 
 static int

@@ -140,6 +140,9 @@ connect_locked(struct udp_sock *u, const struct inet_addr *a)
 		.remote_port = u->kind == UDP_KIND_PING ? 0 : a->port,
 		.ifindex = inet_interface_to(i, &a->addr, a->scope),
 	};
+	/* A peer of the other version: what was chosen for the last one does not count. */
+	if (net_addr_is_v4(&flow.local) != net_addr_is_v4(&a->addr))
+		flow.local = u->bound_local;
 	if (net_addr_is_any(&flow.local))
 		flow.local = (struct net_addr){0};
 	route_ref_drop(&i->ref);
@@ -196,14 +199,7 @@ udp_sock_getname(struct sock *s, bool peer, struct sock_addr *out)
 static int
 udp_sock_shutdown(struct sock *s, int how)
 {
-	struct udp_sock *u = udp_of(s);
-	spin_lock_bh(&s->lock);
-	bool connected = u->end.connected;
-	/* Without a peer it is an error, and ends the wait of who receives all the same, as on Linux. */
-	__atomic_store_n(&s->shut, (uint8_t)(s->shut | (how + 1)), __ATOMIC_RELEASE);
-	spin_unlock_bh(&s->lock);
-	sock_wake(s, SOCK_ALL_EVENTS);
-	return connected ? 0 : -ENOTCONN;
+	return inet_shutdown(s, __atomic_load_n(&udp_of(s)->end.connected, __ATOMIC_RELAXED), how);
 }
 
 static uint32_t
@@ -211,16 +207,11 @@ udp_sock_poll(struct sock *s, struct poll_table *pt)
 {
 	struct udp_sock *u = udp_of(s);
 	uint32_t ready = sock_is_writable(s) ? POLLOUT | POLLWRNORM | POLLWRBAND : 0;
-	uint8_t shut = __atomic_load_n(&s->shut, __ATOMIC_ACQUIRE);
 	if (atomic_load_explicit(&s->error, memory_order_acquire) != 0 || inet_has_errors(&u->i))
 		ready |= POLLERR;
-	if (shut & SOCK_SHUT_RD)
-		ready |= POLLRDHUP | POLLIN | POLLRDNORM;
-	if (shut == (SOCK_SHUT_RD | SOCK_SHUT_WR))
-		ready |= POLLHUP;
 	if (!sock_rxqueue_is_empty(&u->rx))
 		ready |= POLLIN | POLLRDNORM;
-	return ready;
+	return ready | inet_shut_events(s);
 }
 
 static int64_t
@@ -265,6 +256,10 @@ static int
 udp_sock_setsockopt(struct sock *s, int level, int name, const void *value, uint32_t len)
 {
 	struct udp_sock *u = udp_of(s);
+	/* Which versions it takes is settled with its port. */
+	if (level == SOL_IPV6 && name == IPV6_V6ONLY && s->family == AF_INET6 &&
+		__atomic_load_n(&u->end.bound, __ATOMIC_RELAXED))
+		return -EINVAL;
 	int err = inet_setsockopt(&u->i, level, name, value, len);
 	if (err == 1 && level == SOL_UDP && u->kind == UDP_KIND_UDP)
 		return set_udp(u, name, value, len);

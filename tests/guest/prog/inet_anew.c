@@ -103,9 +103,11 @@ GUEST_TEST(udp_shutdown_without_a_peer)
 {
 	const struct timeval deadline = {.tv_sec = 50};
 	char c;
-	for (int i = 0; i < 2; i++) {
-		int s = socket(i == 0 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
-		union name any = i == 0 ? name4("0.0.0.0", 0) : name6("::", 0);
+	for (int i = 0; i < 4; i++) {
+		int raw = i >= 2,
+		    s = socket(i % 2 == 0 ? AF_INET : AF_INET6, raw ? SOCK_RAW : SOCK_DGRAM,
+			    raw ? 253 : 0);
+		union name any = i % 2 == 0 ? name4("0.0.0.0", 0) : name6("::", 0);
 		any.in.sin_port = 0;
 		CHECK_EQ(bind(s, &any.sa, sizeof(any)), 0);
 		CHECK_EQ(setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline)), 0);
@@ -118,8 +120,32 @@ GUEST_TEST(udp_shutdown_without_a_peer)
 		struct pollfd p = {s, POLLIN | POLLRDHUP, 0};
 		CHECK_EQ(poll(&p, 1, 0), 1);
 		CHECK_EQ(p.revents, POLLIN | POLLRDHUP | POLLHUP);
+		any = i % 2 == 0 ? name4("127.0.0.1", 0) : name6("::1", 0);
+		any.in.sin_port = htons(raw ? 0 : 9);
+		if (raw) /* as Linux has it */
+			CHECK_EQ(sendto(s, "x", 1, MSG_NOSIGNAL, &any.sa, sizeof(any)), 1);
+		else
+			CHECK_ERRNO(sendto(s, "x", 1, MSG_NOSIGNAL, &any.sa, sizeof(any)), EPIPE);
 		CHECK_EQ(close(s), 0);
 	}
+}
+
+/* Peers of both versions, one after the other; which of them it takes is settled with its port. */
+GUEST_TEST(udp_peers_of_both_versions)
+{
+	union name six = name6("::1", 0), four = name6("::ffff:127.0.0.1", 0);
+	int s = socket(AF_INET6, SOCK_DGRAM, 0), on = 1;
+	CHECK_EQ(setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)), 0);
+	CHECK_ERRNO(connect(s, &four.sa, sizeof(four)), ENETUNREACH);
+	on = 0;
+	s = socket(AF_INET6, SOCK_DGRAM, 0);
+	CHECK_EQ(setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)), 0);
+	CHECK_EQ(connect(s, &six.sa, sizeof(six)), 0);
+	CHECK_EQ(connect(s, &four.sa, sizeof(four)), 0);
+	CHECK_ERRNO(setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)), EINVAL);
+	s = socket(AF_INET6, SOCK_RAW, 253);
+	four.in6.sin6_port = 0;
+	CHECK_ERRNO(sendto(s, "x", 1, 0, &four.sa, sizeof(four)), ENETUNREACH);
 }
 
 /* An address that means something on its link alone names the link. */
