@@ -125,6 +125,8 @@ static int
 write_file(const struct layout *l, const struct key_file *key, const char *path)
 {
 	char *temporary = NULL;
+	if (key_check_replaceable(path) != 0)
+		return -1;
 	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
 		err(1, "out of memory");
 	int result = -1;

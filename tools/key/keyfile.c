@@ -236,10 +236,22 @@ publish(const char *from, const char *to, unsigned int flags)
 }
 
 int
+key_check_replaceable(const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
+		return 0;
+	warnx("%s is not a regular file and was left alone; name a file", path);
+	return -1;
+}
+
+int
 key_write_file(
 	const char *path, const void *data, size_t size, unsigned int mode, unsigned int flags)
 {
 	char *temporary = NULL;
+	if ((flags & KEY_REPLACE) && key_check_replaceable(path) != 0)
+		return -1;
 	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
 		err(1, "out of memory");
 	int result = -1;

@@ -44,6 +44,12 @@ void key_sign(const struct key_file *key, const void *data, size_t length,
 char *key_hex(const uint8_t *bytes, size_t size, char *out);
 
 /*
+ * Whether a new file may take `path`: nothing is there, or a regular file. It is renamed there, so a device or a pipe
+ * would be gone.
+ */
+int key_check_replaceable(const char *path);
+
+/*
  * Writes `size` bytes to a new file beside `path`, then gives it that name, so that no reader sees half a file.
  * Fails if the name is taken, unless KEY_REPLACE.
  */

@@ -196,8 +196,8 @@ command_header(int argc, char **argv)
 	char *text = make_header(argv + optind, argc - optind, &size);
 	if (!text)
 		return 1;
-	int result = 0;
-	if (!file_holds(out, text, size))
+	int result = key_check_replaceable(out);
+	if (result == 0 && !file_holds(out, text, size))
 		result = key_write_file(out, text, size, 0644, KEY_REPLACE);
 	free(text);
 	return result ? 1 : 0;

@@ -453,6 +453,17 @@ def control_characters_do_not_reach_the_terminal():
 
 
 @test
+def only_files_are_replaced():
+    """An image or a key takes the place of a file, not of a device, as --out /dev/full would have it."""
+    small_image()
+    os.mkfifo(path("pipe"))
+    refused(pack_command(path("small"), path("pipe")), "not a regular file")
+    refused([KEY, "generate", "--kind", "bundle", "--out", path("pipe"), "--force"], "not a regular file")
+    refused([KEY, "header", "--out", path("pipe"), key("base.key")], "not a regular file")
+    check(stat.S_ISFIFO(os.stat(path("pipe")).st_mode), "the pipe was replaced")
+
+
+@test
 def keys_are_private_and_never_replaced_unasked():
     ok(KEY, "generate", "--kind", "bundle", "--out", path("k"))
     equal(stat.S_IMODE(os.stat(path("k")).st_mode), 0o600, "mode of the secret half")
