@@ -85,11 +85,13 @@ signal_fault(int sig, int code, uint64_t addr)
 {
 	struct task *t = current_task();
 	struct process *p = t->process;
-	struct siginfo info = {.signo = sig, .code = code, .addr = addr};
+	struct siginfo info = {.signo = sig, .code = code, .addr = arch_fault_untag(addr)};
 	struct signal_actions *a = atomic_load_explicit(&p->actions, memory_order_relaxed);
 	uint64_t flags = spin_lock_irq_save(&p->lock);
 	spin_lock(&a->lock);
 	struct sigaction_user *act = &a->action[sig - 1];
+	if (act->flags & SA_EXPOSE_TAGBITS)
+		info.addr = addr;
 	bool blocked = (t->sig.blocked & SIGMASK(sig)) != 0;
 	if (blocked || act->handler == SIG_IGN)
 		act->handler = SIG_DFL;

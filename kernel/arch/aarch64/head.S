@@ -216,7 +216,11 @@ enable_mmu:
 	cmp	x4, #MMFR0_ASIDBITS_16
 	b.ne	1f
 	orr	x2, x2, #TCR_AS
-1:	msr	tcr_el1, x2
+1:	mrs	x3, id_aa64isar1_el1
+	tst	x3, #ISAR1_PAUTH
+	b.eq	2f
+	orr	x2, x2, #TCR_TBID0
+2:	msr	tcr_el1, x2
 	msr	ttbr0_el1, x0
 	msr	ttbr1_el1, x1
 	tlbi	vmalle1

@@ -125,6 +125,13 @@ write_frame(uint64_t base, const struct trap_frame *f, const struct task *t, sig
 	return write_tail(base + OFFSET_TAIL, at->fault_esr);
 }
 
+uint64_t
+arch_fault_untag(uint64_t addr)
+{
+	return addr & (1ULL << 55) ? addr
+				   : addr & UINT64_MAX >> 8; /* bit 55 says whose half it is */
+}
+
 int
 arch_signal_push(struct trap_frame *f, int sig, const struct siginfo *info,
 	const struct sigaction_user *act, sigmask_t mask)

@@ -5,6 +5,7 @@
 #define LOG_SOURCE "trap"
 #include <aarch64/traps.h>
 
+#include "arch/signal.h"
 #include "arch/uaccess.h"
 #include "core/cpu.h"
 #include "core/irq.h"
@@ -81,14 +82,15 @@ static void
 user_page_fault(uint64_t esr, uint64_t far)
 {
 	struct thread *t = arch_current();
-	int err = far < USER_END ? vm_fault(t->space, far, fault_access(esr)) : -EFAULT;
+	uint64_t addr = unlikely(far >= USER_END) ? arch_fault_untag(far) : far;
+	int err = addr < USER_END ? vm_fault(t->space, addr, fault_access(esr)) : -EFAULT;
 	if (likely(err == 0)) {
 		current_task()->min_flt++;
 		return;
 	}
 	if (err == -ENOMEM && process_out_of_memory())
 		return;
-	t->arch.fault_address = far;
+	t->arch.fault_address = addr;
 	t->arch.fault_esr = esr;
 	signal_for_fault(err, far);
 }
@@ -100,7 +102,7 @@ user_abort(uint64_t esr, uint64_t far)
 		user_page_fault(esr, far);
 		return;
 	}
-	arch_current()->arch.fault_address = far;
+	arch_current()->arch.fault_address = arch_fault_untag(far);
 	arch_current()->arch.fault_esr = esr;
 	if ((esr & ESR_FSC_MASK) == ESR_FSC_ALIGNMENT)
 		signal_fault(SIGBUS, BUS_ADRALN, far);

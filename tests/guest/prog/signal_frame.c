@@ -395,6 +395,32 @@ call(uintptr_t at)
 		((void (*)(void))at)();
 }
 
+/* Loads and stores ignore the top byte of a pointer; calls do not; si_addr has it only for who asks for it. */
+GUEST_TEST(fault_tags_are_ignored)
+{
+	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(p != MAP_FAILED);
+	char *tagged = (char *)((uintptr_t)p | 0x5aull << 56);
+	handle(SIGSEGV, skip, 0);
+	p[0] = 7;
+	store(tagged);
+	store(tagged + 4096 + 9); /* where nothing is yet */
+	CHECK_EQ(caught, 0);
+	CHECK_EQ(p[0], 0);
+	int fd[2];
+	CHECK_EQ(pipe(fd), 0);
+	CHECK_ERRNO(write(fd[1], tagged, 1), EFAULT);
+	CHECK_EQ(munmap(p, 4096), 0);
+	store(tagged + 3);
+	expect_fault(SIGSEGV, SEGV_MAPERR);
+	CHECK_EQ(caught_addr, (uintptr_t)p + 3);
+	handle(SIGSEGV, skip, 0x800 /* SA_EXPOSE_TAGBITS */);
+	load(tagged + 3);
+	expect_fault(SIGSEGV, SEGV_MAPERR);
+	CHECK_EQ(caught_addr, (uintptr_t)tagged + 3);
+	munmap(p + 4096, 4096);
+}
+
 GUEST_TEST(fault_on_execution)
 {
 	handle(SIGSEGV, jump_back, 0);

@@ -15,6 +15,9 @@ struct trap_frame;
 int arch_signal_push(struct trap_frame *f, int sig, const struct siginfo *info,
 	const struct sigaction_user *act, sigmask_t mask) MUST_CHECK;
 
+/* A fault's address without the tag that loads and stores of user mode ignore. */
+uint64_t arch_fault_untag(uint64_t addr);
+
 /* The call that is about to return was interrupted: its -ERESTART* result, or 0 if this is nothing of the kind. */
 int arch_syscall_interrupted(const struct trap_frame *f);
 /* Makes it return -EINTR; issue the call again; go on through restart_syscall(2). Nothing restarts it afterwards. */

@@ -54,9 +54,10 @@
 	(PTE_VALID | PTE_AF | PTE_ATTR(MAIR_DEVICE) | PTE_UXN | PTE_PXN | PTE_SW_PRESENT)
 
 /*
- * TCR_EL1: both halves 48 bits of 4 KiB granules, walks cached and inner shareable, no tag bits ignored, ASID from
- * TTBR0. The physical size (IPS) is ORed in from ID_AA64MMFR0_EL1.PARange (at most 5: 48 bits), and TCR_AS where
- * ASIDBits say 16 (arch/aarch64/asid.c counts on it exactly then).
+ * TCR_EL1: both halves 48 bits of 4 KiB granules, walks cached and inner shareable, ASID from TTBR0, the top byte of
+ * user addresses ignored, as Linux has it. The physical size (IPS) is ORed in from ID_AA64MMFR0_EL1.PARange (at most 5:
+ * 48 bits), TCR_AS where ASIDBits say 16 (arch/aarch64/asid.c counts on it exactly then), and TCR_TBID0 where there is
+ * pointer authentication: it keeps the top byte of code's addresses for signatures, as no program branches to a tag.
  */
 #define TCR_T0SZ(bits) (MMU_UL(64) - (bits))
 #define TCR_T1SZ(bits) ((MMU_UL(64) - (bits)) << 16)
@@ -70,9 +71,15 @@
 #define TCR_TG1_4K     (MMU_UL(2) << 30)
 #define TCR_IPS_SHIFT  32
 #define TCR_AS         MMU_BIT(36)
-#define TCR_VALUE                                                                        \
-	(TCR_T0SZ(48) | TCR_T1SZ(48) | TCR_IRGN0_WBWA | TCR_ORGN0_WBWA | TCR_SH0_INNER | \
-		TCR_TG0_4K | TCR_IRGN1_WBWA | TCR_ORGN1_WBWA | TCR_SH1_INNER | TCR_TG1_4K)
+#define TCR_TBI0       MMU_BIT(37)
+#define TCR_TBID0      MMU_BIT(51)
+#define TCR_VALUE                                                                           \
+	(TCR_T0SZ(48) | TCR_T1SZ(48) | TCR_IRGN0_WBWA | TCR_ORGN0_WBWA | TCR_SH0_INNER |    \
+		TCR_TG0_4K | TCR_IRGN1_WBWA | TCR_ORGN1_WBWA | TCR_SH1_INNER | TCR_TG1_4K | \
+		TCR_TBI0)
+
+/* ID_AA64ISAR1_EL1: APA and API, either of which is pointer authentication. */
+#define ISAR1_PAUTH 0xff0
 
 /* ID_AA64MMFR0_EL1 */
 #define MMFR0_ASIDBITS_SHIFT 4
