@@ -30,9 +30,8 @@ count_page(const struct vm_area *a, pte_t pte, struct vm_usage *u)
 }
 
 void
-vm_area_usage(const struct vm_area *a, struct vm_usage *out)
+vm_area_usage(const struct vm_area *a, struct vm_usage *sum)
 {
-	*out = (struct vm_usage){0};
 	if (a->object != NULL && (a->object->flags & OBJ_DEVICE))
 		return;
 	for (uint64_t va = a->start; va < a->end;) {
@@ -48,7 +47,7 @@ vm_area_usage(const struct vm_area *a, struct vm_usage *out)
 		for (; va < end; va += PAGE_SIZE, slot++) {
 			pte_t pte = pte_read(slot);
 			if (pte_present(pte))
-				count_page(a, pte, out);
+				count_page(a, pte, sum);
 		}
 		spin_unlock(&table->table_lock);
 		sched_point();

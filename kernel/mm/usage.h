@@ -14,7 +14,16 @@ struct vm_usage {
 	uint64_t share; /* bytes: each page's size divided by the number of its mappings */
 };
 
-/* a's space is locked, for reading at least. May sleep. Others map and unmap meanwhile: what it was, page by page. */
-void vm_area_usage(const struct vm_area *a, struct vm_usage *out);
+static inline uint64_t
+vm_usage_pages(const struct vm_usage *u)
+{
+	return u->shared_clean + u->shared_dirty + u->private_clean + u->private_dirty;
+}
+
+/*
+ * Adds a's to *sum. Its space is locked, for reading at least. May sleep. Others map and unmap meanwhile: it is what each
+ * page was.
+ */
+void vm_area_usage(const struct vm_area *a, struct vm_usage *sum);
 
 #endif

@@ -204,7 +204,7 @@ proc_show_fn proc_show_mounts, proc_show_mountinfo;
 /* status.c */
 proc_show_fn proc_show_pid_stat, proc_show_pid_status, proc_show_pid_statm;
 /* pid_memory.c */
-proc_show_fn proc_show_maps, proc_show_smaps;
+proc_show_fn proc_show_maps, proc_show_smaps, proc_show_smaps_rollup;
 proc_read_fn proc_read_cmdline, proc_read_environ, proc_read_auxv;
 proc_readlink_fn proc_readlink_exe;
 proc_follow_fn proc_follow_exe;

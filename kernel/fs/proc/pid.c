@@ -237,6 +237,7 @@ static const struct proc_entry entries[] = {
 	{"personality", S_IFREG | 0400, PROC_PRIVATE, .show = show_personality},
 	{"root", S_IFLNK | 0777, PROC_PRIVATE, .readlink = readlink_root, .follow = follow_root},
 	{"smaps", S_IFREG | 0444, PROC_PRIVATE, .show = proc_show_smaps},
+	{"smaps_rollup", S_IFREG | 0444, PROC_PRIVATE, .show = proc_show_smaps_rollup},
 	{"stat", S_IFREG | 0444, .show = proc_show_pid_stat},
 	{"statm", S_IFREG | 0444, .show = proc_show_pid_statm},
 	{"status", S_IFREG | 0444, .show = proc_show_pid_status},

@@ -101,29 +101,75 @@ show_area_flags(struct proc_text *t, uint32_t flags)
 	proc_printf(t, "\n");
 }
 
+struct usage_row {
+	const char *name;
+	uint64_t bytes;
+};
+
+static void
+show_rows(struct proc_text *t, const struct usage_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		proc_printf(t, "%-16s%8llu kB\n", rows[i].name,
+			(unsigned long long)rows[i].bytes / 1024);
+}
+
+/* locked: bytes, a page's share of them where others map it too. */
+static void
+show_usage(struct proc_text *t, const struct vm_usage *u, uint64_t locked)
+{
+	uint64_t resident = vm_usage_pages(u);
+	const struct usage_row rows[] = {{"Rss:", resident * PAGE_SIZE}, {"Pss:", u->share},
+		{"Shared_Clean:", u->shared_clean * PAGE_SIZE},
+		{"Shared_Dirty:", u->shared_dirty * PAGE_SIZE},
+		{"Private_Clean:", u->private_clean * PAGE_SIZE},
+		{"Private_Dirty:", u->private_dirty * PAGE_SIZE},
+		{"Referenced:", u->referenced * PAGE_SIZE}, {"Anonymous:", u->anon * PAGE_SIZE},
+		{"LazyFree:", 0}, {"AnonHugePages:", 0}, {"Swap:", 0}, {"SwapPss:", 0},
+		{"Locked:", locked}};
+	show_rows(t, rows, ARRAY_SIZE(rows));
+}
+
 static void
 show_area_usage(struct proc_text *t, const struct vm_area *a)
 {
-	struct vm_usage u;
+	struct vm_usage u = {0};
 	vm_area_usage(a, &u);
-	uint64_t shared = u.shared_clean + u.shared_dirty;
-	uint64_t resident = shared + u.private_clean + u.private_dirty;
-	const struct {
-		const char *name;
-		uint64_t bytes;
-	} rows[] = {{"Size:", a->end - a->start}, {"KernelPageSize:", PAGE_SIZE},
-		{"MMUPageSize:", PAGE_SIZE}, {"Rss:", resident * PAGE_SIZE}, {"Pss:", u.share},
-		{"Shared_Clean:", u.shared_clean * PAGE_SIZE},
-		{"Shared_Dirty:", u.shared_dirty * PAGE_SIZE},
-		{"Private_Clean:", u.private_clean * PAGE_SIZE},
-		{"Private_Dirty:", u.private_dirty * PAGE_SIZE},
-		{"Referenced:", u.referenced * PAGE_SIZE}, {"Anonymous:", u.anon * PAGE_SIZE},
-		{"LazyFree:", 0}, {"AnonHugePages:", 0}, {"Swap:", 0}, {"SwapPss:", 0},
-		{"Locked:", a->flags & VM_LOCKED ? u.share : 0}};
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		proc_printf(t, "%-16s%8llu kB\n", rows[i].name,
-			(unsigned long long)rows[i].bytes / 1024);
+	const struct usage_row rows[] = {{"Size:", a->end - a->start},
+		{"KernelPageSize:", PAGE_SIZE}, {"MMUPageSize:", PAGE_SIZE}};
+	show_rows(t, rows, ARRAY_SIZE(rows));
+	show_usage(t, &u, a->flags & VM_LOCKED ? u.share : 0);
 	show_area_flags(t, a->flags);
+}
+
+/* All areas' together. */
+int
+proc_show_smaps_rollup(struct proc_node *n, struct proc_text *t)
+{
+	struct vm_space *s = proc_node_space(n);
+	if (s == NULL)
+		return 0;
+	struct vm_usage u = {0};
+	uint64_t start = 0, end = 0, locked = 0;
+	rw_read_lock(&s->lock);
+	for (struct vm_area *a = vm_area_find(s, 0); a != NULL; a = vm_area_next(a)) {
+		uint64_t before = u.share;
+		vm_area_usage(a, &u);
+		if (a->flags & VM_LOCKED)
+			locked += u.share - before;
+		if (end == 0)
+			start = a->start;
+		end = a->end;
+	}
+	rw_read_unlock(&s->lock);
+	vm_space_put(s);
+	size_t line = t->len;
+	proc_printf(t, "%08llx-%08llx ---p 00000000 00:00 0 ", (unsigned long long)start,
+		(unsigned long long)end);
+	proc_pad_to(t, line, MAPS_NAME_COLUMN);
+	proc_printf(t, "[rollup]\n");
+	show_usage(t, &u, locked);
+	return 0;
 }
 
 /* The cursor is the address from which on areas have not been shown. */

@@ -255,6 +255,27 @@ check_shared_page(void *page)
 	CHECK_EQ(smaps_of(page, "Private_Dirty"), 4);
 }
 
+/* smaps_rollup tells of all areas together what smaps tells of each. */
+GUEST_TEST(proc_smaps_rollup)
+{
+	enum { PAGES = 64 };
+	char text[2048];
+	size_t size = PAGES * (size_t)sysconf(_SC_PAGESIZE);
+	CHECK(slurp("/proc/self/smaps_rollup", text, sizeof(text)) > 0);
+	CHECK(strstr(text, " [rollup]\n") != NULL);
+	long long anonymous = field(text, "Anonymous:");
+	CHECK(anonymous > 0 && field(text, "Rss:") > 0 && field(text, "Pss:") > 0);
+	CHECK_EQ(field(text, "Locked:"), 0);
+	char *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(at != MAP_FAILED);
+	CHECK_EQ(mlock(at, size), 0);
+	CHECK(slurp("/proc/self/smaps_rollup", text, sizeof(text)) > 0);
+	CHECK(field(text, "Rss:") >= PAGES * 4);
+	CHECK(field(text, "Anonymous:") >= anonymous + PAGES * 4);
+	CHECK_EQ(field(text, "Locked:"), PAGES * 4);
+	munmap(at, size);
+}
+
 /* Redis looks so whether the kernel has a bug, and does not start where it cannot. */
 GUEST_TEST(proc_smaps)
 {
@@ -615,6 +636,7 @@ look_around(void *arg)
 	CHECK(slurp(proc_path(n->stronger, "stat"), text, sizeof(text)) > 0);
 	CHECK_ERRNO(open(proc_path(n->stronger, "maps"), O_RDONLY), EACCES);
 	CHECK_ERRNO(open(proc_path(n->stronger, "smaps"), O_RDONLY), EACCES);
+	CHECK_ERRNO(open(proc_path(n->stronger, "smaps_rollup"), O_RDONLY), EACCES);
 	CHECK_ERRNO(open(proc_path(n->stronger, "fd/0"), O_RDONLY), EACCES);
 }
 
