@@ -112,7 +112,8 @@ fault_object(struct fault *f)
 	while ((err = map_cached(f)) == -EAGAIN) {
 		if (held != NULL)
 			page_put(held);
-		err = vm_object_get_page(f->area->object, object_index(f), OBJ_GET_CREATE, &held);
+		err = vm_object_get_page(
+			f->area->object, object_index(f), OBJ_GET_CREATE | OBJ_GET_INSIDE, &held);
 		if (err != 0)
 			return page_error(err);
 	}
@@ -130,7 +131,7 @@ fault_copy_object(struct fault *f)
 	if (index >= vm_object_page_count(o))
 		return -ENXIO;
 	struct page *from;
-	int err = vm_object_get_page(o, index, OBJ_GET_CREATE, &from);
+	int err = vm_object_get_page(o, index, OBJ_GET_CREATE | OBJ_GET_INSIDE, &from);
 	if (err != 0)
 		return page_error(err);
 	f->source = from;

@@ -114,7 +114,7 @@ read_ahead(struct vm_object *o, uint64_t first, uint64_t n)
 	for (uint64_t i = first; i < first + n && i < vm_object_page_count(o); i++) {
 		struct page *p;
 		if (thread_test_flags(arch_current(), TF_KILLED) ||
-			vm_object_get_page(o, i, OBJ_GET_CREATE, &p) != 0)
+			vm_object_get_page(o, i, OBJ_GET_CREATE | OBJ_GET_INSIDE, &p) != 0)
 			return;
 		page_put(p);
 		sched_point();

@@ -158,21 +158,39 @@ charge(struct vm_object *o, int64_t n)
 	return o->ops->charge != NULL ? o->ops->charge(o, n) : 0;
 }
 
-int
-vm_object_insert(struct vm_object *o, struct page *p)
+/*
+ * Truncation makes the object smaller before it takes the lock to remove pages: what is inserted earlier is found, and who
+ * comes later sees the size.
+ */
+static int
+insert_locked(struct vm_object *o, struct page *p, uint32_t flags)
+{
+	bool behind = (flags & OBJ_GET_INSIDE) && p->index >= vm_object_page_count(o);
+	p->object = o;
+	int err = behind ? -EFBIG : radix_insert(&o->pages, p->index, p, &node_memory);
+	if (err == 0)
+		o->nr_pages++;
+	else
+		p->object = NULL;
+	return err;
+}
+
+static int
+insert(struct vm_object *o, struct page *p, uint32_t flags)
 {
 	int err;
 	do {
 		spin_lock(&o->lock);
-		p->object = o;
-		err = radix_insert(&o->pages, p->index, p, &node_memory);
-		if (err == 0)
-			o->nr_pages++;
-		else
-			p->object = NULL;
+		err = insert_locked(o, p, flags);
 		spin_unlock(&o->lock);
 	} while (err == -ENOMEM && vm_reclaim(16) != 0);
 	return err;
+}
+
+int
+vm_object_insert(struct vm_object *o, struct page *p)
+{
+	return insert(o, p, 0);
 }
 
 void
@@ -274,7 +292,7 @@ create_page(struct vm_object *o, uint32_t index, uint32_t flags, struct page **o
 		return 0;
 	atomic_store_explicit(&p->flags, zeroes ? PG_UPTODATE : PG_LOCKED, memory_order_release);
 	page_get(p);
-	err = vm_object_insert(o, p);
+	err = insert(o, p, flags);
 	if (err == 0)
 		return zeroes ? 0 : fill(o, p);
 	charge(o, -1);

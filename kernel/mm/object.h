@@ -89,9 +89,13 @@ void vm_object_put(struct vm_object *o);
  * filled nor zeroed, and is not in the object yet: it comes back without PG_UPTODATE (vm_page_uptodate()), nobody
  * else sees it, and the caller fills it (all: what a failed copy from user memory left out, with zeroes), then calls
  * vm_object_commit_page(); or vm_object_cancel_page() to drop it. A page that exists comes back as without the flag.
+ *
+ * OBJ_GET_INSIDE (with CREATE): a page that has to be created must not lie behind the object's end: -EFBIG. For who does
+ * not keep others from truncating it, as faults.
  */
 #define OBJ_GET_CREATE    1u
 #define OBJ_GET_OVERWRITE 2u
+#define OBJ_GET_INSIDE    4u
 int vm_object_get_page(
 	struct vm_object *o, uint64_t index, uint32_t flags, struct page **out) MUST_CHECK;
 /* Makes it the object's page at its index; a page that got there meanwhile takes over its content. Keeps the caller's

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -319,5 +320,33 @@ GUEST_TEST(threads_copy_what_is_truncated)
 	}
 	atomic_store(&stop, true);
 	CHECK_EQ(pthread_join(t, NULL), 0);
+	close(fd);
+}
+
+/* A page that a shared mapping's fault makes just then does not stay behind the file's end. */
+GUEST_TEST(threads_touch_what_is_truncated)
+{
+	pthread_t t;
+	struct stat st;
+	int fd = memfd_create("touched", 0);
+	CHECK(fd >= 0);
+	loss.at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(loss.at != MAP_FAILED);
+	atomic_store(&stop, false);
+	CHECK_EQ(pthread_create(&t, NULL, copy_what_is_lost, NULL), 0);
+	for (unsigned i = 1; i <= 400; i++) {
+		CHECK_EQ(ftruncate(fd, PAGE), 0);
+		atomic_store(&loss.round, i);
+		for (volatile unsigned pause = i % 64 * 8; pause > 0; pause--)
+			;
+		CHECK_EQ(ftruncate(fd, 0), 0);
+		while (atomic_load(&loss.done) < i)
+			sched_yield();
+		CHECK_EQ(fstat(fd, &st), 0);
+		CHECK_EQ(st.st_blocks, 0);
+	}
+	atomic_store(&stop, true);
+	CHECK_EQ(pthread_join(t, NULL), 0);
+	munmap(loss.at, PAGE);
 	close(fd);
 }
