@@ -100,7 +100,6 @@ def refused(image, reason, base="initrd"):
         contains(said, reason)
         check("signature" not in said, f"refused for its signature: {said}")
         vm.wait_for(r"reset in 1 s", panic=True)
-        vm.wait_exit()
         equal(len(re.findall(r"^\[.*image is refused", vm.text, re.M)), 1, "lines that say it is refused")
         vm.expect_absent(r"swos-base generation")
 
