@@ -208,7 +208,7 @@ family, level, discover, mtu = (socket.AF_INET, 0, 10, 14) if '.' in sys.argv[1]
 s = socket.socket(family, socket.SOCK_DGRAM)
 s.setsockopt(level, discover, 2)  # IP_PMTUDISC_DO
 s.connect((sys.argv[1], 9))
-end = time.monotonic() + 60
+end = time.monotonic() + 180
 while time.monotonic() < end:
     try:
         s.send(b'x' * 1400)

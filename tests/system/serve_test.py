@@ -23,6 +23,7 @@ class Run:
         self.process = subprocess.Popen(["make", "-s", "run", *variables], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)
         self.text, self.ended, self.state = "", False, threading.Condition()
+        self.asked = 0
         threading.Thread(target=self.read, daemon=True).start()
 
     def read(self):
@@ -53,9 +54,10 @@ class Run:
         self.wait_for(r"^root@swos:~# ")
 
     def shell(self, command):
-        """As a Vm's: the command's status and output. One command in all: what was shown before is not told apart."""
-        self.send(f"{command}; echo \"status\" $?\n")
-        shown = self.wait_for(r"^status (\d+)$")
+        """As a Vm's: the command's status and output, after all that was shown before."""
+        self.asked += 1
+        self.send(f"{command}; echo \"status\" {self.asked} $?\n")
+        shown = self.wait_for(rf"^status {self.asked} (\d+)$")
         return int(shown.group(1)), self.text[:shown.start()]
 
     def __enter__(self):

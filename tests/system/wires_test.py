@@ -255,7 +255,7 @@ def link_goes_down_in_the_middle_of_a_transfer():
                 guest.qmp.command("set_link", name="net0", up=up)
                 guest.shell("sleep 0.5")
             status, output = guest.shell("until grep -q done /tmp/sums; do sleep 0.05; done; cat /tmp/sums; rm /tmp/sums",
-                                         timeout=90)
+                                         timeout=300)
             equal(status, 0)
             equal(re.findall(r"^[0-9a-f]{32}", output, re.M), [md5] * 6, "sums")
         check_frames(guest)
