@@ -175,18 +175,16 @@
 #define IP_ADD_SOURCE_MEMBERSHIP  39
 #define IP_DROP_SOURCE_MEMBERSHIP 40
 #define IP_MULTICAST_ALL          49
-/* of SOL_IP and SOL_IPV6 (RFC 3678) */
-#define MCAST_JOIN_GROUP      42
-#define MCAST_LEAVE_GROUP     45
-#define IP_UNICAST_IF         50
-#define IP_LOCAL_PORT_RANGE   51
-#define IP_PMTUDISC_DONT      0
-#define IP_PMTUDISC_WANT      1
-#define IP_PMTUDISC_DO        2
-#define IP_PMTUDISC_PROBE     3
-#define IP_PMTUDISC_INTERFACE 4
-#define IP_PMTUDISC_OMIT      5
+#define IP_UNICAST_IF             50
+#define IP_LOCAL_PORT_RANGE       51
+#define IP_PMTUDISC_DONT          0
+#define IP_PMTUDISC_WANT          1
+#define IP_PMTUDISC_DO            2
+#define IP_PMTUDISC_PROBE         3
+#define IP_PMTUDISC_INTERFACE     4
+#define IP_PMTUDISC_OMIT          5
 
+/* of SOL_IP and SOL_IPV6 (RFC 3678) */
 #define MCAST_JOIN_GROUP         42
 #define MCAST_BLOCK_SOURCE       43
 #define MCAST_UNBLOCK_SOURCE     44
