@@ -209,7 +209,7 @@ class Vm:
         ours, theirs = socket.socketpair()
         argv = self.machine.command() + [
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
-            "-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control"]
+            "-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control", "-S"]
         argv += [] if self.reboot else ["-no-reboot"]
         self.argv = argv
         # What QEMU itself says would stand in the middle of the console's lines.
@@ -220,6 +220,7 @@ class Vm:
         self.reader = threading.Thread(target=self.read_console, daemon=True)
         self.reader.start()
         self.qmp = Qmp(ours)
+        self.qmp.command("cont")  # not before: a guest may be at its end as soon as it runs, and that is to be heard
         return self
 
     def read_console(self):
