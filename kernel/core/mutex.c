@@ -16,7 +16,7 @@ void
 mutex_lock_contended(struct mutex *m)
 {
 	/* Taken as "maybe waited for": whoever slept cannot know that nobody else does. */
-	(void)wait_event_flags(&m->waiters, WAIT_UNINTERRUPTIBLE, DEADLINE_NEVER, WAITER_EXCLUSIVE,
+	(void)wait_event_exclusive(&m->waiters, WAIT_UNINTERRUPTIBLE, DEADLINE_NEVER,
 		atomic_exchange_explicit(&m->state, 2, memory_order_acquire) == 0);
 }
 

@@ -98,33 +98,37 @@ int wait_sleep(uint32_t mode, nsec_t deadline) MUST_CHECK;
 int wait_sleep_wall(uint32_t mode, nsec_t moment) MUST_CHECK;
 
 /*
- * Sleeps on q until cond is true. Evaluates to 0, -ERESTARTSYS or -ETIMEDOUT; cond wins over both. Who gives up may have
- * been the one whom wake_one() chose meanwhile: an exclusive waiter looks once more when nobody can choose it any more.
+ * Sleeps on q until cond is true. Evaluates to 0, -ERESTARTSYS or -ETIMEDOUT; cond wins over both.
+ * wait_event_exclusive() is for those of whom wake_one() wakes one: who gives up may have been the one that was chosen
+ * meanwhile, so it looks once more when nobody can choose it any more.
  */
-#define wait_event_flags(q, mode, deadline, wflags, cond)                              \
-	({                                                                             \
-		int wait_err_ = 0;                                                     \
-		if (!(cond)) {                                                         \
-			struct waiter wait_w_;                                         \
-			waiter_init(&wait_w_, arch_current(), (wflags));               \
-			wait_queue_add((q), &wait_w_);                                 \
-			for (;;) {                                                     \
-				wait_prepare(mode);                                    \
-				if (cond) {                                            \
-					wait_err_ = 0;                                 \
-					break;                                         \
-				}                                                      \
-				if (wait_err_ != 0)                                    \
-					break;                                         \
-				wait_err_ = wait_sleep((mode), (deadline));            \
-			}                                                              \
-			wait_finish();                                                 \
-			wait_queue_remove((q), &wait_w_);                              \
-			if (((wflags) & WAITER_EXCLUSIVE) && wait_err_ != 0 && (cond)) \
-				wait_err_ = 0;                                         \
-		}                                                                      \
-		wait_err_;                                                             \
+#define wait_event(q, mode, deadline, cond) wait_event_(q, mode, deadline, 0, cond, false)
+#define wait_event_exclusive(q, mode, deadline, cond) \
+	wait_event_(q, mode, deadline, WAITER_EXCLUSIVE, cond, cond)
+
+#define wait_event_(q, mode, deadline, wflags, cond, last_look)             \
+	({                                                                  \
+		int wait_err_ = 0;                                          \
+		if (!(cond)) {                                              \
+			struct waiter wait_w_;                              \
+			waiter_init(&wait_w_, arch_current(), (wflags));    \
+			wait_queue_add((q), &wait_w_);                      \
+			for (;;) {                                          \
+				wait_prepare(mode);                         \
+				if (cond) {                                 \
+					wait_err_ = 0;                      \
+					break;                              \
+				}                                           \
+				if (wait_err_ != 0)                         \
+					break;                              \
+				wait_err_ = wait_sleep((mode), (deadline)); \
+			}                                                   \
+			wait_finish();                                      \
+			wait_queue_remove((q), &wait_w_);                   \
+			if (wait_err_ != 0 && (last_look))                  \
+				wait_err_ = 0;                              \
+		}                                                           \
+		wait_err_;                                                  \
 	})
-#define wait_event(q, mode, deadline, cond) wait_event_flags(q, mode, deadline, 0, cond)
 
 #endif

@@ -614,8 +614,8 @@ epoll_wait(struct epoll *ep, uaddr_t events, uint32_t max, nsec_t deadline)
 		}
 		if (deadline == 0)
 			return 0;
-		int err = wait_event_flags(&ep->waiters, WAIT_INTERRUPTIBLE, deadline,
-			WAITER_EXCLUSIVE, !nothing_ready(ep));
+		int err = wait_event_exclusive(
+			&ep->waiters, WAIT_INTERRUPTIBLE, deadline, !nothing_ready(ep));
 		if (err != 0)
 			return err == -ETIMEDOUT ? 0 : -EINTR;
 	}

@@ -59,8 +59,8 @@ event_read(struct file *f, struct iter *to, uint64_t *pos)
 	if (!event_take(ev, &taken)) {
 		if (may_not_wait(f, to))
 			return -EAGAIN;
-		int err = wait_event_flags(&ev->queue, WAIT_INTERRUPTIBLE, DEADLINE_NEVER,
-			WAITER_EXCLUSIVE, event_take(ev, &taken));
+		int err = wait_event_exclusive(
+			&ev->queue, WAIT_INTERRUPTIBLE, DEADLINE_NEVER, event_take(ev, &taken));
 		if (err != 0)
 			return err;
 	}

@@ -123,8 +123,8 @@ pipe_wait_for_room(struct pipe *p, struct file *f, bool nowait)
 {
 	if (file_nonblock(f) || nowait)
 		return -EAGAIN;
-	return wait_event_flags(&p->wr_wait, WAIT_INTERRUPTIBLE, DEADLINE_NEVER, WAITER_EXCLUSIVE,
-		is_writable(p) || !has_readers(p));
+	return wait_event_exclusive(
+		&p->wr_wait, WAIT_INTERRUPTIBLE, DEADLINE_NEVER, is_writable(p) || !has_readers(p));
 }
 
 /* The next reader, if a writer left enough for both. As pass_room_on(). */
@@ -248,8 +248,8 @@ wait_for_data(struct pipe *p, struct file *f, const struct iter *to)
 {
 	if (file_nonblock(f) || (to->flags & ITER_NOWAIT))
 		return -EAGAIN;
-	return wait_event_flags(&p->rd_wait, WAIT_INTERRUPTIBLE, DEADLINE_NEVER, WAITER_EXCLUSIVE,
-		has_data(p) || !has_writers(p));
+	return wait_event_exclusive(
+		&p->rd_wait, WAIT_INTERRUPTIBLE, DEADLINE_NEVER, has_data(p) || !has_writers(p));
 }
 
 static ssize_t __attribute__((noinline))

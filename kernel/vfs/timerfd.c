@@ -117,8 +117,8 @@ timer_file_read(struct file *f, struct iter *to, uint64_t *pos)
 	if (!take_ticks(t, &ticks, &cancelled)) {
 		if (file_nonblock(f) || (to->flags & ITER_NOWAIT))
 			return -EAGAIN;
-		int err = wait_event_flags(&t->queue, WAIT_INTERRUPTIBLE, DEADLINE_NEVER,
-			WAITER_EXCLUSIVE, take_ticks(t, &ticks, &cancelled));
+		int err = wait_event_exclusive(&t->queue, WAIT_INTERRUPTIBLE, DEADLINE_NEVER,
+			take_ticks(t, &ticks, &cancelled));
 		if (err != 0)
 			return err;
 	}

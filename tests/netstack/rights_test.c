@@ -64,7 +64,8 @@ handle_borrow(struct handle_table *t, int h, rights_t need, handle_ref_t *out, r
 {
 	object_get(&held_file->obj);
 	*out = (handle_ref_t){(uintptr_t)&held_file->obj | 1};
-	*rights = held_rights;
+	if (rights != NULL)
+		*rights = held_rights;
 	return 0;
 }
 

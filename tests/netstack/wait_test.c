@@ -24,16 +24,12 @@ TEST(wait_that_ends_takes_the_wakeup_it_was_chosen_for)
 	uni_pass(NSEC_PER_MSEC);
 	wait_queue_init(&q, "test");
 	looks = 0;
-	CHECK_EQ(wait_event_flags(
-			 &q, WAIT_INTERRUPTIBLE, time_now(), WAITER_EXCLUSIVE, true_at_last()),
-		0);
+	CHECK_EQ(wait_event_exclusive(&q, WAIT_INTERRUPTIBLE, time_now(), true_at_last()), 0);
 	looks = 0;
 	CHECK_EQ(sock_wait_on(&q, SOCK_READ_EVENTS, time_now(), WAITER_EXCLUSIVE, true_at_last()),
 		0);
 	looks = 0;
-	CHECK_EQ(
-		wait_event_flags(&q, WAIT_INTERRUPTIBLE, time_now(), WAITER_EXCLUSIVE, looks++ < 0),
-		-ETIMEDOUT);
+	CHECK_EQ(wait_event_exclusive(&q, WAIT_INTERRUPTIBLE, time_now(), looks++ < 0), -ETIMEDOUT);
 	CHECK_EQ(sock_wait_on(&q, SOCK_READ_EVENTS, time_now(), WAITER_EXCLUSIVE, looks++ < 0),
 		-EAGAIN);
 	CHECK(list_empty(&q.waiters));

@@ -218,7 +218,7 @@ sock_wait_result(int err, nsec_t deadline)
 				wait_finish();                                                  \
 				wait_queue_remove((q), &sock_w_.waiter);                        \
 				if (((wflags) & WAITER_EXCLUSIVE) && sock_err_ != 0 && (cond))  \
-					sock_err_ = 0; /* as wait_event_flags() */              \
+					sock_err_ = 0; /* as wait_event_exclusive() */          \
 				sock_err_ = sock_wait_result(sock_err_, sock_deadline_);        \
 			}                                                                       \
 		}                                                                               \
