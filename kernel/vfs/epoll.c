@@ -13,6 +13,7 @@
  */
 #include "arch/uaccess.h"
 #include "base/rbtree.h"
+#include "core/lockdep.h"
 #include "mm/slab.h"
 #include "proc/process.h"
 #include "proc/time.h"
@@ -734,7 +735,8 @@ sys_epoll_create1(uint32_t flags)
 	spin_init(&ep->ready_lock, "epoll.ready");
 	list_init(&ep->ready);
 	wait_queue_init(&ep->waiters, "epoll.waiters");
-	wait_queue_init(&ep->pollers, "epoll.pollers");
+	/* Who polls a set may be another set, whose own are told under this lock: from inner to outer ones. */
+	wait_queue_init(&ep->pollers, "epoll.pollers" LOCKDEP_NESTED);
 	ep->file = file_create(&epoll_ops, ep, O_RDWR, FILE_STREAM);
 	if (ep->file == NULL) {
 		slab_free(epoll_cache, ep);

@@ -120,7 +120,7 @@ def a_killed_login_comes_again():
             except VmError:
                 pass
         vm.send("root\n")
-        vm.wait_for(r"^Password: ")
+        vm.wait_for(r"Password: ")  # behind one more "login: ", if the empty name came with the first prompt
         vm.send("swordfish\n")
         vm.wait_for(r"# $")
 

@@ -246,6 +246,32 @@ GUEST_TEST(epoll_nested)
 	CHECK_EQ(poll(&f, 1, 0), 1);
 }
 
+/* A change reaches the outermost, whichever of the sets was made first. */
+GUEST_TEST(epoll_nested_tells_all_levels)
+{
+	int v = eventfd(0, EFD_NONBLOCK), set[3];
+	const int orders[][3] = {{0, 1, 2}, {2, 1, 0}, {1, 0, 2}};
+	struct epoll_event e;
+	eventfd_t value;
+	for (int i = 0; i < 3; i++) {
+		const int *o = orders[i];
+		for (int k = 0; k < 3; k++)
+			set[k] = epoll_create1(0);
+		CHECK_EQ(add(set[o[0]], v, EPOLLIN), 0);
+		CHECK_EQ(add(set[o[1]], set[o[0]], EPOLLIN), 0);
+		CHECK_EQ(add(set[o[2]], set[o[1]], EPOLLIN), 0);
+		CHECK_EQ(epoll_wait(set[o[2]], &e, 1, 0), 0);
+		CHECK_EQ(eventfd_write(v, 1), 0);
+		CHECK_EQ(epoll_wait(set[o[2]], &e, 1, -1), 1);
+		CHECK_EQ(e.data.fd, set[o[1]]);
+		CHECK_EQ(eventfd_read(v, &value), 0);
+		CHECK_EQ(epoll_wait(set[o[2]], &e, 1, 0), 0);
+		for (int k = 0; k < 3; k++)
+			close(set[k]);
+	}
+	close(v);
+}
+
 GUEST_TEST(epoll_wakes_a_sleeper)
 {
 	int p[2], ep = epoll_create1(0), status;
