@@ -164,7 +164,7 @@ $(NET_TAP): $(BUILD)/asan/tests/host/net/tap.o $(BUILD)/asan/lib.a $(SODIUM_HOST
 
 # The guest's tests of TCP sockets for this machine's Linux, which judges them: tests/host/net/linux_test.py.
 GUEST_TCP     := $(BUILD)/host/guest_tcp
-GUEST_TCP_SRC := tests/guest/prog/main.c $(filter-out %/rights.c %/account.c,$(wildcard tests/guest/prog/tcp/*.c))
+GUEST_TCP_SRC := tests/guest/prog/main.c tests/guest/prog/stamp_util.c $(filter-out %/rights.c %/account.c,$(wildcard tests/guest/prog/tcp/*.c))
 $(GUEST_TCP_SRC:%.c=$(BUILD)/host/%.o): HOST_CFLAGS += -D_GNU_SOURCE
 $(GUEST_TCP): $(GUEST_TCP_SRC:%.c=$(BUILD)/host/%.o)
 	$(Q)$(CC) -o $@ $^ -lpthread

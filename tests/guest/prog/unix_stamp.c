@@ -1,43 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* SO_TIMESTAMP and SO_TIMESTAMPNS of AF_UNIX: datagrams and packets say when they were sent, as journals want to know. */
 #include <sys/socket.h>
-#include <time.h>
 
 #include "guest.h"
-
-static int64_t
-now_ns(void)
-{
-	struct timespec t;
-	CHECK_EQ(clock_gettime(CLOCK_REALTIME, &t), 0);
-	return t.tv_sec * 1000000000ll + t.tv_nsec;
-}
-
-/* Receives a byte; when it was sent, 0: that is not told. */
-static int64_t
-receive_at(int fd, int flags, int type)
-{
-	char data;
-	union {
-		struct cmsghdr align;
-		char bytes[128];
-	} control;
-	struct iovec v = {&data, 1};
-	struct msghdr m = {.msg_iov = &v,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes)};
-	int64_t t[2];
-	CHECK_EQ(recvmsg(fd, &m, flags), 1);
-	const struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-	if (h == NULL)
-		return 0;
-	CHECK_EQ(h->cmsg_level, SOL_SOCKET);
-	CHECK_EQ(h->cmsg_type, type);
-	CHECK_EQ(h->cmsg_len, CMSG_LEN(sizeof(t)));
-	memcpy(t, CMSG_DATA(h), sizeof(t));
-	return t[0] * 1000000000 + t[1] * (type == SO_TIMESTAMP ? 1000 : 1);
-}
+#include "stamp_util.h"
 
 static void
 set(int fd, int name, int v)
@@ -56,18 +22,18 @@ stamps(int type)
 	CHECK_EQ(send(fd[0], "b", 1, 0), 1);
 	int64_t after = now_ns();
 	(void)receive_at(
-		fd[1], 0, SO_TIMESTAMPNS); /* nobody had asked: Linux says when it is read */
-	int64_t t = receive_at(fd[1], MSG_PEEK, SO_TIMESTAMPNS);
+		fd[1], 1, 0, SO_TIMESTAMPNS); /* nobody had asked: Linux says when it is read */
+	int64_t t = receive_at(fd[1], 1, MSG_PEEK, SO_TIMESTAMPNS);
 	CHECK(before <= t && t <= after);
-	CHECK_EQ(receive_at(fd[1], 0, SO_TIMESTAMPNS), t);
+	CHECK_EQ(receive_at(fd[1], 1, 0, SO_TIMESTAMPNS), t);
 	before = now_ns() / 1000 * 1000;
 	set(fd[1], SO_TIMESTAMP, 1);
 	CHECK_EQ(send(fd[0], "c", 1, 0), 1);
-	t = receive_at(fd[1], 0, SO_TIMESTAMP);
+	t = receive_at(fd[1], 1, 0, SO_TIMESTAMP);
 	CHECK(before <= t && t <= now_ns());
 	CHECK_EQ(send(fd[0], "d", 1, 0), 1);
 	set(fd[1], SO_TIMESTAMP, 0);
-	CHECK_EQ(receive_at(fd[1], 0, 0), 0);
+	CHECK_EQ(receive_at(fd[1], 1, 0, 0), 0);
 }
 
 GUEST_TEST(unix_datagrams_say_when)
@@ -86,5 +52,5 @@ GUEST_TEST(unix_streams_do_not)
 	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
 	set(fd[1], SO_TIMESTAMP, 1);
 	CHECK_EQ(send(fd[0], "a", 1, 0), 1);
-	CHECK_EQ(receive_at(fd[1], 0, 0), 0);
+	CHECK_EQ(receive_at(fd[1], 1, 0, 0), 0);
 }
